@@ -1,0 +1,79 @@
+//! The command line: global settings and one subcommand per verb.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+
+/// A shared registry of Embedding Space Maps: publish them, rank them for a target task, pull the best.
+#[derive(Debug, Parser)]
+#[command(name = "esmhub", version, max_term_width = 100, propagate_version = true, infer_subcommands = false)]
+#[command(after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 done in part, 10 no registry, 11 busy, 12 format too new,\n\
+    13 not found, 14 ambiguous, 15 conflict, 16 integrity, 17 incompatible, 101 a bug, 130 interrupted.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Settings that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The registry's directory
+    #[arg(long, global = true, env = "ESMHUB_REGISTRY", value_name = "DIR")]
+    pub(crate) registry: Option<PathBuf>,
+    /// Print one JSON document on stdout
+    #[arg(long, global = true, env = "ESMHUB_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) json: bool,
+    /// Print digests or names only
+    #[arg(short, long, global = true, env = "ESMHUB_QUIET", conflicts_with = "json", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) quiet: bool,
+    /// Print more on stderr: what was read, what was skipped
+    #[arg(short, long, global = true, env = "ESMHUB_VERBOSE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) verbose: bool,
+    /// When to colour
+    #[arg(long, global = true, env = "ESMHUB_COLOR", value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+    /// Never reach for the network; use what the Hugging Face cache holds
+    #[arg(long, global = true, env = "HF_HUB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) offline: bool,
+    /// Where indexes are kept, all of which can be deleted at any time [default: the platform's cache folder]
+    #[arg(long, global = true, env = "ESMHUB_CACHE", value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Threads to compute with [default: one per core]
+    #[arg(long, global = true, env = "ESMHUB_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(commands::init::Init),
+    Publish(commands::publish::Publish),
+    Pull(commands::pull::Pull),
+    Rank(commands::rank::Rank),
+    List(commands::list::List),
+    Show(commands::show::Show),
+    Resolve(commands::resolve::Resolve),
+    Stats(commands::stats::Stats),
+    Log(commands::log::Log),
+    Yank(commands::yank::Yank),
+    Remove(commands::yank::Remove),
+    Verify(commands::verify::Verify),
+    Export(commands::export::Export),
+    Demo(commands::demo::Demo),
+}

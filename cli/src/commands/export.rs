@@ -1,0 +1,103 @@
+//! `esmhub export`: ESMs as one self-contained, verified file, which `publish` takes.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use esmhub_registry::Pattern;
+use esmhub_store_format::bundle::{self, Bundled};
+use esmhub_store_format::log::Published;
+use esmhub_store_format::{Digest, Reference};
+use serde::Serialize;
+
+use super::newest::newest;
+use crate::context::Context;
+use crate::document::{Document, bytes, count};
+use crate::failure::{Failure, Outcome};
+
+/// Write ESMs into one file that `esmhub publish` takes, weights and cards as they are
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// `name`, `name:tag`, `@digest`, or a pattern with `*` and `?`
+    #[arg(value_name = "REF")]
+    reference: String,
+    /// The file, by custom with the extension .esm; it must not be there yet
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Check everything and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct ExportDocument {
+    file: String,
+    bytes: u64,
+    dry_run: bool,
+    exported: Vec<ExportedEsm>,
+}
+
+#[derive(Serialize)]
+struct ExportedEsm {
+    name: String,
+    tag: String,
+    digest: Digest,
+}
+
+impl Export {
+    pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        let (registry, catalog) = context.open_catalog()?;
+        let esms = if self.reference.contains(['*', '?']) {
+            newest(catalog.matching(&Pattern::new(&self.reference)))
+        } else {
+            let reference: Reference = self.reference.parse().map_err(|e| Failure::usage(format!("{e}")))?;
+            vec![catalog.resolve(&reference)?]
+        };
+        if esms.is_empty() {
+            return Err(Failure::new(13, format!("no ESM's name matches {:?}", self.reference)));
+        }
+        let mut out = Vec::new();
+        let mut exported = Vec::new();
+        for esm in esms {
+            let fetched = registry.fetch(esm)?;
+            let card = fetched.card.to_canonical()?;
+            let published = Published { name: esm.name().clone(), tag: esm.tag().clone(), card };
+            bundle::append(&Bundled { published, object: fetched.object }, &mut out)?;
+            exported.push(ExportedEsm { name: esm.name().to_string(), tag: esm.tag().to_string(), digest: esm.digest() });
+        }
+        let size = out.len() as u64;
+        if !self.dry_run {
+            self.write(&out).map_err(|error| Failure::io(self.file.display(), error))?;
+        }
+        context.emit(&ExportDocument { file: self.file.display().to_string(), bytes: size, dry_run: self.dry_run, exported })
+    }
+
+    /// Whole or not at all, and never over a file that is there.
+    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let parent = self.file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let mut staged = tempfile::NamedTempFile::new_in(parent.unwrap_or_else(|| ".".as_ref()))?;
+        staged.write_all(bytes)?;
+        staged.as_file().sync_all()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(staged.path(), fs::Permissions::from_mode(0o644))?;
+        }
+        staged.persist_noclobber(&self.file).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+impl Document for ExportDocument {
+    const SCHEMA: &'static str = "esmhub.export/1";
+
+    fn table(&self) -> String {
+        let verb = if self.dry_run { "would export" } else { "exported" };
+        format!("{verb} {} to {} ({})\n", count(self.exported.len() as u64, "ESM"), self.file, bytes(self.bytes))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.exported.iter().map(|esm| esm.digest.to_string()).collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! `esmhub init`: an empty registry.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use esmhub_registry::{Registry, Settings};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::document::Document;
+use crate::failure::{Failure, Outcome};
+
+/// Make an empty registry; one that is there already is left as it is
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where [default: --registry]
+    dir: Option<PathBuf>,
+    /// Let every member of the group write to it, whatever their umask
+    #[arg(long)]
+    shared: bool,
+    /// How long what is taken out stays recoverable: a number with d, h, m or s
+    #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_duration)]
+    grace: u64,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct InitDocument {
+    registry: String,
+    id: Option<String>,
+    created: bool,
+    dry_run: bool,
+    shared: bool,
+    grace_seconds: u64,
+}
+
+impl Init {
+    pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        let location = match &self.dir {
+            Some(dir) => dir.clone(),
+            None => context.location()?.to_owned(),
+        };
+        let settings = Settings { grace_seconds: self.grace, shared: self.shared };
+        if self.dry_run {
+            let existing = Registry::open(&location, None).ok();
+            return context.emit(&InitDocument {
+                registry: location.display().to_string(),
+                id: existing.as_ref().map(|registry| registry.id().to_string()),
+                created: existing.is_none(),
+                dry_run: true,
+                shared: self.shared,
+                grace_seconds: self.grace,
+            });
+        }
+        let initialised = Registry::init(&location, &settings, context.cache())?;
+        let settings = initialised.registry.settings();
+        context.emit(&InitDocument {
+            registry: initialised.registry.location().display().to_string(),
+            id: Some(initialised.registry.id().to_string()),
+            created: initialised.created,
+            dry_run: false,
+            shared: settings.shared,
+            grace_seconds: settings.grace_seconds,
+        })
+    }
+}
+
+impl Document for InitDocument {
+    const SCHEMA: &'static str = "esmhub.init/1";
+
+    fn table(&self) -> String {
+        let Self { registry, .. } = self;
+        match (self.created, self.dry_run) {
+            (true, true) => format!("would make an empty registry in {registry}\n"),
+            (true, false) => format!("made an empty registry in {registry}\n"),
+            (false, _) => format!("there is a registry in {registry}: left as it is\n"),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        vec![self.registry.clone()]
+    }
+}
+
+/// `14d`, `12h`, `30m` or `90s`, in seconds.
+fn parse_duration(text: &str) -> Result<u64, Failure> {
+    let refused = || Failure::usage(format!("{text:?} is not a time: a number with d, h, m or s is expected"));
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.strip_prefix(digits) {
+        Some("d") => 86_400,
+        Some("h") => 3_600,
+        Some("m") => 60,
+        Some("s") => 1,
+        _ => return Err(refused()),
+    };
+    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(refused)
+}

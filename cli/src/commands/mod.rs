@@ -1,0 +1,52 @@
+//! The verbs, one file each. A verb has its arguments, the document that it prints, and `run`; those that other verbs build
+//! on also have a function that does the work and prints nothing.
+
+pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod log;
+mod newest;
+pub(crate) mod publish;
+pub(crate) mod pull;
+pub(crate) mod rank;
+pub(crate) mod resolve;
+pub(crate) mod show;
+pub(crate) mod stats;
+pub(crate) mod verify;
+pub(crate) mod yank;
+
+use crate::arguments::{Arguments, Command};
+use crate::context::Context;
+use crate::failure::Outcome;
+
+/// Runs the command; the process's exit code.
+pub(crate) fn run(arguments: Arguments) -> u8 {
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            anstream::eprint!("{}", failure.render());
+            failure.code()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Outcome<u8> {
+    let context = &Context::new(&arguments.global)?;
+    match arguments.command {
+        Command::Init(init) => init.run(context),
+        Command::Publish(publish) => publish.run(context),
+        Command::Pull(pull) => pull.run(context),
+        Command::Rank(rank) => rank.run(context),
+        Command::List(list) => list.run(context),
+        Command::Show(show) => show.run(context),
+        Command::Resolve(resolve) => resolve.run(context),
+        Command::Stats(stats) => stats.run(context),
+        Command::Log(log) => log.run(context),
+        Command::Yank(yank) => yank.run(context),
+        Command::Remove(remove) => remove.run(context),
+        Command::Verify(verify) => verify.run(context),
+        Command::Export(export) => export.run(context),
+        Command::Demo(demo) => demo.run(context),
+    }
+}

@@ -1,0 +1,215 @@
+//! `esmhub pull`: verified weights and config, as hfselect loads them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use esmhub_registry::{Catalog, Esm, Pattern, Registry};
+use esmhub_store_format::exchange::{Config, write_safetensors};
+use esmhub_store_format::{Digest, Reference};
+use serde::Serialize;
+
+use super::newest::newest;
+use crate::context::Context;
+use crate::document::{Document, columns};
+use crate::failure::{Failure, OTHER, Outcome};
+
+/// Write ESMs as folders that `hfselect.ESM.from_pretrained` loads
+///
+/// Every byte is verified against its digest before anything is written, and a folder appears whole or not at all.
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// `name`, `name:tag`, `@digest`, or a pattern with `*` and `?`
+    #[arg(value_name = "REF", required = true)]
+    references: Vec<String>,
+    /// Where to: the folder itself for one ESM, a folder per ESM inside it for several [default: the ESM's name]
+    #[arg(long, short, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Check everything and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What was pulled.
+#[derive(Serialize)]
+pub(crate) struct PullDocument {
+    dry_run: bool,
+    pulled: Vec<PulledEsm>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct PulledEsm {
+    name: String,
+    tag: String,
+    digest: Digest,
+    pub(crate) folder: String,
+    /// Whether the folder held exactly this already.
+    unchanged: bool,
+}
+
+impl Pull {
+    pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        let (registry, catalog) = context.open_catalog()?;
+        let esms = self.select(&catalog)?;
+        let several = self.references.len() > 1 || self.references.iter().any(|text| is_pattern(text));
+        let mut folders: BTreeMap<String, &Esm> = BTreeMap::new();
+        for esm in &esms {
+            let folder = self.folder(esm, several);
+            // Two tags of one name would overwrite each other.
+            if let Some(other) = folders.insert(folder.to_string_lossy().to_lowercase(), esm) {
+                return Err(Failure::usage(format!("{} and {} go into the same folder", other.reference(), esm.reference()))
+                    .hint("pull them one at a time, each with its own --output"));
+            }
+        }
+        let pulled = esms.into_iter().map(|esm| {
+            let folder = self.folder(esm, several);
+            write(&registry, esm, &folder, self.dry_run).map_err(|failure| failure.at(esm.reference()))
+        });
+        context.emit(&PullDocument { dry_run: self.dry_run, pulled: pulled.collect::<Outcome<_>>()? })
+    }
+
+    fn select<'a>(&self, catalog: &'a Catalog) -> Outcome<Vec<&'a Esm>> {
+        let mut esms = Vec::new();
+        for text in &self.references {
+            if is_pattern(text) {
+                let found = newest(catalog.matching(&Pattern::new(text)));
+                if found.is_empty() {
+                    return Err(Failure::new(13, format!("no ESM's name matches {text:?}")));
+                }
+                esms.extend(found);
+            } else {
+                let reference: Reference =
+                    text.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`esmhub list` shows all names"))?;
+                esms.push(catalog.resolve(&reference)?);
+            }
+        }
+        esms.dedup_by(|a, b| a.reference() == b.reference());
+        Ok(esms)
+    }
+
+    fn folder(&self, esm: &Esm, several: bool) -> PathBuf {
+        // A name's segments have been checked: none is `..`, absolute, or a device.
+        let own: PathBuf = esm.name().as_str().split('/').collect();
+        match (&self.output, several) {
+            (Some(output), false) => output.clone(),
+            (Some(output), true) => output.join(own),
+            (None, _) => own,
+        }
+    }
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// Writes one ESM into a folder: first beside it, then renamed into place.
+pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool) -> Outcome<PulledEsm> {
+    let fetched = registry.fetch(esm)?;
+    let files = [
+        ("config.json", Config::json_of(&fetched.card).into_bytes()),
+        ("model.safetensors", write_safetensors(fetched.object.map())?),
+    ];
+    let unchanged = match existing(folder, &files)? {
+        Existing::Nothing => false,
+        Existing::Same => true,
+        Existing::Other => {
+            return Err(Failure::new(OTHER, format!("{} is there already and holds something else", folder.display()))
+                .hint("give another --output, or move it away"));
+        }
+    };
+    if !unchanged && !dry_run {
+        place(folder, &files).map_err(|error| Failure::io(folder.display(), error))?;
+    }
+    Ok(PulledEsm {
+        name: esm.name().to_string(),
+        tag: esm.tag().to_string(),
+        digest: esm.digest(),
+        folder: folder.display().to_string(),
+        unchanged,
+    })
+}
+
+enum Existing {
+    Nothing,
+    Same,
+    Other,
+}
+
+fn existing(folder: &Path, files: &[(&str, Vec<u8>)]) -> Outcome<Existing> {
+    let failed = |error| Failure::io(folder.display(), error);
+    let metadata = match fs::symlink_metadata(folder) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Existing::Nothing),
+        Err(error) => return Err(failed(error)),
+    };
+    // A link could lead anywhere; it is never followed.
+    if !metadata.is_dir() {
+        return Ok(Existing::Other);
+    }
+    let mut entries = fs::read_dir(folder).map_err(failed)?;
+    if entries.next().is_none() {
+        return Ok(Existing::Nothing);
+    }
+    let same = files.iter().all(|(name, bytes)| {
+        let path = folder.join(name);
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|m| m.is_file() && m.len() == bytes.len() as u64);
+        is_file && fs::read(&path).is_ok_and(|found| found == *bytes)
+    });
+    Ok(if same { Existing::Same } else { Existing::Other })
+}
+
+fn place(folder: &Path, files: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    fs::create_dir_all(&parent)?;
+    let staged = tempfile::Builder::new().prefix(".esmhub-pull-").tempdir_in(&parent)?;
+    for (name, bytes) in files {
+        let mut file = File::create_new(staged.path().join(name))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+    }
+    readable(staged.path())?;
+    // Renaming onto an empty folder replaces it; onto anything else it fails, and the staged folder is removed.
+    fs::rename(staged.path(), folder)?;
+    let _ = staged.keep();
+    Ok(())
+}
+
+/// Temporary folders are private; a pulled one has the modes that any new folder would have.
+#[cfg(unix)]
+fn readable(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let sibling = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o777)).tempdir_in(folder)?;
+    let mode = fs::metadata(sibling.path())?.permissions();
+    drop(sibling);
+    fs::set_permissions(folder, mode)
+}
+
+#[cfg(not(unix))]
+fn readable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+impl Document for PullDocument {
+    const SCHEMA: &'static str = "esmhub.pull/1";
+
+    fn table(&self) -> String {
+        let rows = self.pulled.iter().map(|esm| {
+            let state = match (esm.unchanged, self.dry_run) {
+                (true, _) => "there already",
+                (false, true) => "would be written",
+                (false, false) => "written",
+            };
+            vec![format!("{}:{}", esm.name, esm.tag), esm.digest.short(), esm.folder.clone(), state.to_owned()]
+        });
+        columns(&["ESM", "DIGEST", "FOLDER", "STATE"], &[], rows)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.pulled.iter().map(|esm| esm.folder.clone()).collect()
+    }
+}

@@ -1,0 +1,101 @@
+//! Which ESMs of the pool belong to the target's base model.
+
+use std::collections::BTreeMap;
+
+use esmhub_registry::Esm;
+use esmhub_store_format::card::BaseModel;
+
+use super::output::Skipped;
+use crate::context::Context;
+use crate::document::count;
+use crate::failure::{Failure, INCOMPATIBLE, Outcome};
+
+/// The pool, sorted by whether an ESM can be used for this target.
+pub(super) struct Matching<'a> {
+    /// Those that can.
+    pub(super) esms: Vec<&'a Esm>,
+    /// Those whose base model fits but which cannot be used, each with its reason.
+    pub(super) skipped: Vec<Skipped>,
+    /// How many belong to another base model.
+    pub(super) other_base: usize,
+    /// How many of `esms` match by name alone.
+    by_name: usize,
+    /// How many have the right name and other weights.
+    other_weights: usize,
+    /// ESMs per base model, for the message when none fits.
+    bases: BTreeMap<String, u64>,
+}
+
+impl<'a> Matching<'a> {
+    /// By the digest of the base model's weights where both sides have it, else by its id; the dimension must fit.
+    pub(super) fn of(pool: &[&'a Esm], base: &BaseModel, dimension: usize) -> Self {
+        let (esms, skipped) = (Vec::new(), Vec::new());
+        let mut matching = Self { esms, skipped, other_base: 0, by_name: 0, other_weights: 0, bases: BTreeMap::new() };
+        for &esm in pool {
+            let card = match esm.card() {
+                Ok(card) => card,
+                Err(error) => {
+                    matching.skipped.push(Skipped::new(esm, &error.to_string()));
+                    continue;
+                }
+            };
+            *matching.bases.entry(card.base.id.clone()).or_default() += 1;
+            let same_name = card.base.id.eq_ignore_ascii_case(&base.id);
+            let fits = match (card.base.weights, base.weights) {
+                (Some(theirs), Some(ours)) => theirs == ours,
+                _ => same_name,
+            };
+            if !fits {
+                matching.other_base += 1;
+                matching.other_weights += usize::from(same_name);
+            } else if card.weights.dimension as usize != dimension {
+                let found = card.weights.dimension;
+                let reason = format!("its dimension is {found}, the target's embeddings have {dimension}");
+                matching.skipped.push(Skipped::new(esm, &reason));
+            } else {
+                matching.by_name += usize::from(card.base.weights.is_none() || base.weights.is_none());
+                matching.esms.push(esm);
+            }
+        }
+        matching
+    }
+
+    /// Says what the user should know of how the ESMs were matched.
+    pub(super) fn report(&self, context: &Context, base: &BaseModel) {
+        if self.by_name > 0 {
+            let what = count(self.by_name as u64, "ESM");
+            let message = format!("{what} matched by the base model's name alone ({}): no digest to compare", base.id);
+            // Where the target's own base model is a mere name as well, there was never a digest to expect.
+            if base.weights.is_some() { context.warn(message) } else { context.detail(message) }
+        }
+        if self.other_weights > 0 {
+            let what = count(self.other_weights as u64, "ESM");
+            context.warn(format!("{what} of {} left out: made with other weights of that name", base.id));
+        }
+    }
+
+    /// The failure when no ESM fits.
+    pub(super) fn nothing(&self, base: &BaseModel) -> Failure {
+        let held: Vec<String> = self.bases.iter().map(|(id, number)| format!("{id} ({number})")).collect();
+        Failure::new(INCOMPATIBLE, format!("no ESM of the base model {}: the pool holds {}", base.id, held.join(", ")))
+            .hint("name the base model as the pool does: --base ID, or --base ID=FOLDER")
+    }
+}
+
+/// The base model of the whole pool, where it has just one.
+pub(super) fn only_base(pool: &[&Esm]) -> Outcome<BaseModel> {
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+    for card in pool.iter().filter_map(|esm| esm.card().ok()) {
+        ids.entry(card.base.id.to_ascii_lowercase()).or_insert(card.base.id);
+    }
+    let mut found = ids.into_values();
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(BaseModel { id, ..BaseModel::default() }),
+        (None, _) => Err(Failure::new(crate::failure::NEWER, "no card of the pool can be read by this program")),
+        (Some(first), Some(second)) => {
+            let all: Vec<String> = [first, second].into_iter().chain(found).collect();
+            Err(Failure::usage(format!("the pool holds ESMs of several base models: {}", all.join(", ")))
+                .hint("say which one embedded the target: --base MODEL"))
+        }
+    }
+}

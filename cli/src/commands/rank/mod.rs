@@ -1,0 +1,179 @@
+//! `esmhub rank`: which source task helps this target most?
+//!
+//! The target's texts are embedded once with the base model; every ESM of that base model maps the embeddings and is scored
+//! with LogME (arXiv 2410.15148, section 3).
+
+mod base;
+mod filter;
+mod output;
+mod target;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use esmhub_registry::{Catalog, Esm, Registry};
+use esmhub_selection::{Formula, Target};
+use rayon::prelude::*;
+
+pub(crate) use output::RankDocument;
+
+use self::base::Matching;
+use self::filter::Filter;
+use self::output::{Ranked, Skipped};
+use self::target::LoadedTarget;
+use super::newest::newest;
+use crate::context::Context;
+use crate::dataset::{Sampling, Task};
+use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
+use crate::model::Model;
+use crate::progress;
+
+/// Rank the pool for a target task: the best source tasks to fine-tune on first
+///
+/// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, or a .npz or .safetensors file with x (base
+/// embeddings, N x D) and y (N labels). Scores are log evidence per row: higher is better. Scores of different targets, and
+/// of different numbers of rows, cannot be compared.
+#[derive(Debug, Args)]
+pub(crate) struct Rank {
+    /// The target task's data
+    target: PathBuf,
+    /// The columns that hold the texts, joined by ` [SEP] `
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    text: Vec<String>,
+    /// The column that holds the labels
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// The base model: a Hugging Face id, a folder, or ID=FOLDER [default: the one that the whole pool has]
+    #[arg(long, value_name = "MODEL")]
+    base: Option<Model>,
+    /// The most rows that are used
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
+    rows: u32,
+    /// Which rows, where there are more
+    #[arg(long, value_enum, default_value = "random")]
+    sample: Sampling,
+    /// Seed of the sample
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Tokens per text, special ones included
+    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
+    max_length: usize,
+    /// What the labels are
+    #[arg(long, value_enum, default_value = "auto")]
+    task: Task,
+    /// How many to show, 0 for all [default: 10, all with --json]
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// Rank only ESMs like this: `name~review rows>=500 license=mit`
+    #[arg(long, value_name = "TERMS", default_value = "")]
+    filter: Filter,
+    /// Rank every tag, not just each name's newest
+    #[arg(long)]
+    all_tags: bool,
+    /// Which evidence: exact, or hfselect as that package computes it (wrong where rows are fewer than dimensions)
+    #[arg(long, value_name = "FORMULA", default_value = "exact")]
+    score: Formula,
+}
+
+impl Rank {
+    /// What `demo` ranks: a file of embeddings, with the defaults.
+    pub(crate) fn of_embeddings(target: PathBuf) -> Self {
+        Self {
+            target,
+            text: Vec::new(),
+            label: None,
+            base: None,
+            rows: 1000,
+            sample: Sampling::Random,
+            seed: 42,
+            max_length: 128,
+            task: Task::Auto,
+            top: None,
+            filter: Filter::default(),
+            all_tags: false,
+            score: Formula::Exact,
+        }
+    }
+
+    pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        let document = self.execute(context)?;
+        context.emit(&document)
+    }
+
+    /// Ranks, and prints only warnings.
+    pub(crate) fn execute(&self, context: &Context) -> Outcome<RankDocument> {
+        let (registry, catalog) = context.open_catalog()?;
+        let pool = self.pool(&catalog)?;
+        let loaded = LoadedTarget::load(self, context, &pool)?;
+        let matching = Matching::of(&pool, &loaded.base, loaded.x.dimension());
+        matching.report(context, &loaded.base);
+        if matching.esms.is_empty() && matching.skipped.is_empty() {
+            return Err(matching.nothing(&loaded.base));
+        }
+        if let Some(concern) = &loaded.concern {
+            context.warn(concern);
+        }
+        let target = Target::new(&loaded.x, &loaded.labels)?;
+        let baseline = target.baseline(self.score)?;
+        let (ranked, mut skipped) = self.score_all(context, &registry, &matching.esms, &target, baseline);
+        skipped.extend(matching.skipped);
+        if ranked.is_empty() {
+            let reason = skipped.first().map(|skipped| format!(": {}: {}", skipped.name, skipped.reason));
+            return Err(Failure::new(INCOMPATIBLE, format!("no ESM could be scored{}", reason.unwrap_or_default())));
+        }
+        Ok(RankDocument::new(self, loaded, baseline, ranked, skipped, matching.other_base, &catalog))
+    }
+
+    /// The ESMs that are asked for, whatever their base model.
+    fn pool<'a>(&self, catalog: &'a Catalog) -> Outcome<Vec<&'a Esm>> {
+        let esms: Vec<&Esm> = if self.all_tags {
+            catalog.esms().filter(|esm| !esm.is_yanked()).collect()
+        } else {
+            newest(catalog.esms())
+        };
+        if esms.is_empty() {
+            return Err(Failure::new(OTHER, "the registry holds no ESMs").hint("`esmhub publish` puts some there"));
+        }
+        let esms: Vec<&Esm> = esms.into_iter().filter(|esm| self.filter.matches(esm)).collect();
+        if esms.is_empty() {
+            return Err(Failure::new(OTHER, "no ESM passes the filter").hint("`esmhub list` shows what there is"));
+        }
+        Ok(esms)
+    }
+
+    /// Scores side by side, one object in memory per thread.
+    fn score_all(
+        &self,
+        context: &Context,
+        registry: &Registry,
+        esms: &[&Esm],
+        target: &Target,
+        baseline: f64,
+    ) -> (Vec<Ranked>, Vec<Skipped>) {
+        let bar = progress::bar(context.shows_progress(), esms.len() as u64, "scoring ESMs");
+        let scored: Vec<Result<Ranked, Skipped>> = esms
+            .par_iter()
+            .map(|esm| {
+                let scored = self.score_one(registry, esm, target, baseline);
+                bar.inc(1);
+                scored.map_err(|failure| Skipped::new(esm, failure.message()))
+            })
+            .collect();
+        bar.finish_and_clear();
+        let mut ranked = Vec::with_capacity(scored.len());
+        let mut skipped = Vec::new();
+        for result in scored {
+            match result {
+                Ok(esm) => ranked.push(esm),
+                Err(esm) => skipped.push(esm),
+            }
+        }
+        (ranked, skipped)
+    }
+
+    fn score_one(&self, registry: &Registry, esm: &Esm, target: &Target, baseline: f64) -> Outcome<Ranked> {
+        let fetched = registry.fetch(esm)?;
+        let score = target.score(fetched.object.map(), self.score)?;
+        Ok(Ranked::new(esm, score, score - baseline, fetched.card.weights.bytes))
+    }
+}

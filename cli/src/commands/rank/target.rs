@@ -1,0 +1,127 @@
+//! Reading a target: from texts through the base model, or from embeddings.
+
+use esmhub_registry::Esm;
+use esmhub_selection::{Embeddings, Labels};
+use esmhub_store_format::Digest;
+use esmhub_store_format::card::BaseModel;
+
+use super::Rank;
+use super::base::only_base;
+use crate::context::Context;
+use crate::dataset::{Columns, DatasetError, Format, LabelSet, Limit, RawLabel, Sampling, Table, choose, interpret, read_target};
+use crate::failure::{Failure, Outcome};
+use crate::model::Model;
+use crate::texts::embed;
+
+/// A target, embedded and labelled.
+pub(super) struct LoadedTarget {
+    /// Where it came from.
+    pub(super) source: String,
+    /// N x D.
+    pub(super) x: Embeddings,
+    /// N.
+    pub(super) labels: Labels,
+    /// The base model; its id is empty where it is not known.
+    pub(super) base: BaseModel,
+    /// Rows that were left out because they have no label.
+    pub(super) unlabelled: usize,
+    /// A doubt that the user should read.
+    pub(super) concern: Option<String>,
+}
+
+impl LoadedTarget {
+    pub(super) fn load(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
+        if Format::of(&rank.target)?.holds_embeddings() {
+            Self::from_embeddings(rank, context, pool)
+        } else {
+            Self::from_texts(rank, context, pool)
+        }
+    }
+
+    fn from_embeddings(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
+        if !rank.text.is_empty() || rank.label.is_some() {
+            return Err(Failure::usage("--text and --label name the columns of a table; this file holds embeddings x and labels y"));
+        }
+        let arrays = read_target(&rank.target)?;
+        let set = rank.choose(&arrays.labels)?;
+        let base = match &rank.base {
+            Some(model) if model.is_local() => model.describe(&model.files(context)?, None)?,
+            Some(model) => BaseModel { id: model.to_string(), ..BaseModel::default() },
+            None => only_base(pool)?,
+        };
+        Ok(Self::new(rank, arrays.x.select(&set.kept), base, set))
+    }
+
+    fn from_texts(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
+        let missing = |flag: &str| {
+            Failure::usage(format!("{} holds texts: {flag} is missing", rank.target.display()))
+                .hint("name the columns: --text COLUMN[,COLUMN] --label COLUMN")
+        };
+        if rank.text.is_empty() {
+            return Err(missing("--text"));
+        }
+        let label = rank.label.as_deref().ok_or_else(|| missing("--label"))?;
+        let columns = Columns { texts: &rank.text, label: Some(label) };
+        let limit = match (rank.sample, std::num::NonZeroUsize::new(rank.rows as usize)) {
+            (Sampling::First, Some(rows)) => Limit::First(rows),
+            _ => Limit::All,
+        };
+        let table = Table::read(&rank.target, columns, limit)?;
+        let set = rank.choose(table.labels.as_deref().unwrap_or_default())?;
+        let model = match &rank.base {
+            Some(model) => model.clone(),
+            None => only_base(pool)?.id.parse::<Model>()?,
+        };
+        let model = model.load(context)?;
+        let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
+        let x = embed(context, &model, &texts, rank.max_length)?;
+        let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.base };
+        Ok(Self::new(rank, x, base, set))
+    }
+
+    fn new(rank: &Rank, x: Embeddings, base: BaseModel, set: LabelSet) -> Self {
+        Self {
+            source: rank.target.display().to_string(),
+            x,
+            labels: set.labels,
+            base,
+            unlabelled: set.unlabelled,
+            concern: set.concern,
+        }
+    }
+
+    /// What the scores are of: the embeddings and the labels that were used.
+    pub(super) fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(self.x.rows() as u64).to_le_bytes());
+        hasher.update(&(self.x.dimension() as u64).to_le_bytes());
+        for value in self.x.values() {
+            hasher.update(&value.to_le_bytes());
+        }
+        match &self.labels {
+            Labels::Classes { names, y } => {
+                hasher.update(b"classes");
+                for name in names {
+                    hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+                }
+                for class in y {
+                    hasher.update(&class.to_le_bytes());
+                }
+            }
+            Labels::Numbers(numbers) => {
+                hasher.update(b"numbers");
+                for number in numbers {
+                    hasher.update(&number.to_le_bytes());
+                }
+            }
+        }
+        Digest::from_bytes(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Rank {
+    fn choose(&self, column: &[RawLabel]) -> Outcome<LabelSet> {
+        let rows = choose(self.sample, self.seed, column.len(), self.rows as usize);
+        Ok(interpret(column, &rows, self.task).map_err(DatasetError::Labels)?)
+    }
+}

@@ -1,0 +1,112 @@
+//! `esmhub show`: one ESM whole.
+
+use clap::Args;
+use esmhub_store_format::{Card, Digest, Reference};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::document::{Document, bytes, fields, strong, time};
+use crate::failure::Outcome;
+
+/// Show one ESM: its card, where it comes from, and what it is worth
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// `name`, `name:tag` or `@digest`
+    #[arg(value_name = "REF")]
+    reference: Reference,
+}
+
+#[derive(Serialize)]
+struct ShowDocument {
+    name: String,
+    tag: String,
+    digest: Digest,
+    yanked: bool,
+    entry: u64,
+    published: u64,
+    publisher: String,
+    program: String,
+    stored_bytes: Option<u64>,
+    other_tags: Vec<String>,
+    card: Card,
+}
+
+impl Show {
+    pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        let (registry, catalog) = context.open_catalog()?;
+        let esm = catalog.resolve(&self.reference)?;
+        let card = esm.card()?;
+        let others = catalog.tags(esm.name()).filter(|other| other.tag() != esm.tag());
+        context.emit(&ShowDocument {
+            name: esm.name().to_string(),
+            tag: esm.tag().to_string(),
+            digest: esm.digest(),
+            yanked: esm.is_yanked(),
+            entry: esm.entry(),
+            published: esm.time(),
+            publisher: format!("{}@{}", esm.writer().user, esm.writer().host),
+            program: esm.writer().program.clone(),
+            stored_bytes: registry.stored_bytes(&card.weights.digest)?,
+            other_tags: others.map(|other| other.tag().to_string()).collect(),
+            card,
+        })
+    }
+}
+
+impl Document for ShowDocument {
+    const SCHEMA: &'static str = "esmhub.show/1";
+
+    fn table(&self) -> String {
+        let Card { weights, base, source, fit, license, authors, extra, .. } = &self.card;
+        let joined = |items: &[String]| (!items.is_empty()).then(|| items.join(", "));
+        let on_disk = self.stored_bytes.map_or_else(|| "missing".to_owned(), bytes);
+        let dataset = source.dataset.as_ref().map(|dataset| match &source.subset {
+            Some(subset) => format!("{dataset} ({subset})"),
+            None => dataset.clone(),
+        });
+        let pooled = base.pooling.map(|pooling| match base.max_length {
+            Some(length) => format!("{pooling}, at most {length} tokens"),
+            None => pooling.to_string(),
+        });
+        let held_out = fit.held_out.map(|h| {
+            format!("R2 {:.4}, cosine {:.4} on {} pairs that the fit did not see", h.r2, h.cosine, h.rows)
+        });
+        let codec = match weights.codec_error {
+            0.0 => weights.codec_name(),
+            error => format!("{}, {:.2} % from the given weights", weights.codec_name(), 100.0 * error),
+        };
+        let heading = strong(&format!("{}:{}", self.name, self.tag));
+        let state = if self.yanked { "  yanked: hidden from rank and from bare names" } else { "" };
+        let rows = [
+            ("digest", Some(self.digest.to_string())),
+            ("base model", Some(base.id.clone())),
+            ("base revision", base.revision.clone()),
+            ("base digest", base.weights.map(|digest| digest.to_string())),
+            ("pooling", pooled),
+            ("source", dataset),
+            ("split", source.split.clone()),
+            ("text columns", joined(&source.text_columns)),
+            ("label column", source.label_column.clone()),
+            ("language", source.language.clone()),
+            ("source rows", source.rows.map(|rows| rows.to_string())),
+            ("method", Some(fit.method.to_string())),
+            ("made by", fit.program.clone()),
+            ("penalty", fit.penalty.map(|penalty| format!("{penalty:.4}"))),
+            ("held out", held_out),
+            ("weights", Some(weights.digest.to_string())),
+            ("dimension", Some(weights.dimension.to_string())),
+            ("codec", Some(codec)),
+            ("size", Some(format!("{} ({on_disk} on disk)", bytes(weights.bytes)))),
+            ("licence", license.clone()),
+            ("authors", joined(authors)),
+            ("published", Some(format!("{} by {}, log entry {}", time(self.published), self.publisher, self.entry))),
+            ("other tags", joined(&self.other_tags)),
+        ];
+        let extra: Vec<(&str, Option<String>)> = extra.iter().map(|(k, v)| (k.as_str(), Some(v.clone()))).collect();
+        format!("{heading}{state}\n{}{}", fields(&rows), fields(&extra))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        vec![self.digest.to_string()]
+    }
+}

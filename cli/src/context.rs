@@ -1,0 +1,138 @@
+//! What every command works with: where the registry is, how to print, who the user is.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use esmhub_registry::{Catalog, Registry, Signature};
+use esmhub_store_format::log::Writer;
+use etcetera::BaseStrategy;
+
+use crate::arguments::{ColorChoice, Global};
+use crate::document::{self, Document, Form, printable, warning};
+use crate::failure::{Failure, Outcome};
+
+/// The program as cards and log entries name it.
+pub(crate) const PROGRAM: &str = concat!("esmhub ", env!("CARGO_PKG_VERSION"));
+
+/// What every command works with.
+pub(crate) struct Context {
+    registry: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    form: Form,
+    verbose: bool,
+    /// Whether the network is out of bounds.
+    pub(crate) offline: bool,
+    /// Threads to compute with.
+    pub(crate) threads: usize,
+}
+
+impl Context {
+    /// Settles the global settings, and sets what is global in a process: colour and the thread pool.
+    pub(crate) fn new(global: &Global) -> Outcome<Self> {
+        let choice = match global.color {
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+        };
+        choice.write_global();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = global.threads.map_or(cores, usize::from);
+        // Only the first pool of a process can be set; here it is always the first.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let platform = || etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("esmhub"));
+        let form = match (global.json, global.quiet) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Lines,
+            _ => Form::Table,
+        };
+        Ok(Self {
+            registry: global.registry.clone(),
+            cache: global.cache_dir.clone().or_else(platform),
+            form,
+            verbose: global.verbose,
+            offline: global.offline,
+            threads,
+        })
+    }
+
+    /// The same, with another registry: `demo` makes its own.
+    pub(crate) fn with_registry(&self, location: PathBuf) -> Self {
+        Self {
+            registry: Some(location),
+            cache: self.cache.clone(),
+            form: self.form,
+            verbose: self.verbose,
+            offline: self.offline,
+            threads: self.threads,
+        }
+    }
+
+    /// Where the registry should be.
+    pub(crate) fn location(&self) -> Outcome<&Path> {
+        self.registry.as_deref().ok_or_else(|| {
+            Failure::usage("no registry is named")
+                .hint("give --registry DIR, or set ESMHUB_REGISTRY; `esmhub init DIR` makes a new one")
+        })
+    }
+
+    /// Where indexes are kept; `None` where the platform has no such place.
+    pub(crate) fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
+    }
+
+    /// The registry.
+    pub(crate) fn open(&self) -> Outcome<Registry> {
+        Ok(Registry::open(self.location()?, self.cache())?)
+    }
+
+    /// The registry and what is in it.
+    pub(crate) fn open_catalog(&self) -> Outcome<(Registry, Catalog)> {
+        let registry = self.open()?;
+        let catalog = registry.catalog()?;
+        if let Some(notice) = catalog.notice() {
+            self.detail(notice);
+        }
+        for damage in catalog.damaged() {
+            self.warn(damage);
+        }
+        Ok((registry, catalog))
+    }
+
+    /// Who signs a log entry, and when.
+    pub(crate) fn signature(&self) -> Signature {
+        let clean = |text: String| text.chars().filter(|c| !c.is_control()).take(60).collect();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Signature {
+            writer: Writer {
+                user: whoami::username().map(clean).unwrap_or_else(|_| "unknown".to_owned()),
+                host: whoami::hostname().map(clean).unwrap_or_else(|_| "unknown".to_owned()),
+                program: PROGRAM.to_owned(),
+            },
+            time: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Whether progress may be shown.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.form == Form::Table && std::io::stderr().is_terminal()
+    }
+
+    /// Something that the user should know, on stderr.
+    pub(crate) fn warn(&self, message: impl std::fmt::Display) {
+        anstream::eprintln!("{} {}", warning(), printable(&message.to_string()));
+    }
+
+    /// Something that only `--verbose` asks for, on stderr.
+    pub(crate) fn detail(&self, message: impl std::fmt::Display) {
+        if self.verbose {
+            anstream::eprintln!("{}", printable(&message.to_string()));
+        }
+    }
+
+    /// Prints the command's document; its exit code.
+    pub(crate) fn emit<D: Document>(&self, document: &D) -> Outcome<u8> {
+        document::print(document, self.form)?;
+        Ok(document.exit_code())
+    }
+}

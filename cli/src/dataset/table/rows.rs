@@ -1,0 +1,96 @@
+//! Where the cells of every table format go: joins texts, counts bytes, stops at the limit.
+
+use super::super::labels::RawLabel;
+use super::super::limits::{MAX_CELL_BYTES, MAX_ROWS, MAX_TEXT_BYTES};
+use super::problem::{Place, TableProblem};
+use super::read::{Limit, Table};
+
+/// What stands between the texts of several columns, as hfselect joins them.
+const SEPARATOR: &str = " [SEP] ";
+
+/// The rows read so far, and the text of the row being read.
+pub(super) struct Rows {
+    limit: Limit,
+    text: Option<String>,
+    bytes: u64,
+    texts: Vec<String>,
+    labels: Option<Vec<RawLabel>>,
+}
+
+impl Rows {
+    pub(super) fn new(labelled: bool, limit: Limit) -> Self {
+        Self {
+            limit,
+            text: None,
+            bytes: 0,
+            texts: Vec::new(),
+            labels: labelled.then(Vec::new),
+        }
+    }
+
+    /// Whether all rows that were asked for are there.
+    pub(super) fn full(&self) -> bool {
+        matches!(self.limit, Limit::First(wanted) if self.texts.len() >= wanted.get())
+    }
+
+    /// How many rows are there.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Adds one text column to the row being read.
+    pub(super) fn text(&mut self, place: Place, column: &str, cell: &str) -> Result<(), TableProblem> {
+        self.count(place, column, cell)?;
+        match &mut self.text {
+            Some(text) => {
+                text.push_str(SEPARATOR);
+                text.push_str(cell);
+            }
+            None => self.text = Some(cell.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Adds the label of the row being read.
+    pub(super) fn label(&mut self, place: Place, column: &str, label: RawLabel) -> Result<(), TableProblem> {
+        if let RawLabel::Text(text) | RawLabel::Cell(text) = &label {
+            self.count(place, column, text)?;
+        }
+        self.labels.get_or_insert_default().push(label);
+        Ok(())
+    }
+
+    /// The row is read whole.
+    pub(super) fn end(&mut self) -> Result<(), TableProblem> {
+        if self.texts.len() >= MAX_ROWS {
+            return Err(TableProblem::TooManyRows);
+        }
+        self.texts.push(self.text.take().unwrap_or_default());
+        Ok(())
+    }
+
+    pub(super) fn into_table(self) -> Result<Table, TableProblem> {
+        if self.texts.is_empty() {
+            return Err(TableProblem::NoRows);
+        }
+        Ok(Table {
+            texts: self.texts,
+            labels: self.labels,
+        })
+    }
+
+    fn count(&mut self, place: Place, column: &str, cell: &str) -> Result<(), TableProblem> {
+        if cell.len() > MAX_CELL_BYTES {
+            return Err(TableProblem::CellTooLong {
+                place,
+                column: column.to_owned(),
+                bytes: cell.len(),
+            });
+        }
+        self.bytes = self.bytes.saturating_add(cell.len() as u64);
+        if self.bytes > MAX_TEXT_BYTES {
+            return Err(TableProblem::TooMuchText);
+        }
+        Ok(())
+    }
+}

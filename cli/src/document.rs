@@ -1,0 +1,143 @@
+//! The one document on stdout: a table for people, JSON for programs, or bare names.
+
+use std::io::{ErrorKind, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::failure::{Failure, Outcome};
+
+/// What a command has to say.
+pub(crate) trait Document: Serialize {
+    /// The schema's name, `esmhub.<command>/<version>`.
+    const SCHEMA: &'static str;
+
+    /// For people.
+    fn table(&self) -> String;
+
+    /// One digest or name per line.
+    fn lines(&self) -> Vec<String>;
+
+    /// The exit code of a command that got this far.
+    fn exit_code(&self) -> u8 {
+        0
+    }
+}
+
+/// How a document is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+    /// One digest or name per line.
+    Lines,
+}
+
+/// Prints a document. A reader that has gone away (`| head`) is no error.
+pub(crate) fn print<D: Document>(document: &D, form: Form) -> Outcome<()> {
+    let text = match form {
+        Form::Table => document.table(),
+        Form::Lines => document.lines().into_iter().map(|line| line + "\n").collect(),
+        Form::Json => to_json(document)?,
+    };
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::io("stdout", error)),
+        _ => Ok(()),
+    }
+}
+
+fn to_json<D: Document>(document: &D) -> Outcome<String> {
+    #[derive(Serialize)]
+    struct WithSchema<'a, D> {
+        schema: &'static str,
+        #[serde(flatten)]
+        document: &'a D,
+    }
+    serde_json::to_string(&WithSchema { schema: D::SCHEMA, document })
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::new(crate::failure::OTHER, format!("the document cannot be written as JSON: {error}")))
+}
+
+/// A text from outside, fit for a terminal: control characters, which could move the cursor or change the window's title,
+/// are shown as escapes. Line breaks stay.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Bidirectional overrides can make a name read as another one.
+        let hidden = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+        if (c.is_control() && c != '\n') || hidden { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Bytes for people, in powers of 1000: `83.7 KB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["KB", "MB", "GB", "TB", "PB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1000.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while value >= 999.95 {
+        match units.next() {
+            Some(next) => (value, unit) = (value / 1000.0, Some(next)),
+            None => break,
+        }
+    }
+    let digits = if value < 10.0 { 2 } else if value < 100.0 { 1 } else { 0 };
+    format!("{value:.digits$} {}", unit.unwrap_or(&"PB"))
+}
+
+/// A count with its noun: `1 ESM`, `20 ESMs`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A time in a log entry, as UTC to the second.
+pub(crate) fn time(milliseconds: u64) -> String {
+    let at = i64::try_from(milliseconds).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
+/// An aligned table that fits the terminal. Columns named in `right` are aligned to the right.
+pub(crate) fn columns(header: &[&str], right: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let aligned = |index: usize| header.get(index).is_some_and(|name| right.contains(name));
+    let cell = |index: usize, text: String| {
+        let cell = Cell::new(text);
+        if aligned(index) { cell.set_alignment(CellAlignment::Right) } else { cell }
+    };
+    let head = header.iter().enumerate().map(|(index, name)| cell(index, (*name).to_owned()).add_attribute(Attribute::Bold));
+    table.set_header(head);
+    for row in rows {
+        table.add_row(row.into_iter().enumerate().map(|(index, text)| cell(index, printable(&text))));
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Two aligned columns: a label and what it is. Rows without a value are left out.
+pub(crate) fn fields(rows: &[(&str, Option<String>)]) -> String {
+    let width = rows.iter().filter(|(_, value)| value.is_some()).map(|(label, _)| label.len()).max().unwrap_or(0);
+    let style = Style::new().dimmed();
+    let shown = rows.iter().filter_map(|(label, value)| Some((label, value.as_ref()?)));
+    shown.map(|(label, value)| format!("{style}{label:width$}{style:#}  {}\n", printable(value))).collect()
+}
+
+/// A heading, or a verdict that the eye should find first.
+pub(crate) fn strong(text: &str) -> String {
+    let style = Style::new().bold();
+    format!("{style}{text}{style:#}")
+}
+
+/// A warning's first word.
+pub(crate) fn warning() -> String {
+    let style = AnsiColor::Yellow.on_default().bold();
+    format!("{style}warning:{style:#}")
+}

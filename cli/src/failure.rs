@@ -1,0 +1,223 @@
+//! How a command fails: a message, its causes, a hint, and an exit code of the contract.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::panic::PanicHookInfo;
+use std::sync::Mutex;
+
+use esmhub_registry::{ErrorKind, RegistryError};
+use esmhub_selection::{PickleError, ScoreError};
+use esmhub_selection::encoder::{EncoderError, HubError};
+use esmhub_selection::fit::FitError;
+use esmhub_store_format::FormatError;
+use esmhub_store_format::exchange::{ConfigError, WeightsError};
+
+use crate::dataset::{DatasetError, Fault};
+use crate::document::printable;
+
+/// Any failure that has no code of its own.
+pub(crate) const OTHER: u8 = 1;
+/// The command line asks for something that cannot be.
+pub(crate) const USAGE: u8 = 2;
+/// Done, but not all of it.
+pub(crate) const PARTIAL: u8 = 3;
+/// A format newer than this program.
+pub(crate) const NEWER: u8 = 12;
+/// Damage.
+pub(crate) const INTEGRITY: u8 = 16;
+/// Base model, dimension or labels do not fit.
+pub(crate) const INCOMPATIBLE: u8 = 17;
+/// A bug in esmhub.
+const BUG: u8 = 101;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+/// What every fallible step of the command line returns.
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// A failure with a code of the contract.
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// A failure of the user's command line.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(USAGE, message)
+    }
+
+    /// A failure of an operation on a file.
+    pub(crate) fn io(what: impl std::fmt::Display, error: std::io::Error) -> Self {
+        Self::new(OTHER, format!("{what}: {error}"))
+    }
+
+    /// With advice.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With what it happened to in front.
+    pub(crate) fn at(mut self, place: impl std::fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// The message with its causes, on one line.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What goes to stderr.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!("error: {}\n", printable(&self.message));
+        if let Some(hint) = &self.hint {
+            let _ = write!(text, "\nhint: {}\n", printable(hint));
+        }
+        text
+    }
+
+    fn from_error(code: u8, error: &dyn Error, hint: Option<String>) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            let text = source.to_string();
+            // Libraries outside repeat their cause in their own message; once is enough.
+            if !message.contains(&text) {
+                let _ = write!(message, ": {text}");
+            }
+            cause = source.source();
+        }
+        Self { code, message, hint }
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        let code = match error.kind() {
+            ErrorKind::Usage => USAGE,
+            ErrorKind::NotARegistry => 10,
+            ErrorKind::Busy => 11,
+            ErrorKind::Newer => NEWER,
+            ErrorKind::NotFound => 13,
+            ErrorKind::Ambiguous => 14,
+            ErrorKind::Conflict => 15,
+            ErrorKind::Integrity => INTEGRITY,
+            _ => OTHER,
+        };
+        Self::from_error(code, &error, error.hint())
+    }
+}
+
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        let code = match error {
+            FormatError::Newer { .. } => NEWER,
+            FormatError::Damaged { .. } | FormatError::DigestMismatch { .. } => INTEGRITY,
+            _ => OTHER,
+        };
+        Self::from_error(code, &error, error.hint())
+    }
+}
+
+impl From<DatasetError> for Failure {
+    fn from(error: DatasetError) -> Self {
+        let code = match error.fault() {
+            Fault::Usage => USAGE,
+            Fault::Input => OTHER,
+            Fault::Incompatible => INCOMPATIBLE,
+        };
+        Self::from_error(code, &error, error.hint())
+    }
+}
+
+impl From<ScoreError> for Failure {
+    fn from(error: ScoreError) -> Self {
+        let code = match error {
+            ScoreError::Dimension { .. } | ScoreError::OneClass(_) | ScoreError::Rows { .. } => INCOMPATIBLE,
+            _ => OTHER,
+        };
+        Self::from_error(code, &error, None)
+    }
+}
+
+impl From<FitError> for Failure {
+    fn from(error: FitError) -> Self {
+        let code = if matches!(error, FitError::Shapes { .. }) { INCOMPATIBLE } else { OTHER };
+        Self::from_error(code, &error, None)
+    }
+}
+
+impl From<EncoderError> for Failure {
+    fn from(error: EncoderError) -> Self {
+        Self::from_error(OTHER, &error, error.hint())
+    }
+}
+
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Self {
+        Self::from_error(OTHER, &error, error.hint())
+    }
+}
+
+impl From<WeightsError> for Failure {
+    fn from(error: WeightsError) -> Self {
+        Self::from_error(OTHER, &error, error.hint())
+    }
+}
+
+impl From<PickleError> for Failure {
+    fn from(error: PickleError) -> Self {
+        Self::from_error(OTHER, &error, error.hint())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::from_error(OTHER, &error, None)
+    }
+}
+
+/// What the last panic said. It is printed only when nothing has caught it: readers of hostile files guard their calls into
+/// libraries that can panic.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// The panic hook: remembers, and prints nothing.
+pub(crate) fn remember_panic(panic: &PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("no message");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    if let Ok(mut last) = LAST_PANIC.lock() {
+        *last = format!("{what} ({place})");
+    }
+}
+
+/// Says that a panic reached the top. It is always a bug: every input has an error of its own.
+pub(crate) fn report_bug() -> u8 {
+    let what = LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    anstream::eprintln!(
+        "error: this is a bug in esmhub {version}: {}\n\n\
+         hint: nothing acknowledged is lost; please report it with the command that you ran",
+        printable(&what)
+    );
+    BUG
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {}

@@ -1,0 +1,22 @@
+//! Progress on stderr: only for people, only on a terminal.
+
+use std::borrow::Cow;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar for work whose amount is known; hidden where nobody looks.
+pub(crate) fn bar(visible: bool, total: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
+    let visible = visible && std::io::stderr().is_terminal();
+    let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what);
+    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {per_sec:>10} {eta:>5}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    if visible {
+        bar.enable_steady_tick(Duration::from_millis(200));
+    }
+    bar
+}

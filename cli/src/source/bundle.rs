@@ -1,0 +1,34 @@
+//! A bundle: ESMs that `esmhub export` wrote, taken as they are.
+
+use std::fs::File;
+use std::path::Path;
+
+use esmhub_registry::NewEsm;
+use esmhub_store_format::bundle::{self, Bundled};
+
+use super::{SourceOptions, folder};
+use crate::failure::{Failure, OTHER, Outcome};
+
+/// The largest bundle that is read at once: some thousand dense ESMs.
+const MAX_BUNDLE_BYTES: u64 = 4 << 30;
+
+pub(super) fn read(path: &Path, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
+    File::open(path).map_err(|error| Failure::io("cannot be opened", error))?;
+    let bytes = folder::read_at_most(path, MAX_BUNDLE_BYTES)?.unwrap_or_default();
+    from_bytes(&bytes, options)
+}
+
+/// The ESMs of a bundle under their own names and tags, or under those of the command line.
+pub(crate) fn from_bytes(bytes: &[u8], options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
+    let esms: Vec<Bundled> = bundle::read(bytes).collect::<Result<_, _>>()?;
+    if esms.is_empty() {
+        return Err(Failure::new(OTHER, "the bundle is empty"));
+    }
+    let take = |Bundled { published, object }: Bundled| -> Outcome<NewEsm> {
+        let card = published.card()?;
+        let name = options.name.clone().unwrap_or(published.name);
+        let tag = options.tag.clone().or(Some(published.tag));
+        Ok(NewEsm::new(name, tag, card, object)?)
+    };
+    esms.into_iter().map(take).collect()
+}

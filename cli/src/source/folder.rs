@@ -1,0 +1,62 @@
+//! A folder as hfselect saves an ESM: `config.json` beside `model.safetensors` or `pytorch_model.bin`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use esmhub_registry::NewEsm;
+use esmhub_selection::read_pickle;
+use esmhub_store_format::DenseMap;
+use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, read_safetensors};
+
+use super::{Draft, SourceOptions};
+use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
+
+pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
+    let config = read_at_most(&folder.join("config.json"), MAX_CONFIG_BYTES as u64)?.ok_or_else(|| {
+        Failure::new(OTHER, "there is no config.json").hint("an ESM is a folder as hfselect's save_pretrained writes it")
+    })?;
+    let config = Config::from_json(&config)?;
+    let map = read_weights(folder)?;
+    if let Some(stated) = config.dimension.filter(|stated| *stated != u64::from(map.dimension())) {
+        let found = map.dimension();
+        return Err(Failure::new(INCOMPATIBLE, format!("config.json says dimension {stated}, the weights have {found}")));
+    }
+    let draft = Draft {
+        name: config.default_name(),
+        base: config.base.clone(),
+        fit: config.fit(),
+        authors: config.developers.iter().cloned().collect(),
+        extra: config.extra(),
+        source: config.source,
+    };
+    draft.finish(&map, options)
+}
+
+fn read_weights(folder: &Path) -> Outcome<DenseMap> {
+    if let Some(bytes) = read_at_most(&folder.join("model.safetensors"), MAX_SAFETENSORS_BYTES)? {
+        return read_safetensors(&bytes).map_err(|error| Failure::from(error).at("model.safetensors"));
+    }
+    let pickle = folder.join("pytorch_model.bin");
+    if pickle.is_file() {
+        return read_pickle(&pickle).map_err(Failure::from);
+    }
+    Err(Failure::new(OTHER, "there are no weights: neither model.safetensors nor pytorch_model.bin")
+        .hint("an ESM is a folder as hfselect's save_pretrained writes it"))
+}
+
+/// The bytes of a file, `None` where there is none. Its size is checked first, and again while reading.
+pub(super) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> {
+    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(name(), error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(name(), error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::new(OTHER, format!("{} has more than the {limit} bytes that are read", name())));
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,105 @@
+//! What `publish` takes: the kinds of sources, and how each becomes an ESM with a card.
+
+mod bundle;
+mod folder;
+mod options;
+mod pairs;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use esmhub_registry::NewEsm;
+use esmhub_store_format::card::{self, BaseModel, Card, Fit, Weights};
+use esmhub_store_format::{DenseMap, Name, Object};
+
+pub(crate) use bundle::from_bytes;
+pub(crate) use options::SourceOptions;
+pub(crate) use pairs::from_texts;
+
+use crate::failure::{Failure, Outcome};
+
+/// A source on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A folder as hfselect saves an ESM.
+    Folder(PathBuf),
+    /// A file of embedding pairs, from which an ESM is fitted.
+    Pairs(PathBuf),
+    /// A bundle: exported ESMs.
+    Bundle(PathBuf),
+}
+
+impl Source {
+    /// What kind of source a path is.
+    pub(crate) fn of(path: &Path) -> Outcome<Self> {
+        if path.to_string_lossy().starts_with("hf://") {
+            return Err(Failure::usage(format!("{}: ESMs are not fetched from the Hugging Face Hub", path.display()))
+                .hint("download it first, for example with `hf download OWNER/REPO --local-dir DIR`, and publish DIR"));
+        }
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        if !path.exists() {
+            return Err(Failure::usage(format!("{}: no such file or folder", path.display())));
+        }
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("npz" | "safetensors") => Ok(Self::Pairs(path.to_owned())),
+            Some("esm") => Ok(Self::Bundle(path.to_owned())),
+            _ => Err(Failure::usage(format!("{}: not a source", path.display())).hint(
+                "a source is a folder with config.json, a .npz or .safetensors file with x and y, or an exported .esm file",
+            )),
+        }
+    }
+
+    /// Reads it. A bundle can hold several ESMs.
+    pub(crate) fn prepare(&self, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
+        match self {
+            Self::Folder(path) => folder::read(path, options).map(|esm| vec![esm]).map_err(|f| f.at(path.display())),
+            Self::Pairs(path) => pairs::fit_file(path, options).map(|esm| vec![esm]).map_err(|f| f.at(path.display())),
+            Self::Bundle(path) => bundle::read(path, options).map_err(|f| f.at(path.display())),
+        }
+    }
+
+    /// The path that the user gave.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Folder(path) | Self::Pairs(path) | Self::Bundle(path) => path,
+        }
+    }
+}
+
+/// What a source says of an ESM, before its weights are encoded.
+struct Draft {
+    name: Option<String>,
+    base: BaseModel,
+    source: card::Source,
+    fit: Fit,
+    authors: Vec<String>,
+    extra: BTreeMap<String, String>,
+}
+
+impl Draft {
+    /// Encodes the map and puts the card together.
+    fn finish(self, map: &DenseMap, options: &SourceOptions) -> Outcome<NewEsm> {
+        let object = Object::encode(map, options.codec())?;
+        let mut card = Card {
+            weights: Weights::of(&object, map.relative_error(object.map())),
+            base: options.base_or(self.base)?,
+            source: self.source,
+            fit: self.fit,
+            license: None,
+            authors: self.authors,
+            extra: self.extra,
+            extensions: Vec::new(),
+        };
+        options.amend(&mut card);
+        Ok(NewEsm::new(options.name_or(self.name)?, options.tag.clone(), card, object)?)
+    }
+}
+
+/// A name that a file suggests: it must be one, or the user gives another.
+fn suggested(text: &str) -> Outcome<Name> {
+    text.parse().map_err(|error: esmhub_store_format::NameError| {
+        Failure::usage(error.to_string()).hint("give the ESM a name with --name")
+    })
+}

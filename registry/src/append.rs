@@ -1,0 +1,139 @@
+//! Appending to the log: a transaction reads it to its end, decides, and creates the next entry; who is second reads what
+//! the first one did, and decides again.
+
+use std::thread;
+use std::time::Duration;
+
+use esmhub_store_format::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS};
+use esmhub_store_format::log::{Action, Entry, Record, Writer};
+
+use crate::catalog::Catalog;
+use crate::load::follow;
+use crate::{Registry, RegistryError, log, schema};
+
+/// Who writes, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Who, by their own account.
+    pub writer: Writer,
+    /// When, in milliseconds since 1970-01-01 UTC. It is for people: the order is that of the log.
+    pub time: u64,
+}
+
+/// How often a number may be lost to others. Every loss is another's success, so this ends only under a stampede.
+const ATTEMPTS: u32 = 500;
+/// Where an entry is known to stand but is not seen yet (network file systems keep names for a while).
+const PAUSE: Duration = Duration::from_millis(20);
+/// More than all fields of an entry besides its records take.
+const ENTRY_FIELDS: u64 = 1024;
+/// What a record takes besides its payload: kind, flags, length.
+const RECORD_FIELDS: u64 = 12;
+
+/// A writer that has read the log to its end.
+pub(crate) struct Transaction<'a> {
+    registry: &'a Registry,
+    by: &'a Signature,
+    catalog: Catalog,
+    lost: u32,
+}
+
+impl<'a> Transaction<'a> {
+    /// Reads the log to its end, and lists its names: a writer must not take a gap for the end.
+    ///
+    /// # Errors
+    /// As [`Registry::catalog`]; [`RegistryError::Unsound`] where an entry cannot be read,
+    /// [`RegistryError::UnknownRecord`] where one stops writers.
+    pub(crate) fn begin(registry: &'a Registry, by: &'a Signature) -> Result<Self, RegistryError> {
+        let catalog = registry.catalog()?;
+        let mut transaction = Self {
+            registry,
+            by,
+            catalog,
+            lost: 0,
+        };
+        transaction.catch_up(&log::numbers(&registry.storage)?)?;
+        Ok(transaction)
+    }
+
+    /// What the log says so far.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Takes the notice of the index, where there is one.
+    pub(crate) fn into_notice(self) -> Option<String> {
+        self.catalog.notice
+    }
+
+    fn catch_up(&mut self, numbers: &[u64]) -> Result<(), RegistryError> {
+        follow(&mut self.catalog, &self.registry.storage, numbers)?;
+        self.catalog.require_whole()?;
+        match self.catalog.stops_writers {
+            None => Ok(()),
+            Some((entry, kind)) => {
+                let stops = "writers";
+                Err(RegistryError::UnknownRecord { entry, kind, stops })
+            }
+        }
+    }
+
+    /// Appends an entry, and gives its number. `None` where another writer was faster: the catalog then holds what they
+    /// did, and what is to be written must be decided again.
+    ///
+    /// # Errors
+    /// [`RegistryError::Busy`]; and where it is not known that the entry lasts.
+    pub(crate) fn append(&mut self, records: Vec<Record>) -> Result<Option<u64>, RegistryError> {
+        let number = self.catalog.last + 1;
+        let place = || schema::entry(number);
+        // The catalog is whole here, so its head is known; the error is for the type, not for a case.
+        let previous = self
+            .catalog
+            .head
+            .ok_or_else(|| RegistryError::unsound(place(), "what it follows is not known"))?;
+        let mut transaction = [0; 16];
+        getrandom::fill(&mut transaction).map_err(RegistryError::Random)?;
+        let entry = Entry {
+            number,
+            previous,
+            transaction,
+            time: self.by.time,
+            writer: self.by.writer.clone(),
+            records,
+        };
+        if let Some(logged) = log::create(&self.registry.storage, &entry)? {
+            self.lost = 0;
+            self.catalog.take(number, Ok(logged))?;
+            return Ok(Some(number));
+        }
+        self.lost += 1;
+        if self.lost >= ATTEMPTS {
+            return Err(RegistryError::Busy {
+                entry: number,
+                attempts: self.lost,
+            });
+        }
+        self.catch_up(&[])?;
+        if self.catalog.last < number {
+            thread::sleep(PAUSE);
+        }
+        Ok(None)
+    }
+}
+
+/// As many records, from the first on, as one entry can hold.
+pub(crate) fn first_entry(actions: impl IntoIterator<Item = Action>) -> Result<Vec<Record>, RegistryError> {
+    let mut bytes = ENTRY_FIELDS;
+    let mut records = Vec::new();
+    for action in actions {
+        let record = action.to_record().map_err(|source| RegistryError::Refused {
+            what: "a record".into(),
+            source,
+        })?;
+        bytes += RECORD_FIELDS + record.payload.len() as u64;
+        if records.len() == MAX_ENTRY_RECORDS || bytes > MAX_ENTRY_BYTES {
+            break;
+        }
+        records.push(record);
+    }
+    Ok(records)
+}

@@ -1,0 +1,125 @@
+//! The catalog: what the log says after its last entry.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use esmhub_store_format::log::RegistryId;
+use esmhub_store_format::{Digest, Name, Tag};
+
+use crate::{Esm, Event, Pattern, RegistryError, schema};
+
+/// What a registry holds, as its log says.
+///
+/// While a log entry cannot be read, the catalog holds what the others say, and [`Catalog::damaged`] names the entry. What
+/// depends on the order of *all* entries is then refused: bare names, and every write.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Every reference that was ever published, in log order; those that were removed keep their tags taken.
+    pub(crate) esms: Vec<Esm>,
+    pub(crate) by_tag: HashMap<(String, String), usize>,
+    pub(crate) by_name: HashMap<String, Vec<usize>>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) damaged: Vec<Damage>,
+    /// Records that break a rule and therefore do nothing.
+    pub(crate) void: Vec<Damage>,
+    /// The first record that stops writers, by entry and kind.
+    pub(crate) stops_writers: Option<(u64, u16)>,
+    /// The number of the last entry, readable or not.
+    pub(crate) last: u64,
+    /// The digest that the next entry must state; unknown after an entry that cannot be read.
+    pub(crate) head: Option<Digest>,
+    pub(crate) notice: Option<String>,
+}
+
+/// A log entry that cannot be read, or a record in one that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The entry's number.
+    pub entry: u64,
+    /// What was expected, and what was found.
+    pub detail: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "log entry {}: {}", self.entry, self.detail)
+    }
+}
+
+impl Catalog {
+    /// The catalog of an empty log.
+    pub(crate) fn empty(id: &RegistryId) -> Self {
+        Self {
+            esms: Vec::new(),
+            by_tag: HashMap::new(),
+            by_name: HashMap::new(),
+            events: Vec::new(),
+            damaged: Vec::new(),
+            void: Vec::new(),
+            stops_writers: None,
+            last: 0,
+            head: Some(id.genesis()),
+            notice: None,
+        }
+    }
+
+    /// All references in log order, yanked ones included, removed ones not.
+    pub fn esms(&self) -> impl Iterator<Item = &Esm> {
+        self.esms.iter().filter(|esm| !esm.is_removed())
+    }
+
+    /// Those of [`Catalog::esms`] whose name fits.
+    pub fn matching(&self, pattern: &Pattern) -> impl Iterator<Item = &Esm> {
+        self.esms().filter(|esm| pattern.matches(esm.name()))
+    }
+
+    /// Those of [`Catalog::esms`] that have this name, however it is spelt.
+    pub fn tags(&self, name: &Name) -> impl Iterator<Item = &Esm> {
+        self.named(name).filter(|esm| !esm.is_removed())
+    }
+
+    /// Everything that happened, oldest first.
+    pub fn history(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The log entries that cannot be read. What they did is missing here.
+    pub fn damaged(&self) -> &[Damage] {
+        &self.damaged
+    }
+
+    /// Why the index could not be used, where it could not. The catalog is the same without it.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The number of the last log entry; 0 where there is none.
+    pub fn entries(&self) -> u64 {
+        self.last
+    }
+
+    /// Everything that ever had this name, removed or not.
+    pub(crate) fn named(&self, name: &Name) -> impl Iterator<Item = &Esm> {
+        let positions = self.by_name.get(&name.key());
+        positions.into_iter().flatten().filter_map(|&at| self.esms.get(at))
+    }
+
+    /// What `name:tag` stands for, removed or not.
+    pub(crate) fn tagged(&self, name: &Name, tag: &Tag) -> Option<&Esm> {
+        let at = self.by_tag.get(&(name.key(), tag.key()))?;
+        self.esms.get(*at)
+    }
+
+    pub(crate) fn tagged_mut(&mut self, name: &Name, tag: &Tag) -> Option<&mut Esm> {
+        let at = self.by_tag.get(&(name.key(), tag.key()))?;
+        self.esms.get_mut(*at)
+    }
+
+    /// An error while some entry cannot be read: for what depends on the order of all of them.
+    pub(crate) fn require_whole(&self) -> Result<(), RegistryError> {
+        match self.damaged.first() {
+            None => Ok(()),
+            Some(Damage { entry, detail }) => Err(RegistryError::unsound(schema::entry(*entry), detail.clone())),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What makes a write to a local disk last, beyond what `object_store` does.
+//!
+//! Checked in the source of `object_store` 0.14.2 (`src/local.rs`), `LocalFileSystem` with `with_fsync(true)`:
+//!
+//! | it does | it does not | so here |
+//! |---|---|---|
+//! | fsync a file before it links it, and the directory after | make a file last that a colleague has linked and not yet synced (`AlreadyExists`) | [`Disk::settle`] |
+//! | fsync the directories that it creates itself | the same for a directory that a colleague has just made | [`Disk::ensure_folder`] syncs the parent of every folder it uses |
+//! | stage under `name#1` with the umask's mode | set a mode before the file is seen | [`Disk::stage`] writes the staged file; `object_store` links it |
+//! | report that linking failed | fall back where there are no hard links | [`Disk::rename_exclusively`] |
+//! | skip `name#1` in listings, and stop a listing at a name that is not UTF-8 or at a looping link | show what a killed writer left behind | [`Disk::names`] |
+//! | follow symbolic links, and open pipes | refuse them | [`Disk::metadata`] |
+//! | panic on `AlreadyExists` below a path that is not UTF-8 | | such a location is refused before |
+//!
+//! Deletions are not synced: only staged files are deleted, and one that comes back is still only a staged file.
+//! Outside a tokio runtime its futures run on the calling thread, so that `futures::executor::block_on` is enough.
+
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::RegistryError;
+use crate::schema;
+
+/// A directory on a local disk or a network mount, and what is known to last in it.
+pub(crate) struct Disk {
+    root: PathBuf,
+    shared: bool,
+    /// Folders whose entries in their parents are on stable storage.
+    lasting: Mutex<HashSet<String>>,
+}
+
+/// A file that is written whole and synced, but not yet under its own name. Dropping it removes it.
+pub(crate) struct Staged {
+    /// Its path in the registry.
+    pub(crate) name: String,
+    file: PathBuf,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Where this fails, a staged file stays behind: `verify` counts it, and nothing else sees it.
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+/// One name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listed {
+    /// The name, without the folder.
+    pub(crate) name: String,
+    /// Whether it is a folder.
+    pub(crate) is_folder: bool,
+}
+
+impl Disk {
+    /// The directory must exist. `shared`: what is written here is for the directory's group.
+    pub(crate) fn new(root: &Path, shared: bool) -> Self {
+        Self {
+            root: root.to_owned(),
+            shared,
+            lasting: Mutex::default(),
+        }
+    }
+
+    /// The path of a file outside the registry's own words.
+    pub(crate) fn path(&self, place: &str) -> PathBuf {
+        self.root.join(place)
+    }
+
+    /// What lies there; `None` where nothing does.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unsound`] where it, or a folder on the way, is a symbolic link, or it is not a plain file: what a
+    /// registry holds must travel with it, and a link could show one content now and another later.
+    pub(crate) fn metadata(&self, place: &str) -> Result<Option<Metadata>, RegistryError> {
+        let folders = place.match_indices('/').map(|(at, _)| place.split_at(at).0);
+        for folder in folders {
+            match self.look(folder)? {
+                None => return Ok(None),
+                Some(found) if found.is_dir() => {}
+                Some(found) => return Err(unexpected(folder, &found, "a folder")),
+            }
+        }
+        match self.look(place)? {
+            Some(found) if !found.is_file() => Err(unexpected(place, &found, "a plain file")),
+            found => Ok(found),
+        }
+    }
+
+    fn look(&self, place: &str) -> Result<Option<Metadata>, RegistryError> {
+        match fs::symlink_metadata(self.path(place)) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(RegistryError::io("look at it", self.path(place), error)),
+        }
+    }
+
+    /// The names in a folder, sorted; none where there is no folder. Names that are not UTF-8 are shown as well as can be.
+    pub(crate) fn names(&self, folder: &str) -> Result<Vec<Listed>, RegistryError> {
+        let failed = |error: io::Error| RegistryError::io("list it", self.path(folder), error);
+        match self.look(folder)? {
+            None => return Ok(Vec::new()),
+            Some(found) if found.is_dir() => {}
+            Some(found) => return Err(unexpected(folder, &found, "a folder")),
+        }
+        let mut names = fs::read_dir(self.path(folder))
+            .map_err(failed)?
+            .map(|entry| {
+                let entry = entry?;
+                Ok(Listed {
+                    name: entry.file_name().to_string_lossy().into_owned(),
+                    is_folder: entry.file_type()?.is_dir(),
+                })
+            })
+            .collect::<io::Result<Vec<Listed>>>()
+            .map_err(failed)?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// Makes a folder and those on the way, and sees to it that they last, whoever made them.
+    pub(crate) fn ensure_folder(&self, folder: &str) -> Result<(), RegistryError> {
+        let known = |folder: &str| {
+            self.lasting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains(folder)
+        };
+        let ends = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
+        for folder in ends.map(|end| folder.split_at(end).0) {
+            if folder.is_empty() || known(folder) {
+                continue;
+            }
+            match self.look(folder)? {
+                Some(found) if found.is_dir() => {}
+                Some(found) => return Err(unexpected(folder, &found, "a folder")),
+                None => self.make_folder(folder)?,
+            }
+            let parent = self
+                .path(folder)
+                .parent()
+                .map_or_else(|| self.root.clone(), Path::to_owned);
+            sync(&parent)?;
+            self.lasting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    /// A shared folder gets its mode before it gets its name; where a colleague was faster, theirs stays.
+    fn make_folder(&self, folder: &str) -> Result<(), RegistryError> {
+        let target = self.path(folder);
+        let failed = |error: io::Error| RegistryError::io("make the folder", target.clone(), error);
+        if !self.shared {
+            return match fs::create_dir(&target) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
+                _ => sync(&target),
+            };
+        }
+        let staged = self.path(&schema::staged(folder, unique()?));
+        fs::create_dir(&staged).map_err(failed)?;
+        let placed = share_folder(&staged)
+            .map_err(failed)
+            .and_then(|()| sync(&staged))
+            .and_then(|()| fs::rename(&staged, &target).map_err(failed));
+        if placed.is_err() {
+            let _ = fs::remove_dir(&staged);
+            // A folder that is not empty cannot be renamed over: then it is a colleague's, and as good as ours.
+            if self.look(folder)?.is_some_and(|found| found.is_dir()) {
+                return Ok(());
+            }
+        }
+        placed
+    }
+
+    /// Writes a file whole, with its final mode, and syncs it: all that can be done before it is seen.
+    pub(crate) fn stage(&self, place: &str, bytes: &[u8]) -> Result<Staged, RegistryError> {
+        if let Some((folder, _)) = place.rsplit_once('/') {
+            self.ensure_folder(folder)?;
+        }
+        let name = schema::staged(place, unique()?);
+        let path = self.path(&name);
+        let failed = |error: io::Error| RegistryError::io("write it", self.path(place), error);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o444);
+        let mut file = options.open(&path).map_err(failed)?;
+        let staged = Staged { name, file: path };
+        file.write_all(bytes).map_err(failed)?;
+        if self.shared {
+            share_file(&file).map_err(failed)?;
+        }
+        file.sync_all().map_err(failed)?;
+        Ok(staged)
+    }
+
+    /// Gives a staged file its name by a rename that refuses to replace, for file systems without hard links.
+    ///
+    /// # Errors
+    /// As the operating system; `AlreadyExists` where the name is taken.
+    pub(crate) fn rename_exclusively(&self, staged: &Staged, place: &str) -> io::Result<()> {
+        rename_exclusively(&staged.file, &self.path(place))
+    }
+
+    /// Sees to it that a file that is there lasts, whoever wrote it: its bytes, its name, and its folders' names.
+    pub(crate) fn settle(&self, place: &str) -> Result<(), RegistryError> {
+        sync(&self.path(place))?;
+        if let Some((folder, _)) = place.rsplit_once('/') {
+            sync(&self.path(folder))?;
+            self.ensure_folder(folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until a file or a directory is on stable storage.
+pub(crate) fn sync(path: &Path) -> Result<(), RegistryError> {
+    // Directories can be synced on Unix only; elsewhere opening one fails.
+    if cfg!(not(unix)) && path.is_dir() {
+        return Ok(());
+    }
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| RegistryError::io("bring it to stable storage", path, error))
+}
+
+/// Sets the modes of a shared registry's folder: the group may write, and what is made inside belongs to the group.
+pub(crate) fn share_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path)?.permissions().mode();
+        if mode & 0o2070 != 0o2070 {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o2070))?;
+        }
+    }
+    Ok(())
+}
+
+fn share_file(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata()?.permissions().mode();
+        file.set_permissions(fs::Permissions::from_mode(mode | 0o440))?;
+    }
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags};
+    Ok(rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_exclusively(_from: &Path, _to: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn unexpected(place: &str, found: &Metadata, expected: &str) -> RegistryError {
+    let found = if found.is_symlink() {
+        "a symbolic link"
+    } else if found.is_dir() {
+        "a folder"
+    } else if found.is_file() {
+        "a plain file"
+    } else {
+        "neither a file nor a folder"
+    };
+    RegistryError::unsound(place, format!("{found} stands where {expected} is expected"))
+}
+
+/// 64 random bits, so that no two writers stage under one name.
+fn unique() -> Result<u64, RegistryError> {
+    getrandom::u64().map_err(RegistryError::Random)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    fn the_fallback_for_file_systems_without_links_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::new(folder.path(), false);
+        let first = disk.stage("log/1", b"first").unwrap();
+        let second = disk.stage("log/1", b"second").unwrap();
+        disk.rename_exclusively(&first, "log/1").unwrap();
+        let error = disk.rename_exclusively(&second, "log/1").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        drop((first, second));
+        assert_eq!(fs::read(folder.path().join("log/1")).unwrap(), b"first");
+        assert_eq!(disk.names("log").unwrap().len(), 1, "staged files stay behind");
+    }
+
+    #[test]
+    fn names_that_are_not_text_do_not_end_a_listing() {
+        let folder = tempfile::tempdir().unwrap();
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"\xff")), b"").unwrap();
+            std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+        }
+        fs::write(folder.path().join("plain#1"), b"").unwrap();
+        let disk = Disk::new(folder.path(), false);
+        let names = disk.names("").unwrap();
+        assert!(names.iter().any(|listed| listed.name == "plain#1"));
+    }
+}

@@ -1,0 +1,106 @@
+//! Reading objects. Every read is verified against the digest that was asked for, before anything is decoded.
+
+use esmhub_store_format::card::Weights;
+use esmhub_store_format::limits::MAX_OBJECT_BYTES;
+use esmhub_store_format::{Card, Digest, Object, frame};
+
+use crate::storage::Storage;
+use crate::{Esm, Registry, RegistryError, schema};
+
+const LIMIT: u64 = MAX_OBJECT_BYTES + frame::HEADER_BYTES as u64;
+
+/// An ESM whole: its card and the object that the card describes.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The card.
+    pub card: Card,
+    /// The weights.
+    pub object: Object,
+    /// What the object takes on disk, in bytes.
+    pub stored_bytes: u64,
+}
+
+impl Registry {
+    /// An ESM's card and object, verified, and the one describing the other.
+    ///
+    /// # Errors
+    /// [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where the object is damaged, missing, or not what the
+    /// card says; [`RegistryError::Newer`] where card or object are newer than this program.
+    pub fn fetch(&self, esm: &Esm) -> Result<Fetched, RegistryError> {
+        let card = esm.card().map_err(|error| {
+            RegistryError::format(
+                format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference()),
+                error,
+            )
+        })?;
+        let place = schema::object(&card.weights.digest);
+        let (canonical, stored_bytes) =
+            read_canonical(&self.storage, &card.weights.digest)?.ok_or_else(|| missing(&place))?;
+        let object = Object::from_canonical(canonical).map_err(|error| RegistryError::format(&*place, error))?;
+        match mismatch(&card.weights, &object) {
+            Some(detail) => Err(RegistryError::unsound(
+                place,
+                format!("{} says {detail}", esm.reference()),
+            )),
+            None => Ok(Fetched {
+                card,
+                object,
+                stored_bytes,
+            }),
+        }
+    }
+
+    /// The object of this digest, verified.
+    ///
+    /// # Errors
+    /// As [`Registry::fetch`]. An object that is not there is [`RegistryError::Unsound`]: whoever asks has its digest from
+    /// a card.
+    pub fn read_object(&self, digest: &Digest) -> Result<Object, RegistryError> {
+        let place = schema::object(digest);
+        let (canonical, _) = read_canonical(&self.storage, digest)?.ok_or_else(|| missing(&place))?;
+        Object::from_canonical(canonical).map_err(|error| RegistryError::format(place, error))
+    }
+
+    /// What the object of this digest takes on disk, in bytes; `None` where it is not there. It is not read.
+    ///
+    /// # Errors
+    /// [`RegistryError::Io`].
+    pub fn stored_bytes(&self, object: &Digest) -> Result<Option<u64>, RegistryError> {
+        self.storage.size(&schema::object(object))
+    }
+}
+
+/// An object's canonical bytes, verified but not decoded, and its size on disk; `None` where it is not there.
+pub(crate) fn read_canonical(storage: &Storage, digest: &Digest) -> Result<Option<(Vec<u8>, u64)>, RegistryError> {
+    let place = schema::object(digest);
+    let Some(bytes) = storage.read(&place, LIMIT)? else {
+        return Ok(None);
+    };
+    let canonical = frame::decode_as(frame::Content::Object, &bytes, digest)
+        .map_err(|error| RegistryError::format(place, error))?;
+    Ok(Some((canonical, bytes.len() as u64)))
+}
+
+/// How an object is not what a card says of it; `None` where it is.
+pub(crate) fn mismatch(card: &Weights, object: &Object) -> Option<String> {
+    difference(card, &Weights::of(object, card.codec_error))
+}
+
+/// How what was found differs from what a card says; the codec's error is the publisher's word.
+pub(crate) fn difference(card: &Weights, found: &Weights) -> Option<String> {
+    if card.digest != found.digest {
+        return Some(format!("digest {}, found {}", card.digest, found.digest));
+    }
+    let pairs = [
+        ("bytes", card.bytes, found.bytes),
+        ("kind", card.kind.into(), found.kind.into()),
+        ("codec", card.codec.into(), found.codec.into()),
+        ("dimension", card.dimension.into(), found.dimension.into()),
+    ];
+    let (what, says, is) = pairs.into_iter().find(|(_, says, is)| says != is)?;
+    Some(format!("{what} {says}, found {is}"))
+}
+
+fn missing(place: &str) -> RegistryError {
+    RegistryError::unsound(place, "it is missing")
+}

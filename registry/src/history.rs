@@ -1,0 +1,90 @@
+//! History: who published, yanked or removed what, and when.
+
+use std::sync::Arc;
+
+use esmhub_store_format::log::Writer;
+use esmhub_store_format::{Digest, Name, Reference, Tag};
+
+use crate::error::Absence;
+use crate::{Catalog, RegistryError};
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The log entry that says so.
+    pub entry: u64,
+    /// When, in milliseconds since 1970-01-01 UTC by the writer's clock. The order is that of the entries.
+    pub time: u64,
+    /// Who did it, by their own account.
+    pub writer: Arc<Writer>,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)] // The fields are the same everywhere: the reference, and the digest of its card.
+pub enum Happening {
+    /// `name:tag` was published.
+    Published { name: Name, tag: Tag, digest: Digest },
+    /// It was hidden from rankings and bare names.
+    Yanked { name: Name, tag: Tag, digest: Digest },
+    /// It was shown again.
+    Unyanked { name: Name, tag: Tag, digest: Digest },
+    /// It was removed for good.
+    Removed { name: Name, tag: Tag, digest: Digest },
+    /// Something that this program does not know and need not know.
+    Unknown { kind: u16 },
+}
+
+impl Happening {
+    /// What was done: `publish`, `yank`, `unyank`, `remove` or `unknown`.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Published { .. } => "publish",
+            Self::Yanked { .. } => "yank",
+            Self::Unyanked { .. } => "unyank",
+            Self::Removed { .. } => "remove",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// What it was done to: name, tag, and the digest of the card.
+    pub fn target(&self) -> Option<(&Name, &Tag, Digest)> {
+        match self {
+            Self::Published { name, tag, digest }
+            | Self::Yanked { name, tag, digest }
+            | Self::Unyanked { name, tag, digest }
+            | Self::Removed { name, tag, digest } => Some((name, tag, *digest)),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+impl Catalog {
+    /// What happened to everything that a reference could mean, removed or not, oldest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] where it never meant anything; [`RegistryError::Unsound`] where an entry that cannot be
+    /// read may say otherwise.
+    pub fn history_of(&self, reference: &Reference) -> Result<Vec<&Event>, RegistryError> {
+        let fits = |event: &&Event| {
+            event.what.target().is_some_and(|(name, tag, digest)| {
+                reference.name().is_none_or(|wanted| wanted.key() == name.key())
+                    && reference.tag().is_none_or(|wanted| wanted.key() == tag.key())
+                    && reference.digest().is_none_or(|wanted| wanted.matches(&digest))
+            })
+        };
+        let events: Vec<&Event> = self.events.iter().filter(fits).collect();
+        if events.is_empty() {
+            let why = match (reference.name(), reference.digest()) {
+                (Some(name), _) if self.named(name).next().is_some() => Absence::Tag,
+                (Some(_), _) => Absence::Name,
+                (None, _) => Absence::Digest,
+            };
+            return Err(self.absent(reference, why));
+        }
+        Ok(events)
+    }
+}

@@ -1,0 +1,76 @@
+//! Making a registry.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use esmhub_store_format::log::RegistryId;
+
+use crate::disk::{share_folder, sync};
+use crate::marker::{Marker, Settings};
+use crate::registry::read_marker;
+use crate::storage::Storage;
+use crate::{Registry, RegistryError, schema};
+
+/// A registry that is there now.
+pub struct Initialised {
+    /// It, opened.
+    pub registry: Registry,
+    /// Whether it was made; otherwise one was there, and was left as it is.
+    pub created: bool,
+}
+
+impl Registry {
+    /// Makes an empty registry in a directory, which is made too where it is missing. One that is there is left as it is,
+    /// its settings included.
+    ///
+    /// The marker is written last: a directory whose making was interrupted is not a registry, and can be made into one.
+    ///
+    /// # Errors
+    /// [`RegistryError::Io`]; [`RegistryError::NoExclusiveCreate`] on a file system that cannot hold a registry; as
+    /// [`Registry::open`] where a damaged one is there.
+    pub fn init(location: &Path, settings: &Settings, cache: Option<&Path>) -> Result<Initialised, RegistryError> {
+        make_directories(location)?;
+        let root =
+            fs::canonicalize(location).map_err(|error| RegistryError::io("open the directory", location, error))?;
+        let storage = Storage::on_disk(&root, settings.shared)?;
+        let mut created = false;
+        if read_marker(&storage)?.is_none() {
+            if settings.shared {
+                share_folder(&root).map_err(|error| RegistryError::io("share it with its group", &*root, error))?;
+            }
+            storage.ensure_folder(schema::OBJECTS)?;
+            storage.ensure_folder(schema::LOG)?;
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).map_err(RegistryError::Random)?;
+            let marker = Marker {
+                id: RegistryId(id),
+                settings: *settings,
+            };
+            storage.create(schema::MARKER, marker.to_bytes())?;
+            // Who was second finds the other's marker there.
+            created = read_marker(&storage)? == Some(marker);
+        }
+        let registry = Self::open(&root, cache)?;
+        Ok(Initialised { registry, created })
+    }
+}
+
+/// Makes a directory and those above it, and sees to it that they last.
+fn make_directories(location: &Path) -> Result<(), RegistryError> {
+    if location.is_dir() {
+        return Ok(());
+    }
+    let parent = location.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        make_directories(parent)?;
+    }
+    match fs::create_dir(location) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !location.is_dir() => {
+            return Err(RegistryError::io("make the directory", location, error));
+        }
+        _ => {}
+    }
+    sync(location)?;
+    sync(parent.unwrap_or(Path::new(".")))
+}

@@ -1,0 +1,52 @@
+//! Where a team keeps its pool of Embedding Space Maps: immutable objects, one append-only log, and a disposable index.
+//!
+//! A registry is a directory of plain files that are never changed. [`Registry::publish`] puts objects there and then one
+//! entry into the log; the log is the whole mutable state, and [`Catalog`] is what it says. Whoever may write to the
+//! directory may publish, several at once, with no lock and no server.
+//!
+//! It promises: what is acknowledged is on stable storage; every read is verified against its digest; a tag never changes
+//! its content; two writers never overwrite each other; damage is named, and never looks like "not found"; losing the
+//! index loses nothing.
+//!
+//! It never prints, reads neither the environment nor a clock, and guesses no path: who writes, when, and where the
+//! user's cache lies come in as arguments.
+
+mod append;
+mod catalog;
+mod disk;
+mod error;
+mod esm;
+mod fetch;
+mod history;
+mod index;
+mod init;
+mod load;
+mod log;
+mod marker;
+mod pattern;
+mod plan;
+mod publish;
+mod registry;
+mod replay;
+mod resolve;
+mod schema;
+mod stats;
+mod storage;
+mod verify;
+mod yank;
+
+pub use append::Signature;
+pub use catalog::{Catalog, Damage};
+pub use error::{Absence, Candidate, ErrorKind, RegistryError};
+pub use esm::{Esm, State};
+pub use fetch::Fetched;
+pub use history::{Event, Happening};
+pub use init::Initialised;
+pub use marker::Settings;
+pub use pattern::Pattern;
+pub use publish::{NewEsm, Outcome, Publication, PublishOptions, Publishing};
+pub use registry::Registry;
+pub use stats::{BaseStats, Stats};
+pub use verify::{Problem, Report, VerifyProgress};
+
+pub use yank::Changed;

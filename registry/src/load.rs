@@ -1,0 +1,128 @@
+//! Loading the catalog: from the index as far as it goes, then from the log.
+
+use crate::catalog::Catalog;
+use crate::error::ErrorKind;
+use crate::index::{Index, IndexError};
+use crate::log::{self, Logged};
+use crate::storage::Storage;
+use crate::{Registry, RegistryError, schema};
+
+/// A catalog as far as the index goes, and whether the index may be written to.
+struct Indexed {
+    catalog: Catalog,
+    writable: bool,
+}
+
+impl Registry {
+    /// What the registry holds now.
+    ///
+    /// Entries that cannot be read are named in [`Catalog::damaged`]; an index that cannot be used is named in
+    /// [`Catalog::notice`] and otherwise changes nothing.
+    ///
+    /// # Errors
+    /// [`RegistryError::Newer`] and [`RegistryError::UnknownRecord`] where the log is newer than this program;
+    /// [`RegistryError::Unsound`] where it is older than this user has seen it; [`RegistryError::Io`].
+    pub fn catalog(&self) -> Result<Catalog, RegistryError> {
+        let Indexed { mut catalog, writable } = match &self.index {
+            Some(index) => self.indexed(index)?,
+            None => self.unindexed(None),
+        };
+        // A first visit lists the names: there, a missing entry would look like the end of the log.
+        let numbers = if catalog.last == 0 {
+            log::numbers(&self.storage)?
+        } else {
+            Vec::new()
+        };
+        let fresh = follow(&mut catalog, &self.storage, &numbers)?;
+        if let Some(index) = self.index.as_ref().filter(|_| writable)
+            && !fresh.is_empty()
+            && catalog.damaged.is_empty()
+            && let Err(error) = index.write(fresh)
+        {
+            catalog
+                .notice
+                .get_or_insert(format!("the index could not be brought up to date: {error}"));
+        }
+        Ok(catalog)
+    }
+
+    fn indexed(&self, index: &Index) -> Result<Indexed, RegistryError> {
+        let mut catalog = Catalog::empty(&self.marker.id);
+        let mut broken = false;
+        let read = index.read(|number, frame| {
+            let counts = catalog.take(number, Logged::from_frame(number, frame));
+            broken = !matches!(counts, Ok(true));
+            !broken
+        });
+        match read {
+            Err(error) if error.is_passing() => return Ok(self.unindexed(Some(&error))),
+            Err(error) => return Ok(self.rebuilt(index, &error.to_string())),
+            Ok(()) if broken => return Ok(self.rebuilt(index, "it is damaged")),
+            Ok(()) => {}
+        }
+        if catalog.last == 0 {
+            return Ok(Indexed {
+                catalog,
+                writable: true,
+            });
+        }
+        let last = catalog.last;
+        match log::read(&self.storage, last) {
+            Ok(Some(logged)) if Some(logged.digest) == catalog.head => Ok(Indexed {
+                catalog,
+                writable: true,
+            }),
+            Ok(Some(_)) => Ok(self.rebuilt(index, "it belongs to another history of this registry")),
+            Ok(None) => Err(RegistryError::Unsound {
+                place: schema::entry(last),
+                detail: "it is missing, although it was there when this user last looked".into(),
+                advice: Some(format!(
+                    "entries must never vanish; if the registry was restored from an older backup, delete {}",
+                    index.folder().display()
+                )),
+            }),
+            // The entry is damaged, and the index may hold the copy from which it can be repaired.
+            Err(error) if error.kind() == ErrorKind::Integrity => Ok(self.unindexed(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unindexed(&self, why: Option<&IndexError>) -> Indexed {
+        let mut catalog = Catalog::empty(&self.marker.id);
+        catalog.notice = why.map(|why| format!("the index was not used, and the whole log read instead: {why}"));
+        Indexed {
+            catalog,
+            writable: false,
+        }
+    }
+
+    fn rebuilt(&self, index: &Index, why: &str) -> Indexed {
+        let mut catalog = Catalog::empty(&self.marker.id);
+        let (outcome, writable) = match index.discard() {
+            Ok(()) => ("the index was deleted and made anew", true),
+            Err(_) => (
+                "the index could be neither used nor deleted, and the whole log was read instead",
+                false,
+            ),
+        };
+        catalog.notice = Some(format!("{outcome}: {why}"));
+        Indexed { catalog, writable }
+    }
+}
+
+/// Reads the entries that the catalog does not have yet, and gives back the frames of those that count. A missing entry
+/// is the end of the log unless one of `numbers` is higher.
+pub(crate) fn follow(
+    catalog: &mut Catalog,
+    storage: &Storage,
+    numbers: &[u64],
+) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+    let mut frames = Vec::new();
+    while let Some((number, read)) = log::next(storage, catalog.last, numbers) {
+        let frame = read.as_ref().map(|logged| logged.frame.clone()).unwrap_or_default();
+        if catalog.take(number, read)? {
+            frames.push((number, frame));
+        }
+    }
+    Ok(frames)
+}

@@ -1,0 +1,108 @@
+//! The files of the log: reading entry n, and creating it.
+
+use esmhub_store_format::log::Entry;
+use esmhub_store_format::{Digest, frame, limits};
+
+use crate::RegistryError;
+use crate::schema;
+use crate::storage::{Creation, Storage};
+
+const LIMIT: u64 = limits::MAX_ENTRY_BYTES + frame::HEADER_BYTES as u64;
+
+/// An entry, verified in itself; whether it follows the entry before it is for [`crate::replay`] to check.
+#[derive(Debug, Clone)]
+pub(crate) struct Logged {
+    pub(crate) entry: Entry,
+    pub(crate) digest: Digest,
+    /// Its bytes on disk.
+    pub(crate) frame: Vec<u8>,
+}
+
+impl Logged {
+    /// Reads the bytes of entry `number`.
+    pub(crate) fn from_frame(number: u64, frame: Vec<u8>) -> Result<Self, RegistryError> {
+        let place = schema::entry(number);
+        let (entry, digest) = Entry::from_frame(&frame).map_err(|error| RegistryError::format(&*place, error))?;
+        if entry.number != number {
+            let detail = format!("it holds entry {}, its name says {number}", entry.number);
+            return Err(RegistryError::unsound(place, detail));
+        }
+        Ok(Self { entry, digest, frame })
+    }
+}
+
+/// Entry `number`; `None` where there is no such file.
+///
+/// # Errors
+/// [`crate::ErrorKind::Integrity`] where the file does not hold it.
+pub(crate) fn read(storage: &Storage, number: u64) -> Result<Option<Logged>, RegistryError> {
+    storage
+        .read(&schema::entry(number), LIMIT)?
+        .map(|frame| Logged::from_frame(number, frame))
+        .transpose()
+}
+
+/// What follows entry `last`: up to which number, and the entry, or why there is none. `None` at the end of the log.
+///
+/// A missing entry is the end unless one of `numbers`, which are listed in ascending order, is higher: then all entries up
+/// to that one are missing, and are reported at once.
+pub(crate) fn next(storage: &Storage, last: u64, numbers: &[u64]) -> Option<(u64, Result<Logged, RegistryError>)> {
+    let number = last.checked_add(1)?;
+    match read(storage, number) {
+        Ok(Some(logged)) => return Some((number, Ok(logged))),
+        Ok(None) => {}
+        Err(error) => return Some((number, Err(error))),
+    }
+    let (_, higher) = numbers.split_at(numbers.partition_point(|&listed| listed <= number));
+    let there = higher.first()?;
+    let detail = match there - number {
+        1 => format!("it is missing, although entry {there} is there"),
+        several => format!(
+            "it and the next {} are missing, although entry {there} is there",
+            several - 1
+        ),
+    };
+    Some((there - 1, Err(RegistryError::unsound(schema::entry(number), detail))))
+}
+
+/// The numbers of which there are files, in ascending order.
+pub(crate) fn numbers(storage: &Storage) -> Result<Vec<u64>, RegistryError> {
+    let names = storage.names(schema::LOG)?;
+    Ok(names
+        .iter()
+        .filter_map(|listed| schema::entry_of(&listed.name))
+        .collect())
+}
+
+/// Creates an entry's file. `None` where another writer's entry stands there.
+///
+/// A writer that got no answer, or the answer "it is there" (a network file system may repeat a request that succeeded),
+/// reads the number back: the transaction id says whose entry it is.
+///
+/// # Errors
+/// Where it cannot be known that the entry stands there and lasts.
+pub(crate) fn create(storage: &Storage, entry: &Entry) -> Result<Option<Logged>, RegistryError> {
+    let place = schema::entry(entry.number);
+    let refused = |source| RegistryError::Refused {
+        what: place.clone(),
+        source,
+    };
+    let (frame, digest) = entry.to_frame().map_err(refused)?;
+    let failure = match storage.create(&place, frame.clone()) {
+        Ok(Creation::Created) => None,
+        Ok(Creation::AlreadyThere) => match read(storage, entry.number)? {
+            Some(there) if there.entry.transaction == entry.transaction => None,
+            _ => return Ok(None),
+        },
+        Err(error) => Some(error),
+    };
+    if let Some(error) = failure {
+        match read(storage, entry.number) {
+            Ok(Some(there)) if there.entry.transaction == entry.transaction => storage.settle(&place)?,
+            Ok(Some(_)) => return Ok(None),
+            Ok(None) | Err(_) => return Err(error),
+        }
+    }
+    let entry = entry.clone();
+    Ok(Some(Logged { entry, digest, frame }))
+}

@@ -1,0 +1,315 @@
+//! Publishing: objects first, then one log entry. Nothing is seen before the entry stands, and nothing is acknowledged
+//! before all of it lasts.
+
+mod workers;
+
+use std::collections::{HashMap, HashSet};
+
+use esmhub_store_format::{Card, Digest, Name, Object, Tag, frame};
+
+use crate::append::{Signature, Transaction, first_entry};
+use crate::fetch::{mismatch, read_canonical};
+use crate::plan::{How, Plan};
+use crate::storage::{Creation, Storage};
+use crate::{Registry, RegistryError, schema};
+
+/// An ESM to be published.
+#[derive(Debug, Clone)]
+pub struct NewEsm {
+    name: Name,
+    tag: Option<Tag>,
+    card: Card,
+    card_bytes: Vec<u8>,
+    card_digest: Digest,
+    canonical: Vec<u8>,
+}
+
+impl NewEsm {
+    /// Takes an ESM. Without a tag it gets the one that the same card has under this name already, or else the first free
+    /// one of `v1`, `v2`, ….
+    ///
+    /// The decoded map is dropped: what a large batch keeps in memory is its canonical bytes.
+    ///
+    /// # Errors
+    /// [`RegistryError::Refused`] where the card breaks a rule or does not describe the object.
+    pub fn new(name: Name, tag: Option<Tag>, card: Card, object: Object) -> Result<Self, RegistryError> {
+        let refused = |source| RegistryError::Refused {
+            what: name.to_string(),
+            source,
+        };
+        if let Some(detail) = mismatch(&card.weights, &object) {
+            let what = "card";
+            return Err(refused(esmhub_store_format::FormatError::Invalid { what, detail }));
+        }
+        let card_bytes = card.to_canonical().map_err(refused)?;
+        Ok(Self {
+            name,
+            tag,
+            card_digest: Digest::of(&card_bytes),
+            card,
+            card_bytes,
+            canonical: object.canonical().to_vec(),
+        })
+    }
+
+    /// The name to publish it under.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The tag that was asked for.
+    pub fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref()
+    }
+
+    /// Its card.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The card's digest.
+    pub fn card_digest(&self) -> Digest {
+        self.card_digest
+    }
+
+    pub(crate) fn card_bytes(&self) -> &[u8] {
+        &self.card_bytes
+    }
+}
+
+/// How to publish.
+#[derive(Clone, Copy)]
+pub struct PublishOptions<'a> {
+    /// Check everything, write nothing.
+    pub dry_run: bool,
+    /// How many objects are compressed and brought to stable storage at a time; 0 counts as 1.
+    pub threads: usize,
+    /// Told how many objects are done, and of how many; from any thread.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+}
+
+impl Default for PublishOptions<'_> {
+    /// Four threads, nobody is told.
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            threads: 4,
+            progress: None,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone)]
+pub struct Publishing {
+    /// What became of each ESM, in the order of the batch.
+    pub esms: Vec<Publication>,
+    /// The log entries that were written. None where nothing was new; several where the batch was too large for one.
+    pub entries: Vec<u64>,
+    /// Why the index could not be used, where it could not.
+    pub notice: Option<String>,
+}
+
+/// What became of one ESM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The name, as it was first spelt.
+    pub name: Name,
+    /// The tag that it has.
+    pub tag: Tag,
+    /// The digest of its card.
+    pub card: Digest,
+    /// The digest of its object.
+    pub object: Digest,
+    /// What the object has in canonical bytes.
+    pub canonical_bytes: u64,
+    /// What the object takes on disk, in bytes.
+    pub stored_bytes: u64,
+    /// What was new.
+    pub outcome: Outcome,
+    /// Whether the reference, which was there already, is yanked.
+    pub yanked: bool,
+}
+
+/// What was new about a published ESM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Reference and object.
+    Added,
+    /// The reference; the object was there.
+    AddedReference,
+    /// Nothing.
+    Unchanged,
+}
+
+/// An object that is in place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed {
+    stored_bytes: u64,
+    is_new: bool,
+}
+
+impl Registry {
+    /// Publishes a batch: all of it, or nothing where one ESM is in conflict.
+    ///
+    /// It is one transaction, except where its cards take more than one log entry can hold
+    /// ([`esmhub_store_format::limits::MAX_ENTRY_BYTES`]): then it is several, and [`Publishing::entries`] says so. When
+    /// this returns, the objects and then the entries are on stable storage.
+    ///
+    /// # Errors
+    /// [`RegistryError::Conflict`], [`RegistryError::TagGone`]: nothing was written, or, where others published the same
+    /// tags meanwhile, objects at most, which nothing refers to. [`RegistryError::Partial`] after the first of several
+    /// transactions. [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where an object of the batch is there and
+    /// is damaged, or the log is. [`RegistryError::Busy`], [`RegistryError::Newer`], [`RegistryError::Io`].
+    pub fn publish(
+        &self,
+        batch: &[NewEsm],
+        by: &Signature,
+        options: &PublishOptions<'_>,
+    ) -> Result<Publishing, RegistryError> {
+        let mut transaction = Transaction::begin(self, by)?;
+        let mut plan = Plan::new(transaction.catalog(), batch)?;
+        let placed = self.place_objects(batch, options)?;
+        let mut entries = Vec::new();
+        if !options.dry_run {
+            while !plan.actions.is_empty() {
+                let step = publish_step(&mut transaction, plan, batch);
+                let (next, entry) = step.map_err(|error| partly(error, &transaction, &entries, batch.len()))?;
+                plan = next;
+                entries.extend(entry);
+            }
+            self.settle_references(&plan, &entries)?;
+            self.replace_missing(batch, options)?;
+        }
+        Ok(Publishing {
+            esms: publications(batch, &plan, &placed, &entries),
+            entries,
+            notice: transaction.into_notice(),
+        })
+    }
+
+    /// Puts every object of the batch in place, each once, several at a time.
+    fn place_objects(
+        &self,
+        batch: &[NewEsm],
+        options: &PublishOptions<'_>,
+    ) -> Result<HashMap<Digest, Placed>, RegistryError> {
+        let mut seen = HashSet::new();
+        let distinct = |esm: &&NewEsm| seen.insert(esm.card.weights.digest);
+        let objects: Vec<&NewEsm> = batch.iter().filter(distinct).collect();
+        workers::each(&objects, options, |esm| {
+            let digest = esm.card.weights.digest;
+            Ok((digest, place(&self.storage, &digest, &esm.canonical, options.dry_run)?))
+        })
+    }
+
+    /// A reference that another writer's entry holds is acknowledged too: that entry must last.
+    fn settle_references(&self, plan: &Plan, own: &[u64]) -> Result<(), RegistryError> {
+        let held = plan.decisions.iter().filter_map(|decision| match decision.how {
+            How::Held { entry, .. } if !own.contains(&entry) => Some(entry),
+            _ => None,
+        });
+        held.collect::<HashSet<u64>>()
+            .into_iter()
+            .try_for_each(|entry| self.storage.settle(&schema::entry(entry)))
+    }
+
+    /// Objects that were in place before the entry stood could have been taken out until then, as not referred to.
+    fn replace_missing(&self, batch: &[NewEsm], options: &PublishOptions<'_>) -> Result<(), RegistryError> {
+        for esm in batch {
+            if self.stored_bytes(&esm.card.weights.digest)?.is_none() {
+                place(&self.storage, &esm.card.weights.digest, &esm.canonical, options.dry_run)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes one entry, or learns what others wrote; and plans what is left.
+fn publish_step(
+    transaction: &mut Transaction<'_>,
+    plan: Plan,
+    batch: &[NewEsm],
+) -> Result<(Plan, Option<u64>), RegistryError> {
+    let entry = transaction.append(first_entry(plan.actions)?)?;
+    Ok((Plan::new(transaction.catalog(), batch)?, entry))
+}
+
+fn partly(error: RegistryError, transaction: &Transaction<'_>, entries: &[u64], all: usize) -> RegistryError {
+    if entries.is_empty() {
+        return error;
+    }
+    let published = transaction
+        .catalog()
+        .esms()
+        .filter(|esm| entries.contains(&esm.entry()));
+    RegistryError::Partial {
+        published: published.count(),
+        all,
+        source: Box::new(error),
+    }
+}
+
+/// Puts an object in place. One that is there is verified before it is relied on, and made to last.
+fn place(storage: &Storage, digest: &Digest, canonical: &[u8], dry_run: bool) -> Result<Placed, RegistryError> {
+    let place = schema::object(digest);
+    let verified = || {
+        let there = read_canonical(storage, digest)?;
+        Ok::<_, RegistryError>(there.map(|(_, stored_bytes)| Placed {
+            stored_bytes,
+            is_new: false,
+        }))
+    };
+    if let Some(placed) = verified()? {
+        if !dry_run {
+            storage.settle(&place)?;
+        }
+        return Ok(placed);
+    }
+    let frame = frame::encode(frame::Content::Object, canonical).map_err(|source| RegistryError::Refused {
+        what: place.clone(),
+        source,
+    })?;
+    let new = Placed {
+        stored_bytes: frame.len() as u64,
+        is_new: true,
+    };
+    if dry_run || storage.create(&place, frame)? == Creation::Created {
+        return Ok(new);
+    }
+    verified()?.ok_or_else(|| RegistryError::unsound(place, "it was there a moment ago, and is missing now"))
+}
+
+fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>, entries: &[u64]) -> Vec<Publication> {
+    let mut seen = HashSet::new();
+    let mut used = HashSet::new();
+    let one = |(esm, decision): (&NewEsm, &crate::plan::Decision)| {
+        let object = esm.card.weights.digest;
+        let Placed { stored_bytes, is_new } = placed.get(&object).copied().unwrap_or(Placed {
+            stored_bytes: 0,
+            is_new: false,
+        });
+        let first = seen.insert((decision.name.key(), decision.tag.key()));
+        let (wrote, yanked) = match decision.how {
+            How::New => (true, false),
+            How::Repeated => (false, false),
+            How::Held { entry, yanked } => (first && entries.contains(&entry), yanked),
+        };
+        let outcome = match (wrote, is_new && used.insert(object)) {
+            (true, true) => Outcome::Added,
+            (true, false) => Outcome::AddedReference,
+            (false, _) => Outcome::Unchanged,
+        };
+        Publication {
+            name: decision.name.clone(),
+            tag: decision.tag.clone(),
+            card: esm.card_digest,
+            object,
+            canonical_bytes: esm.canonical.len() as u64,
+            stored_bytes,
+            outcome,
+            yanked,
+        }
+    };
+    batch.iter().zip(&plan.decisions).map(one).collect()
+}

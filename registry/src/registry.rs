@@ -1,0 +1,82 @@
+//! A registry that was opened: its marker is verified, nothing else has been read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use esmhub_store_format::log::RegistryId;
+
+use crate::index::Index;
+use crate::marker::{MAX_MARKER_BYTES, Marker};
+use crate::storage::Storage;
+use crate::{RegistryError, Settings, log, schema};
+
+/// A registry: a directory with a marker, objects and a log.
+pub struct Registry {
+    pub(crate) storage: Storage,
+    pub(crate) marker: Marker,
+    pub(crate) location: PathBuf,
+    pub(crate) index: Option<Index>,
+}
+
+impl Registry {
+    /// Opens the registry in a directory. Nothing is written.
+    ///
+    /// `cache` is the folder in which this user's indices lie; without one, every catalog is read from the log.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotARegistry`]; [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where the marker is
+    /// damaged, or missing although there is a log; [`RegistryError::Newer`].
+    pub fn open(location: &Path, cache: Option<&Path>) -> Result<Self, RegistryError> {
+        let location = match fs::canonicalize(location) {
+            Ok(location) => location,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                let location = location.to_owned();
+                return Err(RegistryError::NotARegistry { location });
+            }
+            Err(error) => return Err(RegistryError::io("open the directory", location, error)),
+        };
+        let storage = Storage::on_disk(&location, false)?;
+        let Some(marker) = read_marker(&storage)? else {
+            return Err(RegistryError::NotARegistry { location });
+        };
+        let storage = Storage::on_disk(&location, marker.settings.shared)?;
+        let index = cache.map(|cache| Index::at(schema::index(cache, &marker.id, &location)));
+        Ok(Self {
+            storage,
+            marker,
+            location,
+            index,
+        })
+    }
+
+    /// The registry's id.
+    pub fn id(&self) -> RegistryId {
+        self.marker.id
+    }
+
+    /// Where it lies, with symbolic links resolved.
+    pub fn location(&self) -> &Path {
+        &self.location
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> Settings {
+        self.marker.settings
+    }
+}
+
+/// The marker; `None` where there is none and there never was a registry.
+pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryError> {
+    match storage.read(schema::MARKER, MAX_MARKER_BYTES)? {
+        Some(bytes) => Marker::parse(&bytes)
+            .map(Some)
+            .map_err(|error| RegistryError::format(schema::MARKER, error)),
+        None if !log::numbers(storage)?.is_empty() => Err(RegistryError::Unsound {
+            place: schema::MARKER.into(),
+            detail: "it is missing, although there is a log".into(),
+            advice: Some("restore it from a backup or from a copy of the registry".into()),
+        }),
+        None => Ok(None),
+    }
+}

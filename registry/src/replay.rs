@@ -1,0 +1,139 @@
+//! Replay: what each log entry makes of the catalog.
+//!
+//! The rules, which every reader follows alike:
+//! - An entry counts where it is verified in itself and states the digest of the entry before it. One that does not is
+//!   *damaged*: it is named, does nothing, and the entry behind it is taken to state its digest rightly.
+//! - A tag stands for the first card that was published under it. A record that breaks a rule (a taken tag, a target that
+//!   is not there) does nothing.
+//! - An unknown record stops whom its flags say.
+
+use std::sync::Arc;
+
+use esmhub_store_format::log::{Action, Published, Target};
+
+use crate::catalog::{Catalog, Damage};
+use crate::error::ErrorKind;
+use crate::esm::Stamp;
+use crate::log::Logged;
+use crate::{Esm, Event, Happening, RegistryError, State, schema};
+
+impl Catalog {
+    /// Takes what was read as the entries from [`Catalog::entries`] + 1 up to `through`, which is one entry, or several that
+    /// are missing. Whether it counts.
+    ///
+    /// # Errors
+    /// Everything but damage: what is newer than this program, and what the operating system refused.
+    pub(crate) fn take(&mut self, through: u64, read: Result<Logged, RegistryError>) -> Result<bool, RegistryError> {
+        let number = self.last + 1;
+        self.last = through;
+        let expected = self.head.take();
+        let logged = match read {
+            Ok(logged) => logged,
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                return Ok(self.damage(number, error.detail_at(&schema::entry(number))));
+            }
+            Err(error) => return Err(error),
+        };
+        let stated = logged.entry.previous;
+        if let Some(expected) = expected.filter(|expected| *expected != stated) {
+            let detail = format!("it follows {stated}, but entry {} is {expected}", number - 1);
+            return Ok(self.damage(number, detail));
+        }
+        self.head = Some(logged.digest);
+        let actions: Vec<Action> = match logged.entry.actions().collect() {
+            Ok(actions) => actions,
+            Err(error) => return Ok(self.damage(number, error.to_string())),
+        };
+        let stamp = Stamp {
+            entry: number,
+            time: logged.entry.time,
+            writer: Arc::new(logged.entry.writer),
+        };
+        for action in actions {
+            self.apply(action, &stamp)?;
+        }
+        Ok(true)
+    }
+
+    fn damage(&mut self, entry: u64, detail: String) -> bool {
+        self.damaged.push(Damage { entry, detail });
+        false
+    }
+
+    fn apply(&mut self, action: Action, stamp: &Stamp) -> Result<(), RegistryError> {
+        let entry = stamp.entry;
+        let done = match action {
+            Action::Publish(published) => self.publish(published, stamp),
+            Action::Yank(target) => self.change(&target, State::Yanked),
+            Action::Unyank(target) => self.change(&target, State::Live),
+            Action::Remove(target) => self.change(&target, State::Removed { entry }),
+            Action::Unknown {
+                kind,
+                stops_readers: true,
+                ..
+            } => {
+                let stops = "readers";
+                return Err(RegistryError::UnknownRecord { entry, kind, stops });
+            }
+            Action::Unknown {
+                kind, stops_writers, ..
+            } => {
+                if stops_writers {
+                    self.stops_writers.get_or_insert((entry, kind));
+                }
+                Ok(Happening::Unknown { kind })
+            }
+        };
+        match done {
+            Ok(what) => self.events.push(Event {
+                entry,
+                time: stamp.time,
+                writer: Arc::clone(&stamp.writer),
+                what,
+            }),
+            Err(detail) => self.void.push(Damage { entry, detail }),
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, published: Published, stamp: &Stamp) -> Result<Happening, String> {
+        let digest = published.digest();
+        let Published { name, tag, card } = published;
+        if let Some(held) = self.tagged(&name, &tag) {
+            return Err(format!(
+                "{name}:{tag} is published again, it has been {} since entry {}",
+                held.digest, held.stamp.entry
+            ));
+        }
+        let at = self.esms.len();
+        self.by_tag.insert((name.key(), tag.key()), at);
+        self.by_name.entry(name.key()).or_default().push(at);
+        self.esms.push(Esm {
+            name: name.clone(),
+            tag: tag.clone(),
+            digest,
+            card,
+            state: State::Live,
+            stamp: stamp.clone(),
+        });
+        Ok(Happening::Published { name, tag, digest })
+    }
+
+    fn change(&mut self, target: &Target, state: State) -> Result<Happening, String> {
+        let Target { name, tag, digest } = target.clone();
+        let held = self
+            .tagged_mut(&name, &tag)
+            .filter(|held| held.digest == digest && !held.is_removed());
+        let Some(held) = held else {
+            return Err(format!(
+                "{name}:{tag}@{digest} is to be changed, but does not stand for that"
+            ));
+        };
+        held.state = state;
+        Ok(match state {
+            State::Yanked => Happening::Yanked { name, tag, digest },
+            State::Live => Happening::Unyanked { name, tag, digest },
+            State::Removed { .. } => Happening::Removed { name, tag, digest },
+        })
+    }
+}

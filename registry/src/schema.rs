@@ -1,0 +1,114 @@
+//! Every name on disk. No other module spells one.
+//!
+//! ```text
+//! esmhub.toml                    the marker
+//! objects/3f/<62 hex digits>     objects, by digest
+//! log/00000000000000000042       log entries, by number
+//! packs/ trash/ quarantine/      reserved for later versions; nothing else may use these names
+//! <any of these>.<16 hex>.new    being written; left behind only where a writer was killed
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use esmhub_store_format::Digest;
+use esmhub_store_format::log::RegistryId;
+
+/// The marker: its presence makes a directory a registry.
+pub(crate) const MARKER: &str = "esmhub.toml";
+/// The folder of the objects.
+pub(crate) const OBJECTS: &str = "objects";
+/// The folder of the log entries.
+pub(crate) const LOG: &str = "log";
+const STAGED: &str = ".new";
+/// Two hex digits make at most 256 folders, so that no folder of a pool of 100,000 holds more than some 400 files.
+const FAN_DIGITS: usize = 2;
+const ENTRY_DIGITS: usize = 20;
+
+/// Names in the registry's folder that belong to the format, those of later versions included.
+pub(crate) fn is_top(name: &str) -> bool {
+    [MARKER, OBJECTS, LOG, "packs", "trash", "quarantine"].contains(&name)
+}
+
+/// Whether a name in the folder of the objects is that of a fan folder.
+pub(crate) fn is_fan(name: &str) -> bool {
+    name.len() == FAN_DIGITS && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The folder of the objects whose digests begin alike.
+pub(crate) fn fan(name: &str) -> String {
+    format!("{OBJECTS}/{name}")
+}
+
+/// Where an object lies.
+pub(crate) fn object(digest: &Digest) -> String {
+    let hex = digest.to_string();
+    let (fan, rest) = hex.split_at(FAN_DIGITS);
+    format!("{OBJECTS}/{fan}/{rest}")
+}
+
+/// The object that a file in a fan folder is named after.
+pub(crate) fn object_of(fan: &str, file: &str) -> Option<Digest> {
+    is_fan(fan).then(|| format!("{fan}{file}").parse().ok())?
+}
+
+/// Where a log entry lies. 20 digits hold every number, so that names sort as numbers do.
+pub(crate) fn entry(number: u64) -> String {
+    format!("{LOG}/{number:0ENTRY_DIGITS$}")
+}
+
+/// The number of the log entry that a file is named after.
+pub(crate) fn entry_of(file: &str) -> Option<u64> {
+    let digits = file.len() == ENTRY_DIGITS && file.bytes().all(|b| b.is_ascii_digit());
+    digits
+        .then(|| file.parse().ok())
+        .flatten()
+        .filter(|&number: &u64| number > 0)
+}
+
+/// The name under which a file or folder is written before it gets its own.
+pub(crate) fn staged(path: &str, unique: u64) -> String {
+    format!("{path}.{unique:016x}{STAGED}")
+}
+
+/// Whether a file is one that a killed writer left behind.
+pub(crate) fn is_staged(file: &str) -> bool {
+    file.ends_with(STAGED)
+}
+
+/// The folder of a registry's index below the user's cache: named by id *and* place, so that a copy or a restored backup
+/// does not inherit the index of the original.
+pub(crate) fn index(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
+    let place = Digest::of(location.as_os_str().as_encoded_bytes()).to_string();
+    let (start, _) = place.split_at(16);
+    cache.join(format!("{id}-{start}")).join("index")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_what_they_name() {
+        let digest = Digest::of(b"x");
+        let path = object(&digest);
+        let mut parts = path.rsplit('/');
+        let (file, fan) = (parts.next().unwrap(), parts.next().unwrap());
+        assert_eq!((file.len(), object_of(fan, file)), (62, Some(digest)));
+        for number in [1, 42, u64::MAX] {
+            assert_eq!(entry_of(entry(number).rsplit('/').next().unwrap()), Some(number));
+        }
+        for odd in [
+            "0",
+            "00000000000000000000",
+            "0000000000000000042x",
+            "99999999999999999999",
+            "+0000000000000000042",
+        ] {
+            assert_eq!(entry_of(odd), None, "{odd}");
+        }
+        assert_eq!(object_of("3F", file), None);
+        assert_eq!(object_of("3", file), None);
+        assert!(is_staged(&staged("log/1", 7)));
+    }
+}

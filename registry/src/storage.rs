@@ -1,0 +1,194 @@
+//! Files that are created once and never changed, on a disk or in an object store. The one home of `object_store`.
+//!
+//! [`Storage::create`] never replaces a file, and what it acknowledges is on stable storage; where the file was there
+//! already, that one is made to last. What a local disk needs for that beyond `object_store` stands in [`crate::disk`].
+//! All of it is synchronous.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use futures::executor::block_on;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Location;
+use object_store::{CopyMode, CopyOptions, ObjectStore, ObjectStoreExt, PutMode};
+
+use crate::RegistryError;
+use crate::disk::{Disk, Listed, Staged};
+use crate::error::io_cause;
+
+/// A registry's files.
+pub(crate) struct Storage {
+    store: Box<dyn ObjectStore>,
+    /// Where the files lie on a disk; `None` for an object store, whose conditional create needs no help.
+    disk: Option<Disk>,
+}
+
+/// How [`Storage::create`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Creation {
+    /// The file is the one that was given.
+    Created,
+    /// The name was taken, perhaps by the same bytes.
+    AlreadyThere,
+}
+
+impl Storage {
+    /// The files below a directory that exists. `shared`: what is written is for the directory's group.
+    pub(crate) fn on_disk(root: &Path, shared: bool) -> Result<Self, RegistryError> {
+        if root.to_str().is_none() {
+            return Err(RegistryError::Location {
+                location: root.to_owned(),
+                detail: "the path is not UTF-8",
+            });
+        }
+        let store = LocalFileSystem::new_with_prefix(root)
+            .map_err(|error| RegistryError::io("open the directory", root, error))?
+            .with_fsync(true);
+        Ok(Self {
+            store: Box::new(store),
+            disk: Some(Disk::new(root, shared)),
+        })
+    }
+
+    /// The files in an object store.
+    #[cfg(test)]
+    pub(crate) fn in_store(store: Box<dyn ObjectStore>) -> Self {
+        Self { store, disk: None }
+    }
+
+    /// A file's bytes; `None` where there is none. Its size is checked before anything is allocated for it.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unsound`] where it has more than `limit` bytes or is not a plain file; [`RegistryError::Io`].
+    pub(crate) fn read(&self, place: &str, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        if let Some(disk) = &self.disk
+            && disk.metadata(place)?.is_none()
+        {
+            return Ok(None);
+        }
+        let failed = |error| self.failed("read it", place, error);
+        let got = match block_on(self.store.get(&Location::from(place))) {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if got.meta.size > limit {
+            let detail = format!("it has {} bytes, at most {limit} are expected", got.meta.size);
+            return Err(RegistryError::unsound(place, detail));
+        }
+        Ok(Some(block_on(got.bytes()).map_err(failed)?.into()))
+    }
+
+    /// A file's size in bytes; `None` where there is none.
+    pub(crate) fn size(&self, place: &str) -> Result<Option<u64>, RegistryError> {
+        match &self.disk {
+            Some(disk) => Ok(disk.metadata(place)?.map(|found| found.len())),
+            None => match block_on(self.store.head(&Location::from(place))) {
+                Ok(meta) => Ok(Some(meta.size)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.failed("look at it", place, error)),
+            },
+        }
+    }
+
+    /// The names in a folder, sorted; none where there is no folder.
+    pub(crate) fn names(&self, folder: &str) -> Result<Vec<Listed>, RegistryError> {
+        if let Some(disk) = &self.disk {
+            return disk.names(folder);
+        }
+        let listed = block_on(self.store.list_with_delimiter(Some(&Location::from(folder))))
+            .map_err(|error| self.failed("list it", folder, error))?;
+        let name = |location: &Location| location.filename().unwrap_or_default().to_owned();
+        let folders = listed.common_prefixes.iter().map(|prefix| (name(prefix), true));
+        let files = listed.objects.iter().map(|object| (name(&object.location), false));
+        let mut names: Vec<Listed> = folders
+            .chain(files)
+            .map(|(name, is_folder)| Listed { name, is_folder })
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Creates a file, or leaves the one that is there. Either way the file that then stands there lasts.
+    ///
+    /// # Errors
+    /// After an error the file may stand there all the same: who must know reads it.
+    pub(crate) fn create(&self, place: &str, bytes: Vec<u8>) -> Result<Creation, RegistryError> {
+        let location = Location::from(place);
+        let Some(disk) = &self.disk else {
+            return match block_on(self.store.put_opts(&location, bytes.into(), PutMode::Create.into())) {
+                Ok(_) => Ok(Creation::Created),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(Creation::AlreadyThere),
+                Err(error) => Err(self.failed("write it", place, error)),
+            };
+        };
+        let staged = disk.stage(place, &bytes)?;
+        let create = CopyOptions::new().with_mode(CopyMode::Create);
+        let linked = block_on(
+            self.store
+                .copy_opts(&Location::from(staged.name.as_str()), &location, create),
+        );
+        let created = match linked {
+            Ok(()) => return Ok(Creation::Created),
+            Err(object_store::Error::AlreadyExists { .. }) => Creation::AlreadyThere,
+            Err(error) if may_lack_links(&error) => rename(disk, &staged, place, error)?,
+            Err(error) => return Err(self.failed("write it", place, error)),
+        };
+        disk.settle(place)?;
+        Ok(created)
+    }
+
+    /// Makes folders, so that later writers find them.
+    pub(crate) fn ensure_folder(&self, folder: &str) -> Result<(), RegistryError> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.ensure_folder(folder))
+    }
+
+    /// Sees to it that a file that is there lasts, before anything that relies on it is acknowledged.
+    pub(crate) fn settle(&self, place: &str) -> Result<(), RegistryError> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.settle(place))
+    }
+
+    fn failed(&self, action: &'static str, place: &str, error: object_store::Error) -> RegistryError {
+        let path = self
+            .disk
+            .as_ref()
+            .map_or_else(|| PathBuf::from(place), |disk| disk.path(place));
+        // The system's own words, where there are some: `object_store` repeats each cause in every message above it.
+        match io_cause(&error) {
+            Some(cause) => RegistryError::io(action, path, copy_of(cause)),
+            None => RegistryError::io(action, path, error),
+        }
+    }
+}
+
+/// The second way to create without replacing, where the first may not exist.
+fn rename(disk: &Disk, staged: &Staged, place: &str, linking: object_store::Error) -> Result<Creation, RegistryError> {
+    match disk.rename_exclusively(staged, place) {
+        Ok(()) => Ok(Creation::Created),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
+        Err(error) => Err(RegistryError::NoExclusiveCreate {
+            path: disk.path(place),
+            source: io_cause(&linking).map_or(error, copy_of),
+        }),
+    }
+}
+
+/// Whether linking failed in a way in which file systems without hard links fail.
+fn may_lack_links(error: &object_store::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        io_cause(error).and_then(Errno::from_io_error).is_some_and(|errno| {
+            [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL, Errno::MLINK].contains(&errno)
+        })
+    }
+    #[cfg(not(unix))]
+    io_cause(error).is_some_and(|cause| cause.kind() == io::ErrorKind::Unsupported)
+}
+
+fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}

@@ -1,0 +1,211 @@
+//! Verifying a registry: every byte of it, past every damage.
+//!
+//! The index plays no part. Objects are read, re-hashed and decoded; log entries are read and joined to each other; every
+//! card is decoded, and its object must be there and be what the card says.
+
+mod listing;
+mod references;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use esmhub_store_format::card::Weights;
+use esmhub_store_format::{Digest, FormatError, Object};
+
+use self::listing::Listing;
+use crate::catalog::Catalog;
+use crate::error::ErrorKind;
+use crate::fetch::read_canonical;
+use crate::{Registry, RegistryError, log, schema};
+
+/// What was checked, and what is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Object files that were read.
+    pub objects: u64,
+    /// Their bytes on disk, of those that are sound.
+    pub object_bytes: u64,
+    /// Log entries that were read.
+    pub entries: u64,
+    /// Their bytes on disk, of those that are sound.
+    pub entry_bytes: u64,
+    /// References whose cards were checked.
+    pub references: u64,
+    /// Sound objects that no reference needs: left by a publish that was interrupted, or by a removal.
+    pub unreferenced: Vec<Digest>,
+    /// Files that a killed writer left half-written. Nothing reads them.
+    pub staged: Vec<String>,
+    /// Files that are no part of a registry. Nothing reads them.
+    pub strays: Vec<String>,
+    /// What is intact but newer than this program, and so could not be checked to the end.
+    pub newer: Vec<String>,
+    /// What is damaged, missing, or does not fit together.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What it is: "object", "log entry", "card", "record" or "folder".
+    pub what: &'static str,
+    /// Which file of the registry, or which reference.
+    pub place: String,
+    /// What was expected, and what was found.
+    pub detail: String,
+    /// The references, `name:tag`, that cannot be used because of it.
+    pub used_by: Vec<String>,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+/// How far a verification is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifyProgress {
+    /// Files that are done.
+    pub done: u64,
+    /// Files that there are.
+    pub total: u64,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.what, self.place, self.detail)
+    }
+}
+
+impl Problem {
+    fn new(what: &'static str, place: impl Into<String>, detail: impl Into<String>) -> Self {
+        let hint = match what {
+            "object" => Some("move the file away and publish the same ESM again, or copy it from another registry"),
+            "log entry" => Some("copy the file from a backup, or from a copy of this registry"),
+            _ => None,
+        };
+        Self {
+            what,
+            place: place.into(),
+            detail: detail.into(),
+            used_by: Vec::new(),
+            hint: hint.map(str::to_owned),
+        }
+    }
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// What stands under an object's name.
+enum Found {
+    /// The object, of which a card must say this.
+    Sound(Weights),
+    /// An object that this program cannot decode.
+    Newer,
+    /// The problem of this position.
+    Broken(usize),
+}
+
+impl Registry {
+    /// Reads everything, and lists what is wrong. `progress` is told after every file.
+    ///
+    /// # Errors
+    /// Only what keeps the rest from being checked: a log that is newer than this program, or a folder that cannot be
+    /// listed. Damage is no error here but a [`Problem`].
+    pub fn verify(&self, progress: &dyn Fn(VerifyProgress)) -> Result<Report, RegistryError> {
+        let mut report = Report::default();
+        let listing = Listing::new(&self.storage, &mut report)?;
+        let total = (listing.entries.len() + listing.objects.len()) as u64;
+        let mut done = 0;
+        let mut tick = || {
+            done += 1;
+            progress(VerifyProgress { done, total });
+        };
+        let catalog = self.verify_log(&listing.entries, &mut report, &mut tick)?;
+        let found = self.verify_objects(&listing.objects, &mut report, &mut tick);
+        references::verify(&catalog, &found, &mut report);
+        Ok(report)
+    }
+
+    fn verify_log(
+        &self,
+        numbers: &[u64],
+        report: &mut Report,
+        tick: &mut dyn FnMut(),
+    ) -> Result<Catalog, RegistryError> {
+        let mut catalog = Catalog::empty(&self.marker.id);
+        while let Some((number, read)) = log::next(&self.storage, catalog.last, numbers) {
+            let place = schema::entry(catalog.last + 1);
+            // What the system cannot read is a problem here, and not the end.
+            let read = read.map_err(|error| match error.kind() {
+                ErrorKind::Other => RegistryError::unsound(&*place, error.detail_at(&place)),
+                _ => error,
+            });
+            let bytes = read.as_ref().ok().map_or(0, |logged| logged.frame.len() as u64);
+            if catalog.take(number, read)? {
+                report.entry_bytes += bytes;
+            }
+            if numbers.binary_search(&number).is_ok() {
+                report.entries += 1;
+                tick();
+            }
+        }
+        let damaged = catalog.damaged().iter().map(|damage| ("log entry", damage));
+        let void = catalog.void.iter().map(|damage| ("record", damage));
+        let problems = damaged
+            .chain(void)
+            .map(|(what, damage)| Problem::new(what, schema::entry(damage.entry), damage.detail.clone()));
+        report.problems.extend(problems);
+        Ok(catalog)
+    }
+
+    fn verify_objects(
+        &self,
+        objects: &[Digest],
+        report: &mut Report,
+        tick: &mut dyn FnMut(),
+    ) -> HashMap<Digest, Found> {
+        let mut all = HashMap::with_capacity(objects.len());
+        for digest in objects {
+            let place = schema::object(digest);
+            let found = match self.decode_object(digest) {
+                Ok((weights, bytes)) => {
+                    report.object_bytes += bytes;
+                    match weights {
+                        Some(weights) => Found::Sound(weights),
+                        None => {
+                            report.newer.push(place);
+                            Found::Newer
+                        }
+                    }
+                }
+                Err(detail) => {
+                    report.problems.push(Problem::new("object", place, detail));
+                    Found::Broken(report.problems.len() - 1)
+                }
+            };
+            all.insert(*digest, found);
+            report.objects += 1;
+            tick();
+        }
+        all
+    }
+
+    /// What a card must say of the object, `None` where the object is too new to say, and its bytes on disk; or what is
+    /// wrong with it.
+    fn decode_object(&self, digest: &Digest) -> Result<(Option<Weights>, u64), String> {
+        let place = schema::object(digest);
+        let read = match read_canonical(&self.storage, digest) {
+            Err(error) if error.kind() == ErrorKind::Newer => return Ok((None, 0)),
+            read => read.map_err(|error| error.detail_at(&place))?,
+        };
+        let (canonical, bytes) = read.ok_or("it was there a moment ago, and is missing now")?;
+        match Object::from_canonical(canonical) {
+            Ok(object) => Ok((Some(Weights::of(&object, 0.0)), bytes)),
+            Err(FormatError::Newer { .. }) => Ok((None, bytes)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

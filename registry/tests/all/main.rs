@@ -1,0 +1,34 @@
+//! The registry from outside: each module guards against one family of hazards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+mod access;
+mod crashes;
+mod damage;
+mod index;
+mod model;
+mod publishing;
+mod races;
+mod resolving;
+mod support;
+mod verifying;
+
+/// A file in this folder that `main.rs` does not name would never run.
+#[test]
+fn every_test_file_is_named_here() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        assert!(
+            module == "main" || main.contains(&format!("\nmod {module};\n")),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! A checkpoint: tensors by name, whatever container they are in, read one at a time as f32.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use candle_core::pickle::PthTensors;
+use candle_core::{DType, Device, Tensor};
+
+use super::EncoderError;
+use super::files::WeightFiles;
+use super::safetensors::{SafetensorsFile, damaged};
+
+/// The weights of a model before anything of them is read.
+pub(super) struct Checkpoint {
+    container: Container,
+    /// What stands before the names that transformers' base model has: empty, or such as `bert.`.
+    prefix: &'static str,
+}
+
+enum Container {
+    Safetensors(Vec<SafetensorsFile>),
+    Pickle {
+        path: PathBuf,
+        tensors: PthTensors,
+        size: usize,
+    },
+}
+
+/// The tensor that every family has; it tells the prefix.
+const LANDMARK: &str = "embeddings.word_embeddings.weight";
+const PREFIXES: [&str; 6] = ["", "bert.", "roberta.", "distilbert.", "model.", "0.auto_model."];
+
+impl Checkpoint {
+    pub(super) fn open(files: &WeightFiles) -> Result<Self, EncoderError> {
+        let container = match files {
+            WeightFiles::Safetensors(paths) => Container::Safetensors(
+                paths
+                    .iter()
+                    .map(|path| SafetensorsFile::open(path))
+                    .collect::<Result<_, _>>()?,
+            ),
+            WeightFiles::Pickle(path) => open_pickle(path)?,
+        };
+        let prefix = PREFIXES
+            .into_iter()
+            .find(|prefix| container.has(&format!("{prefix}{LANDMARK}")));
+        match prefix {
+            Some(prefix) => Ok(Self { container, prefix }),
+            None => Err(EncoderError::MissingTensor { name: LANDMARK.into() }),
+        }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.container.has(&self.full_name(name))
+    }
+
+    /// The tensor of this name (without prefix) as f32 on the CPU; it has exactly this shape, and all values are finite.
+    pub(super) fn read(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
+        let name = self.full_name(name);
+        let tensor = self.container.read(&name, shape)?.to_dtype(DType::F32)?;
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(position) => Err(EncoderError::NonFinite { name, position }),
+            None => Ok(tensor),
+        }
+    }
+
+    /// The name in this file. The first checkpoints of BERT call a layer norm's weight gamma and its bias beta.
+    pub(super) fn full_name(&self, name: &str) -> String {
+        let full = format!("{}{name}", self.prefix);
+        if self.container.has(&full) {
+            return full;
+        }
+        let old = full
+            .replace("LayerNorm.weight", "LayerNorm.gamma")
+            .replace("LayerNorm.bias", "LayerNorm.beta");
+        if self.container.has(&old) { old } else { full }
+    }
+}
+
+impl Container {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors(files) => files.iter().any(|file| file.get(name).is_some()),
+            Self::Pickle { tensors, .. } => tensors.tensor_infos().contains_key(name),
+        }
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
+        match self {
+            Self::Safetensors(files) => {
+                let found = files.iter().find_map(|file| Some((file, file.get(name)?)));
+                let (file, stored) = found.ok_or_else(|| EncoderError::MissingTensor { name: name.into() })?;
+                check_shape(name, shape, &stored.shape)?;
+                let dtype = stored.dtype.ok_or_else(|| EncoderError::TensorType {
+                    name: name.into(),
+                    found: stored.type_name.chars().take(32).collect(),
+                })?;
+                Ok(Tensor::from_raw_buffer(
+                    &file.read(stored)?,
+                    dtype,
+                    shape,
+                    &Device::Cpu,
+                )?)
+            }
+            Self::Pickle { path, tensors, size } => {
+                let missing = || EncoderError::MissingTensor { name: name.into() };
+                let info = tensors.tensor_infos().get(name).ok_or_else(missing)?;
+                check_shape(name, shape, info.layout.dims())?;
+                if !matches!(info.dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
+                    return Err(EncoderError::TensorType {
+                        name: name.into(),
+                        found: format!("{:?}", info.dtype),
+                    });
+                }
+                // torch stores without compressing: more bytes than the file has cannot be there, and candle would
+                // allocate them before it finds out.
+                let bytes = shape
+                    .iter()
+                    .try_fold(info.dtype.size_in_bytes(), |n, &dim| n.checked_mul(dim));
+                if bytes.is_none_or(|bytes| bytes > *size) {
+                    return Err(damaged(path, &format!("the tensor {name} is larger than the file")));
+                }
+                guarded(path, || tensors.get(name))?.ok_or_else(missing)
+            }
+        }
+    }
+}
+
+fn open_pickle(path: &Path) -> Result<Container, EncoderError> {
+    let size = path
+        .metadata()
+        .map_err(|source| EncoderError::Read {
+            path: path.into(),
+            source,
+        })?
+        .len();
+    let tensors = guarded(path, || PthTensors::new(path, None))?;
+    Ok(Container::Pickle {
+        path: path.into(),
+        tensors,
+        size: usize::try_from(size).unwrap_or(usize::MAX),
+    })
+}
+
+/// Runs candle's pickle reader, which executes nothing but indexes and shifts unchecked: a damaged pickle can panic.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> candle_core::Result<T>) -> Result<T, EncoderError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(EncoderError::Weights {
+            path: path.into(),
+            reason: "not a PyTorch checkpoint that can be read".into(),
+            source: Some(Box::new(source)),
+        }),
+        Err(_) => Err(damaged(path, "the reader of PyTorch checkpoints panicked on it")),
+    }
+}
+
+fn check_shape(name: &str, expected: &[usize], found: &[usize]) -> Result<(), EncoderError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(EncoderError::TensorShape {
+        name: name.into(),
+        expected: expected.into(),
+        found: found.into(),
+    })
+}

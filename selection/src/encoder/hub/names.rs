@@ -1,0 +1,31 @@
+//! Ids, revisions and commits, checked before they become parts of paths and addresses.
+
+use super::HubError;
+
+/// Refuses all but the plain forms of an id (`name` or `owner/name`) and a revision.
+pub(super) fn check_names(id: &str, revision: &str) -> Result<(), HubError> {
+    let refused = |what, found: &str, expected| {
+        Err(HubError::Name {
+            what,
+            found: found.chars().take(128).collect(),
+            expected,
+        })
+    };
+    if id.len() > 200 || id.split('/').count() > 2 || !id.split('/').all(is_segment) {
+        return refused("the model id", id, "owner/name of letters, digits, '.', '_' and '-'");
+    }
+    if revision.len() > 200 || !revision.split('/').all(is_segment) {
+        return refused("the revision", revision, "a branch, tag or commit");
+    }
+    Ok(())
+}
+
+fn is_segment(segment: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !segment.is_empty() && !segment.starts_with('.') && !segment.ends_with('.') && segment.chars().all(plain)
+}
+
+/// A commit's full name: 40 hexadecimal digits, or 64 where the hub moves to SHA-256.
+pub(super) fn is_commit(text: &str) -> bool {
+    (40..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}

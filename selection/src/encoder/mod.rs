@@ -1,0 +1,41 @@
+//! The encoder: texts in, embeddings out, as hfselect computes them.
+//!
+//! A *model* is a folder as transformers or sentence-transformers writes it, or the same files from the Hugging Face hub
+//! ([`fetch`]). [`Encoder::load`] reads it; [`Encoder::embed`] turns texts into [`Embeddings`](crate::Embeddings), one
+//! row per text, in the order of the texts. Known are the families of [`Architecture`].
+//!
+//! What it promises:
+//!
+//! - The numbers are those of torch within 1e-5, for the same model, texts, maximum length and [`Pooling`].
+//! - A text's embedding does not depend on the texts beside it, beyond the rounding of f32, and all embeddings are
+//!   the same bits whatever the number of threads.
+//! - Every byte of a model is taken as hostile: sizes are checked before memory is asked for, and what is wrong is named.
+//!
+//! What it never does: normalise an embedding, compute a padding token, obey the truncation or padding settings inside
+//! `tokenizer.json`, read an environment variable, guess a path, print.
+//!
+//! The texts of several columns are joined by the caller (` [SEP] ` in hfselect); token types are 0 throughout.
+
+mod attention;
+mod checkpoint;
+mod config;
+mod embed;
+mod error;
+mod files;
+mod forward;
+mod functions;
+mod hub;
+mod kernels;
+mod pooling;
+mod safetensors;
+mod sentence;
+mod tokens;
+mod weights;
+
+pub use candle_core::Device;
+pub use config::Architecture;
+pub use embed::{DEFAULT_MAX_LENGTH, Encoder};
+pub use error::EncoderError;
+pub use files::{Digests, ModelFiles};
+pub use hub::{HubError, HubSettings, fetch};
+pub use pooling::{Pooling, PoolingError};

@@ -1,0 +1,27 @@
+//! Selecting intermediate tasks: what esmhub computes.
+//!
+//! Texts become [`Embeddings`] through an [`encoder`]; pairs of embeddings become an Embedding Space Map through
+//! [`fit`](mod@fit); and a [`Target`] gives every map a score, [`Formula::Exact`] or [`Formula::Hfselect`], by which a pool is
+//! ranked (arXiv 2410.15148).
+//!
+//! It promises: everything that decides a score is computed in f64; the same input gives the same bits, whatever the number
+//! of threads; NaN and infinity are refused where they enter, never carried along.
+//!
+//! It never prints, never reads the environment, and knows nothing of registries and directories of ESMs.
+
+mod embeddings;
+pub mod encoder;
+mod features;
+pub mod fit;
+mod labels;
+mod logme;
+mod pickle;
+mod random;
+mod target;
+
+pub use embeddings::Embeddings;
+pub use labels::Labels;
+pub use logme::Formula;
+pub use pickle::{PickleError, read_pickle};
+pub use random::SplitMix64;
+pub use target::{ScoreError, Target};

@@ -1,0 +1,218 @@
+//! LogME against its definition, computed the slow way: the whole D x D posterior, inverted, at every round.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, missing_docs)]
+
+use esmhub_selection::{Embeddings, Formula, Labels, ScoreError, SplitMix64, Target};
+use esmhub_store_format::DenseMap;
+use faer::Mat;
+use faer::prelude::Solve;
+
+fn uniform(random: &mut SplitMix64) -> f64 {
+    (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+}
+
+fn embeddings(random: &mut SplitMix64, rows: usize, dimension: usize) -> Embeddings {
+    Embeddings::new(
+        dimension,
+        (0..rows * dimension).map(|_| uniform(random) as f32).collect(),
+    )
+    .unwrap()
+}
+
+fn random_map(random: &mut SplitMix64, dimension: usize) -> DenseMap {
+    let weight = (0..dimension * dimension).map(|_| uniform(random) as f32).collect();
+    DenseMap::new(weight, (0..dimension).map(|_| uniform(random) as f32).collect()).unwrap()
+}
+
+fn classes(random: &mut SplitMix64, rows: usize, count: u32) -> Labels {
+    let y = (0..rows).map(|row| {
+        if row < count as usize {
+            row as u32
+        } else {
+            random.below(count as usize) as u32
+        }
+    });
+    Labels::Classes {
+        names: (0..count).map(|c| c.to_string()).collect(),
+        y: y.collect(),
+    }
+}
+
+/// The evidence by its definition (arXiv 2110.10545, equations 3 to 6): A = alpha I + beta F'F of D x D.
+fn by_definition(features: &Mat<f64>, labels: &Labels) -> f64 {
+    let (rows, dimension) = features.shape();
+    let vectors: Vec<Mat<f64>> = match labels {
+        Labels::Classes { names, y } => (0..names.len())
+            .map(|class| Mat::from_fn(rows, 1, |i, _| f64::from(u8::from(y[i] as usize == class))))
+            .collect(),
+        Labels::Numbers(values) => vec![Mat::from_fn(rows, 1, |i, _| values[i])],
+    };
+    let identity = Mat::<f64>::identity(dimension, dimension);
+    let gram = features.transpose() * features;
+    let mut sum = 0.0;
+    for y in &vectors {
+        let (mut alpha, mut beta) = (1.0f64, 1.0f64);
+        let (mut mean_norm, mut residual);
+        let mut rounds = 0;
+        loop {
+            let posterior = Mat::from_fn(dimension, dimension, |i, j| {
+                alpha * identity[(i, j)] + beta * gram[(i, j)]
+            });
+            let inverse = posterior.partial_piv_lu().solve(&identity);
+            let mean = faer::Scale(beta) * (&inverse * (features.transpose() * y));
+            let trace: f64 = (0..dimension).map(|i| inverse[(i, i)]).sum();
+            let gamma = dimension as f64 - alpha * trace;
+            mean_norm = mean.squared_norm_l2();
+            residual = (features * &mean - y).squared_norm_l2();
+            let before = alpha / beta;
+            alpha = gamma / (mean_norm + 1e-5);
+            beta = (rows as f64 - gamma) / (residual + 1e-5);
+            rounds += 1;
+            if rounds == 50 || (alpha / beta - before).abs() <= 1e-3 * before {
+                break;
+            }
+        }
+        let posterior = Mat::from_fn(dimension, dimension, |i, j| {
+            alpha * identity[(i, j)] + beta * gram[(i, j)]
+        });
+        let llt = posterior.llt(faer::Side::Lower).unwrap();
+        let log_determinant: f64 = (0..dimension).map(|i| 2.0 * llt.L()[(i, i)].ln()).sum();
+        let (n, d) = (rows as f64, dimension as f64);
+        let evidence = n / 2.0 * beta.ln() + d / 2.0 * alpha.ln()
+            - n / 2.0 * std::f64::consts::TAU.ln()
+            - 0.5 * log_determinant
+            - beta / 2.0 * residual
+            - alpha / 2.0 * mean_norm;
+        sum += evidence / n;
+    }
+    sum / vectors.len() as f64
+}
+
+fn features(x: &Embeddings, map: &DenseMap) -> Mat<f64> {
+    let d = x.dimension();
+    Mat::from_fn(x.rows(), d, |n, i| {
+        let row = &x.values()[n * d..(n + 1) * d];
+        let weights = &map.weight()[i * d..(i + 1) * d];
+        row.iter()
+            .zip(weights)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum::<f64>()
+            + f64::from(map.bias()[i])
+    })
+}
+
+#[test]
+fn exact_is_the_definition_at_every_shape() {
+    let mut random = SplitMix64::new(1);
+    for (rows, dimension, count) in [
+        (60, 8, 2),
+        (60, 8, 7),
+        (9, 8, 2),
+        (8, 8, 3),
+        (7, 8, 2),
+        (12, 30, 4),
+        (3, 20, 2),
+    ] {
+        let x = embeddings(&mut random, rows, dimension);
+        let map = random_map(&mut random, dimension);
+        let numbers = Labels::Numbers((0..rows).map(|_| uniform(&mut random)).collect());
+        for labels in [classes(&mut random, rows, count), numbers] {
+            let found = Target::new(&x, &labels).unwrap().score(&map, Formula::Exact).unwrap();
+            let expected = by_definition(&features(&x, &map), &labels);
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "{rows} x {dimension}: {found} against {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn exact_is_the_definition_where_features_have_low_rank() {
+    let mut random = SplitMix64::new(2);
+    let x = embeddings(&mut random, 40, 12);
+    // Three directions survive, and every bias is the same: constant columns.
+    let narrow = random_map(&mut random, 12);
+    let weight = narrow
+        .weight()
+        .iter()
+        .enumerate()
+        .map(|(at, w)| if at / 12 < 3 { *w } else { 0.0 })
+        .collect();
+    let map = DenseMap::new(weight, vec![0.25; 12]).unwrap();
+    let labels = classes(&mut random, 40, 3);
+    let target = Target::new(&x, &labels).unwrap();
+    let found = target.score(&map, Formula::Exact).unwrap();
+    let expected = by_definition(&features(&x, &map), &labels);
+    assert!((found - expected).abs() < 1e-8, "{found} against {expected}");
+}
+
+#[test]
+fn the_formulas_agree_where_rows_exceed_dimensions_and_differ_where_they_do_not() {
+    let mut random = SplitMix64::new(3);
+    let map = random_map(&mut random, 16);
+    for (rows, agree) in [(50, true), (16, true), (10, false)] {
+        let x = embeddings(&mut random, rows, 16);
+        let target = Target::new(&x, &classes(&mut random, rows, 2)).unwrap();
+        let [exact, hfselect] = [Formula::Exact, Formula::Hfselect].map(|f| target.score(&map, f).unwrap());
+        assert_eq!(
+            (exact - hfselect).abs() < 1e-12,
+            agree,
+            "{rows} rows: {exact}, {hfselect}"
+        );
+    }
+}
+
+#[test]
+fn the_baseline_is_the_identity_map() {
+    let mut random = SplitMix64::new(4);
+    let x = embeddings(&mut random, 30, 6);
+    let target = Target::new(&x, &classes(&mut random, 30, 2)).unwrap();
+    let weight = (0..36).map(|at| if at % 7 == 0 { 1.0 } else { 0.0 }).collect();
+    let identity = DenseMap::new(weight, vec![0.0; 6]).unwrap();
+    assert_eq!(target.baseline(Formula::Exact), target.score(&identity, Formula::Exact));
+}
+
+#[test]
+fn nan_one_class_and_wrong_dimensions_are_refused() {
+    let mut random = SplitMix64::new(5);
+    let x = embeddings(&mut random, 10, 4);
+    let labels = classes(&mut random, 10, 2);
+    let target = Target::new(&x, &labels).unwrap();
+    let other = random_map(&mut random, 5);
+    assert_eq!(
+        target.score(&other, Formula::Exact),
+        Err(ScoreError::Dimension { expected: 4, found: 5 })
+    );
+
+    let one = Labels::Classes {
+        names: vec!["a".into()],
+        y: vec![0; 10],
+    };
+    assert!(matches!(Target::new(&x, &one), Err(ScoreError::OneClass(1))));
+    let nan = Embeddings::new(4, vec![f32::NAN; 40]).unwrap();
+    assert!(matches!(Target::new(&nan, &labels), Err(ScoreError::NotFinite)));
+    let infinite = Labels::Numbers(vec![f64::INFINITY; 10]);
+    assert!(matches!(Target::new(&x, &infinite), Err(ScoreError::NotFinite)));
+    assert!(matches!(
+        Target::new(&x, &labels.select(&[0, 1])),
+        Err(ScoreError::Rows {
+            embeddings: 10,
+            labels: 2
+        })
+    ));
+}
+
+#[test]
+fn huge_and_tiny_values_give_a_number_or_an_error() {
+    let mut random = SplitMix64::new(6);
+    let labels = classes(&mut random, 20, 2);
+    for scale in [1e-38f32, 1e-20, 1e20, 3e38] {
+        let x = embeddings(&mut random, 20, 5);
+        let x = Embeddings::new(5, x.values().iter().map(|v| v * scale).collect()).unwrap();
+        match Target::new(&x, &labels).unwrap().baseline(Formula::Exact) {
+            Ok(score) => assert!(score.is_finite()),
+            Err(error) => assert!(matches!(error, ScoreError::NotFinite | ScoreError::Decomposition)),
+        }
+    }
+}

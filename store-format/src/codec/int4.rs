@@ -1,0 +1,87 @@
+//! 4-bit integers with one f16 scale per group of 32 values of a row.
+//!
+//! All scales come first (row by row), then the integers: two to a byte, the earlier one in the low half, two's
+//! complement, each row beginning on a byte of its own. The last group of a row may be shorter than 32.
+
+use half::f16;
+
+use crate::FormatError;
+
+/// Values that share one scale.
+pub(super) const GROUP: usize = 32;
+
+/// Where the value of largest magnitude lands. Two's complement reaches -8 but only 7, so a *signed* scale that sends the
+/// extreme to -8 uses all 16 steps; the others trade clipping of the extreme against finer steps for the rest.
+const EXTREME_AT: [f32; 5] = [-8.0, -8.5, -7.5, -7.0, 7.0];
+
+pub(super) fn write(dimension: usize, values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatError> {
+    let mut integers = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(dimension.max(1)) {
+        for group in row.chunks(GROUP) {
+            let scale = best_scale(group)?;
+            out.extend_from_slice(&scale.to_le_bytes());
+            integers.extend(group.iter().map(|&value| quantise(value, scale.to_f32()) as i8));
+        }
+    }
+    for row in integers.chunks_exact(dimension.max(1)) {
+        out.extend(row.chunks(2).map(|pair| match *pair {
+            [low, high] => (low as u8 & 0xf) | (high as u8) << 4,
+            [low] => low as u8 & 0xf,
+            _ => 0,
+        }));
+    }
+    Ok(())
+}
+
+pub(super) fn read(dimension: usize, bytes: &[u8]) -> Vec<f32> {
+    let groups = dimension.div_ceil(GROUP);
+    let (scales, integers) = bytes.split_at_checked(2 * groups * dimension).unwrap_or_default();
+    let scales: Vec<f32> = scales
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| f16::from_le_bytes(*b).to_f32())
+        .collect();
+    let rows = integers
+        .chunks_exact(dimension.div_ceil(2).max(1))
+        .zip(scales.chunks_exact(groups.max(1)));
+    let mut values = Vec::with_capacity(dimension * dimension);
+    for (row, scales) in rows {
+        // Shifting up and back again extends the sign of four bits.
+        let integers = row
+            .iter()
+            .flat_map(|&byte| [(byte << 4) as i8 >> 4, byte as i8 >> 4])
+            .take(dimension);
+        let scales = scales.iter().flat_map(|&scale| std::iter::repeat_n(scale, GROUP));
+        values.extend(integers.zip(scales).map(|(integer, scale)| scale * f32::from(integer)));
+    }
+    values
+}
+
+/// The scale of least squared error among a few, after its own rounding to f16.
+fn best_scale(group: &[f32]) -> Result<f16, FormatError> {
+    let extreme = group.iter().fold(0.0f32, |e, &v| if v.abs() > e.abs() { v } else { e });
+    let error = |scale: f16| -> f64 {
+        let residual = |&v: &f32| f64::from(v - scale.to_f32() * quantise(v, scale.to_f32()));
+        group.iter().map(|v| residual(v).powi(2)).sum()
+    };
+    let candidates = EXTREME_AT.map(|at| f16::from_f32(extreme / at));
+    let best = candidates
+        .into_iter()
+        .filter(|s| s.is_finite())
+        .min_by(|a, b| error(*a).total_cmp(&error(*b)));
+    best.ok_or_else(|| {
+        FormatError::invalid(
+            "weights",
+            format!("{extreme} is beyond the range of int4; use the codec f32"),
+        )
+    })
+}
+
+fn quantise(value: f32, scale: f32) -> f32 {
+    if scale == 0.0 {
+        0.0
+    } else {
+        (value / scale).round_ties_even().clamp(-8.0, 7.0)
+    }
+}

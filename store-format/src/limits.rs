@@ -1,0 +1,29 @@
+//! Every limit of the format, with its reason. A reader checks them before it allocates (R4).
+
+/// The largest dimension D of an embedding. Encoders of 70 billion parameters have 8,192; a dense f32 map is 256 MiB there.
+pub const MAX_DIMENSION: u32 = 8192;
+
+/// The largest canonical object: a dense f32 map of [`MAX_DIMENSION`], its bias and its header.
+pub const MAX_OBJECT_BYTES: u64 = 4 * (MAX_DIMENSION as u64 + 1) * MAX_DIMENSION as u64 + 64;
+
+/// The largest card. A pool of 100,000 ESMs then stays below 800 MiB of metadata, whoever publishes.
+pub const MAX_CARD_BYTES: u64 = 8 * 1024;
+
+/// The largest log entry: about 1,800 of the largest cards. Larger batches become several transactions.
+pub const MAX_ENTRY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The most records of one log entry. The smallest publish takes well over 100 bytes, so this never binds before
+/// [`MAX_ENTRY_BYTES`] for real batches; it bounds what empty records can claim.
+pub const MAX_ENTRY_RECORDS: usize = 65_536;
+
+/// The largest segment of a name, and the largest tag, in bytes: file systems take 255, and a suffix must fit.
+pub const MAX_SEGMENT_BYTES: usize = 96;
+
+/// The most segments of a name.
+pub const MAX_SEGMENTS: usize = 8;
+
+/// The largest publish record: a card with its name and tag.
+pub const MAX_RECORD_BYTES: u64 = MAX_CARD_BYTES + 2 * 1024;
+
+/// The largest zstd window that a reader accepts, as a power of two: 8 MiB, what every zstd decoder must support.
+pub const MAX_WINDOW_LOG: u32 = 23;

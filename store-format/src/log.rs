@@ -1,0 +1,296 @@
+//! Log entries: one transaction each (R30 to R38).
+//!
+//! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
+//! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that
+//! a reader which does not know a kind still knows whether it may go on.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+
+use crate::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, MAX_RECORD_BYTES};
+use crate::{Card, Digest, FormatError, Name, Tag, frame, wire};
+
+const VERSION: u16 = 1;
+const LIMIT: usize = MAX_ENTRY_BYTES as usize;
+const RECORD_LIMIT: usize = MAX_RECORD_BYTES as usize;
+
+/// One transaction.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Entry {
+    /// Its number: 1, 2, 3 …
+    pub number: u64,
+    /// The digest of the entry before it; for entry 1 that of the registry's id ([`RegistryId::genesis`]).
+    pub previous: Digest,
+    /// 128 random bits, by which a writer that got no answer recognises its own entry.
+    pub transaction: [u8; 16],
+    /// Milliseconds since 1970-01-01 UTC by the writer's clock: for people. The order is that of the numbers.
+    pub time: u64,
+    /// Who wrote it.
+    pub writer: Writer,
+    /// What it does, in order.
+    pub records: Vec<Record>,
+}
+
+/// Who wrote an entry, by their own account.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Writer {
+    /// The user's name.
+    pub user: String,
+    /// The machine's name.
+    pub host: String,
+    /// The program and its version.
+    pub program: String,
+}
+
+/// One thing that a transaction does.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Record {
+    /// Which kind: [`Action`] has those that this program knows.
+    pub kind: u16,
+    /// What a program that does not know the kind must refrain from.
+    pub flags: u16,
+    /// The kind's own bytes.
+    pub payload: Vec<u8>,
+}
+
+impl Record {
+    /// A reader that does not know the kind must stop.
+    pub const STOPS_READERS: u16 = 1;
+    /// A writer that does not know the kind must stop.
+    pub const STOPS_WRITERS: u16 = 2;
+}
+
+/// 128 random bits that name a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+pub struct RegistryId(pub [u8; 16]);
+
+impl RegistryId {
+    /// What stands in [`Entry::previous`] of entry 1, so that an entry of another registry does not fit.
+    pub fn genesis(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
+
+impl std::fmt::Display for RegistryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What a record means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// `name:tag` stands for this card from now on.
+    Publish(Published),
+    /// `name:tag` is hidden from rankings and from bare names.
+    Yank(Target),
+    /// `name:tag` is shown again.
+    Unyank(Target),
+    /// `name:tag` is gone for ever; the tag stays taken.
+    Remove(Target),
+    /// A kind that this program does not know.
+    Unknown {
+        /// Which.
+        kind: u16,
+        /// Whether a reader must stop.
+        stops_readers: bool,
+        /// Whether a writer must stop.
+        stops_writers: bool,
+    },
+}
+
+/// An ESM's name, tag and card. The card is kept as canonical bytes, so that its digest survives a reader that is too old
+/// for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The name, as its publisher spelt it.
+    pub name: Name,
+    /// The tag.
+    pub tag: Tag,
+    /// The card's canonical bytes.
+    pub card: Vec<u8>,
+}
+
+/// The `name:tag` that a yank, unyank or remove means, and the card that stood there when it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The name.
+    pub name: Name,
+    /// The tag.
+    pub tag: Tag,
+    /// The card's digest.
+    pub digest: Digest,
+}
+
+impl Published {
+    /// The card's digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.card)
+    }
+
+    /// The card.
+    ///
+    /// # Errors
+    /// As [`Card::from_canonical`].
+    pub fn card(&self) -> Result<Card, FormatError> {
+        Card::from_canonical(&self.card)
+    }
+
+    /// The canonical bytes: name, tag, card.
+    ///
+    /// # Errors
+    /// [`FormatError::TooLarge`] over [`MAX_RECORD_BYTES`].
+    pub fn to_canonical(&self) -> Result<Vec<u8>, FormatError> {
+        wire::encode::<RECORD_LIMIT, _>("publish record", &(self.name.as_str(), self.tag.as_str(), &self.card))
+    }
+
+    /// Reads canonical bytes. The card inside is not decoded: it may be newer than this program.
+    ///
+    /// # Errors
+    /// [`FormatError::Invalid`] where a rule is broken.
+    pub fn from_canonical(bytes: &[u8]) -> Result<Self, FormatError> {
+        let what = "publish record";
+        let (name, tag, card): (String, String, Vec<u8>) = wire::decode::<RECORD_LIMIT, _>(what, bytes)?;
+        let (name, tag) = parse(what, &name, &tag)?;
+        Ok(Self { name, tag, card })
+    }
+}
+
+const PUBLISH: u16 = 1;
+const YANK: u16 = 2;
+const UNYANK: u16 = 3;
+const REMOVE: u16 = 4;
+
+impl Action {
+    /// The record that says this.
+    ///
+    /// # Errors
+    /// [`FormatError::TooLarge`] over [`MAX_RECORD_BYTES`]; [`FormatError::Invalid`] for an unknown action.
+    pub fn to_record(&self) -> Result<Record, FormatError> {
+        let (kind, payload) = match self {
+            Self::Publish(published) => (PUBLISH, published.to_canonical()?),
+            Self::Yank(target) => (YANK, target.to_canonical()?),
+            Self::Unyank(target) => (UNYANK, target.to_canonical()?),
+            Self::Remove(target) => (REMOVE, target.to_canonical()?),
+            Self::Unknown { kind, .. } => {
+                return Err(FormatError::invalid(
+                    "record",
+                    format!("kind {kind} cannot be written by this program"),
+                ));
+            }
+        };
+        Ok(Record {
+            kind,
+            flags: Record::STOPS_READERS | Record::STOPS_WRITERS,
+            payload,
+        })
+    }
+
+    /// What a record says.
+    ///
+    /// # Errors
+    /// [`FormatError::Invalid`] where its payload breaks a rule.
+    pub fn from_record(record: &Record) -> Result<Self, FormatError> {
+        Ok(match record.kind {
+            PUBLISH => Self::Publish(Published::from_canonical(&record.payload)?),
+            YANK => Self::Yank(Target::from_canonical(&record.payload)?),
+            UNYANK => Self::Unyank(Target::from_canonical(&record.payload)?),
+            REMOVE => Self::Remove(Target::from_canonical(&record.payload)?),
+            kind => Self::Unknown {
+                kind,
+                stops_readers: record.flags & Record::STOPS_READERS != 0,
+                stops_writers: record.flags & Record::STOPS_WRITERS != 0,
+            },
+        })
+    }
+}
+
+impl Target {
+    fn to_canonical(&self) -> Result<Vec<u8>, FormatError> {
+        wire::encode::<RECORD_LIMIT, _>("record", &(self.name.as_str(), self.tag.as_str(), self.digest))
+    }
+
+    fn from_canonical(bytes: &[u8]) -> Result<Self, FormatError> {
+        let (name, tag, digest): (String, String, Digest) = wire::decode::<RECORD_LIMIT, _>("record", bytes)?;
+        let (name, tag) = parse("record", &name, &tag)?;
+        Ok(Self { name, tag, digest })
+    }
+}
+
+fn parse(what: &'static str, name: &str, tag: &str) -> Result<(Name, Tag), FormatError> {
+    let invalid = |error: crate::NameError| FormatError::invalid(what, error.to_string());
+    Ok((name.parse().map_err(invalid)?, tag.parse().map_err(invalid)?))
+}
+
+impl Entry {
+    /// The frame that goes to disk, and the entry's digest.
+    ///
+    /// # Errors
+    /// [`FormatError::TooLarge`] over [`MAX_ENTRY_BYTES`]: such a batch must become several transactions.
+    pub fn to_frame(&self) -> Result<(Vec<u8>, Digest), FormatError> {
+        self.check()?;
+        let canonical = wire::encode::<LIMIT, _>("log entry", &(VERSION, self))?;
+        Ok((
+            frame::encode(frame::Content::Entry, &canonical)?,
+            Digest::of(&canonical),
+        ))
+    }
+
+    /// Reads a frame, and gives the entry's digest with it.
+    ///
+    /// # Errors
+    /// As [`frame::decode`]; [`FormatError::Newer`] for a later version; [`FormatError::Invalid`] where a rule is broken.
+    pub fn from_frame(bytes: &[u8]) -> Result<(Self, Digest), FormatError> {
+        let (canonical, digest) = frame::decode(frame::Content::Entry, bytes)?;
+        Ok((Self::from_canonical(&canonical)?, digest))
+    }
+
+    fn from_canonical(canonical: &[u8]) -> Result<Self, FormatError> {
+        let what = "log entry";
+        let (version, fields) = wire::decode_prefix::<2, u16>(what, canonical)?;
+        if version != VERSION {
+            return Err(FormatError::Newer {
+                what,
+                found: u32::from(version),
+                supported: u32::from(VERSION),
+            });
+        }
+        let entry: Self = wire::decode::<LIMIT, _>(what, fields)?;
+        entry.check()?;
+        Ok(entry)
+    }
+
+    fn check(&self) -> Result<(), FormatError> {
+        let what = "log entry";
+        if self.number == 0 {
+            return Err(FormatError::invalid(what, "number 0, expected 1 or more"));
+        }
+        if self.records.len() > MAX_ENTRY_RECORDS {
+            let detail = format!(
+                "{} records, at most {MAX_ENTRY_RECORDS} are allowed",
+                self.records.len()
+            );
+            return Err(FormatError::invalid(what, detail));
+        }
+        let Writer { user, host, program } = &self.writer;
+        if let Some(odd) = [user, host, program]
+            .into_iter()
+            .find(|t| t.len() > 255 || t.chars().any(char::is_control))
+        {
+            let start: String = odd.chars().take(40).collect();
+            return Err(FormatError::invalid(
+                what,
+                format!("the writer's {start:?} is too long or holds a control character"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What it does, in order.
+    ///
+    /// # Errors
+    /// [`FormatError::Invalid`] where a record's payload breaks a rule.
+    pub fn actions(&self) -> impl Iterator<Item = Result<Action, FormatError>> {
+        self.records.iter().map(Action::from_record)
+    }
+}
