@@ -4,4 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod bad_input;
+mod publish;
+mod pull;
 mod spec;
+mod support;

@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
 use esmhub_store_format::log::{RegistryId, Writer};
 use esmhub_store_format::{Card, Codec, DenseMap, Object};
-use futures::executor::block_on;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -83,11 +82,11 @@ impl ObjectStore for Flaky {
             }
             Fault::RequestLost => Err(lost()),
             Fault::Overtaken => {
-                let other = registry(Box::new(self.inner.fork()), 9);
-                publish(&other, "other", 99).expect("the other writer has no fault");
-                let theirs = object_store::ObjectStoreExt::get(&other_store(&other), location).await?;
-                let theirs = PutPayload::from_bytes(theirs.bytes().await?);
-                self.inner.put_opts(location, theirs, options.clone()).await?;
+                // In a thread of its own: an executor does not run inside another.
+                let other = registry(Box::new(self.inner.clone()));
+                std::thread::spawn(move || publish(&other, "other").unwrap())
+                    .join()
+                    .unwrap();
                 self.inner.put_opts(location, payload, options).await
             }
         }
@@ -116,4 +115,103 @@ impl ObjectStore for Flaky {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await
     }
+}
+
+fn flaky(fault: Fault, at: u64) -> (InMemory, Registry) {
+    let inner = InMemory::new();
+    let creates = AtomicU64::new(0);
+    let store = Flaky {
+        inner: inner.clone(),
+        fault,
+        at,
+        creates,
+    };
+    (inner, registry(Box::new(store)))
+}
+
+fn registry(store: Box<dyn ObjectStore>) -> Registry {
+    Registry {
+        storage: Storage::in_store(store),
+        marker: Marker {
+            id: RegistryId([3; 16]),
+            settings: Settings::default(),
+        },
+        location: PathBuf::from("memory"),
+        index: None,
+    }
+}
+
+/// Publishes one small ESM, the same every time, under a name.
+fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError> {
+    let map = DenseMap::new(vec![1.0, 0.5, 0.25, 1.0], vec![0.0, 1.0]).unwrap();
+    let object = Object::encode(&map, Codec::F32).unwrap();
+    let card = Card {
+        weights: Weights::of(&object, 0.0),
+        base: BaseModel {
+            id: "acme/encoder".into(),
+            ..BaseModel::default()
+        },
+        source: Source::default(),
+        fit: Fit::imported(),
+        license: None,
+        authors: Vec::new(),
+        extra: BTreeMap::new(),
+        extensions: Vec::new(),
+    };
+    let by = Signature {
+        writer: Writer {
+            user: "ada".into(),
+            host: "engine".into(),
+            program: "esmhub".into(),
+        },
+        time: 1,
+    };
+    let batch = [NewEsm::new(name.parse().unwrap(), None, card, object).unwrap()];
+    registry.publish(&batch, &by, &PublishOptions::default())
+}
+
+#[test]
+fn an_entry_whose_answer_was_lost_is_acknowledged_once() {
+    for fault in [Fault::AnswerLost, Fault::Repeated] {
+        let (inner, registry) = flaky(fault, 2);
+        publish(&registry, "first").unwrap();
+        let published = publish(&registry, "second").unwrap();
+        assert_eq!(published.entries, [2], "{fault:?}");
+        assert_eq!(published.esms[0].outcome, Outcome::AddedReference);
+        let catalog = self::registry(Box::new(inner)).catalog().unwrap();
+        assert_eq!((catalog.entries(), catalog.esms().count()), (2, 2), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_entry_that_was_never_written_is_not_acknowledged() {
+    let (inner, registry) = flaky(Fault::RequestLost, 1);
+    let error = publish(&registry, "first").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Other);
+    assert_eq!(self::registry(Box::new(inner)).catalog().unwrap().entries(), 0);
+    assert_eq!(
+        publish(&registry, "first").unwrap().entries,
+        [1],
+        "publishing again goes through"
+    );
+}
+
+#[test]
+fn a_writer_that_was_overtaken_writes_the_next_entry() {
+    let (inner, registry) = flaky(Fault::Overtaken, 1);
+    assert_eq!(publish(&registry, "mine").unwrap().entries, [2]);
+    let catalog = self::registry(Box::new(inner)).catalog().unwrap();
+    let names: Vec<_> = catalog.esms().map(|esm| esm.name().to_string()).collect();
+    assert_eq!(names, ["other", "mine"]);
+}
+
+#[test]
+fn an_object_store_holds_a_registry_as_a_disk_does() {
+    let registry = registry(Box::new(InMemory::new()));
+    publish(&registry, "acme/reviews").unwrap();
+    let catalog = registry.catalog().unwrap();
+    let esm = catalog.resolve(&"acme/reviews".parse().unwrap()).unwrap();
+    assert_eq!(registry.fetch(esm).unwrap().object.map().bias(), [0.0, 1.0]);
+    let report = registry.verify(&|_| ()).unwrap();
+    assert_eq!((report.problems.len(), report.objects, report.entries), (0, 1, 1));
 }

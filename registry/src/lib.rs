@@ -16,6 +16,8 @@ mod catalog;
 mod disk;
 mod error;
 mod esm;
+#[cfg(test)]
+mod faults;
 mod fetch;
 mod history;
 mod index;

@@ -1,0 +1,14 @@
+//! A second reader of the format, written from SPEC.md alone: `std`, blake3, zstd and half, and no code of esmhub.
+//!
+//! It promises to decode every golden file and worked example to the values that esmhub decodes, to refuse what esmhub
+//! refuses, and to call a refusal by the same name. It never writes, and knows nothing that SPEC.md does not say: where
+//! the two readers differ, SPEC.md is unclear or one of them is wrong.
+
+mod bundle;
+mod card;
+mod entry;
+mod frame;
+mod marker;
+mod name;
+mod object;
+mod reader;

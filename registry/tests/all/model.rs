@@ -69,7 +69,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let pool = Pool::new();
+        let pool = Pool::fleeting();
         Self {
             registry: pool.open(),
             pool,

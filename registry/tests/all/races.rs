@@ -10,12 +10,12 @@ use crate::support::*;
 /// Runs the job in several threads that start together.
 fn together<T: Send>(threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(threads);
-    let run = |at| {
+    let run = &|at| {
         barrier.wait();
         job(at)
     };
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|at| scope.spawn(move || (&run)(at))).collect();
+        let running: Vec<_> = (0..threads).map(|at| scope.spawn(move || run(at))).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }

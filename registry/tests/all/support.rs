@@ -37,9 +37,20 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        let pool = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// On a RAM disk where there is one, for tests that are about order and not about durability.
+    pub(crate) fn fleeting() -> Self {
+        Self::within(
+            tempfile::tempdir_in("/dev/shm")
+                .or_else(|_| tempfile::tempdir())
+                .unwrap(),
+        )
+    }
+
+    fn within(folder: TempDir) -> Self {
+        let pool = Self { folder };
         let initialised = Registry::init(&pool.root(), &Settings::default(), None).unwrap();
         assert!(initialised.created);
         pool

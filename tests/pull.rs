@@ -1,0 +1,196 @@
+//! Pulling: the same bits back, whole folders or none, and never over what is somebody else's.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{EsmFolder, Hub, Tree, damage, fixture};
+
+#[test]
+fn f32_weights_come_back_bit_for_bit() {
+    let hub = Hub::new();
+    let mut esm = EsmFolder::new("mr", 8, 1);
+    // What a careless copy would lose: the sign of zero, the smallest number, the last bit.
+    esm.weight[1] = -0.0;
+    esm.weight[2] = f32::from_bits(1);
+    esm.weight[3] = f32::MAX;
+    esm.bias[0] = 1.0 + f32::EPSILON;
+    let source = hub.esm(&esm);
+    hub.ok(["publish", &source, "--codec", "f32"]);
+    hub.ok(["pull", "mr", "--output", "here"]);
+    assert_eq!(EsmFolder::bits_in(&hub.path("here")), esm.bits());
+    assert_eq!(Tree::of(&hub.path("here")).files(), ["config.json", "model.safetensors"]);
+}
+
+#[test]
+fn pulled_config_is_what_the_peer_reads() {
+    let hub = Hub::new();
+    let esm = EsmFolder::new("trec", 8, 1).set("developers", "Ada").set("language", "en").set("lm_learning_rate", 2e-5);
+    let source = hub.esm(&esm);
+    hub.ok(["publish", &source]);
+    hub.ok(["pull", "trec"]);
+    let pulled: Value = serde_json::from_slice(&fs::read(hub.path("trec/config.json")).unwrap()).unwrap();
+    for (key, value) in esm.config.as_object().unwrap() {
+        assert_eq!(&pulled[key], value, "{key}");
+    }
+}
+
+#[test]
+fn pulled_folder_published_again_is_the_same_esm() {
+    for codec in ["f32", "f16", "int8", "int4"] {
+        let (here, there) = (Hub::new(), Hub::new());
+        let source = here.esm(&EsmFolder::new("mr", 40, 1));
+        let first = here.json(["publish", &source, "--codec", codec]);
+        here.ok(["pull", "mr", "--output", "pulled"]);
+        let pulled = here.path("pulled");
+        let again = there.json(["publish".as_ref(), pulled.as_os_str(), "--codec".as_ref(), codec.as_ref()]);
+        let (first, again) = (&first["published"][0], &again["published"][0]);
+        assert_eq!((&first["name"], &first["tag"]), (&again["name"], &again["tag"]));
+        if codec == "f32" {
+            assert_eq!(first["weights"], again["weights"]);
+            assert_eq!(first["digest"], again["digest"], "the card is the same as well");
+        }
+    }
+}
+
+#[test]
+fn pulling_again_changes_nothing() {
+    let hub = Hub::with(&["mr"]);
+    let first = hub.json(["pull", "mr"]);
+    let before = hub.tree();
+    let again = hub.json(["pull", "mr"]);
+    assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
+    assert_eq!((&first["pulled"][0]["unchanged"], &again["pulled"][0]["unchanged"]), (&false.into(), &true.into()));
+}
+
+#[test]
+fn folder_that_holds_something_else_is_left_alone() {
+    let hub = Hub::with(&["mr", "trec"]);
+    hub.write("mr/notes.txt", "mine");
+    hub.refused_saying(1, ["pull", "mr"], &["mr", "something else", "--output"]);
+    hub.ok(["pull", "trec"]);
+    hub.refused_saying(1, ["pull", "mr", "--output", "trec"], &["trec", "something else"]);
+    // Half of it, and a file instead of a folder.
+    fs::remove_file(hub.path("trec/config.json")).unwrap();
+    hub.refused(1, ["pull", "trec"]);
+    hub.write("file", "mine");
+    hub.refused(1, ["pull", "trec", "--output", "file"]);
+}
+
+#[test]
+fn empty_folder_is_filled() {
+    let hub = Hub::with(&["mr"]);
+    fs::create_dir(hub.path("mr")).unwrap();
+    hub.ok(["pull", "mr"]);
+    assert_eq!(Tree::of(&hub.path("mr")).files(), ["config.json", "model.safetensors"]);
+}
+
+#[test]
+fn failed_pull_leaves_nothing_behind() {
+    let hub = Hub::with(&["mr"]);
+    damage(&hub.object_of("mr"));
+    hub.refused_saying(16, ["pull", "mr"], &["mr:v1", "objects/"]);
+    hub.refused_saying(16, ["pull", "mr", "--output", "deep/er/still"], &["mr:v1"]);
+    hub.refused(16, ["export", "mr", "mr.esm"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn planted_link_is_never_followed() {
+    use std::os::unix::fs::symlink;
+    let hub = Hub::with(&["mr"]);
+    fs::create_dir(hub.path("elsewhere")).unwrap();
+    symlink("elsewhere", hub.path("mr")).unwrap();
+    hub.refused(1, ["pull", "mr"]);
+    symlink("nowhere", hub.path("dangling")).unwrap();
+    hub.refused(1, ["pull", "mr", "--output", "dangling"]);
+    // A folder that is right but for a file that leads elsewhere.
+    hub.ok(["pull", "mr", "--output", "here"]);
+    fs::rename(hub.path("here/config.json"), hub.path("config.json")).unwrap();
+    symlink("../config.json", hub.path("here/config.json")).unwrap();
+    hub.refused(1, ["pull", "mr", "--output", "here"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn pulled_files_are_as_readable_as_any_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let hub = Hub::with(&["mr"]);
+    hub.ok(["pull", "mr"]);
+    fs::create_dir(hub.path("usual")).unwrap();
+    hub.write("usual/file", "");
+    let mode = |path: &str| fs::metadata(hub.path(path)).unwrap().permissions().mode();
+    assert_eq!(mode("mr"), mode("usual"));
+    assert_eq!(mode("mr/config.json"), mode("usual/file"));
+}
+
+#[test]
+fn several_references_and_patterns_get_a_folder_each() {
+    let hub = Hub::with(&["mr", "acme/trec", "acme/cola", "msrp"]);
+    hub.ok(["pull", "mr", "acme/*", "--output", "out"]);
+    assert_eq!(
+        Tree::of(&hub.path("out")).files(),
+        ["acme/cola", "acme/trec", "mr"].map(|name| [format!("{name}/config.json"), format!("{name}/model.safetensors")]).concat(),
+    );
+    let pulled = hub.json(["pull", "m?", "M*", "--output", "other"]);
+    let names: Vec<_> = pulled["pulled"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["mr", "msrp"], "what two patterns mean is pulled once");
+    hub.refused_saying(13, ["pull", "mr", "x*", "--output", "third"], &["\"x*\""]);
+}
+
+#[test]
+fn two_tags_never_go_into_one_folder() {
+    let hub = Hub::with(&["mr"]);
+    let other = hub.esm(&EsmFolder::new("mr", 8, 2));
+    hub.ok(["publish", &other]);
+    hub.refused_saying(2, ["pull", "mr:v1", "mr:v2"], &["mr:v1", "mr:v2", "same folder"]);
+    hub.ok(["pull", "mr*", "--output", "newest"]);
+    assert_eq!(EsmFolder::bits_in(&hub.path("newest/mr")).0.len(), 64);
+}
+
+#[test]
+fn one_damaged_esm_among_several_leaves_whole_folders_only() {
+    let hub = Hub::with(&["a", "b", "c"]);
+    damage(&hub.object_of("b"));
+    let output = hub.run(["pull", "a", "b", "c", "--output", "out"]);
+    assert_eq!((output.code, output.stdout.as_str()), (16, ""), "{output:#?}");
+    for name in ["a", "b", "c"] {
+        let folder = hub.path(format!("out/{name}"));
+        assert!(!folder.exists() || Tree::of(&folder).files().len() == 2, "{name}");
+    }
+    assert!(!hub.path("out/b").exists());
+}
+
+#[test]
+fn dry_run_writes_nothing() {
+    let hub = Hub::with(&["mr"]);
+    let before = hub.tree();
+    let said = hub.json(["pull", "mr", "--dry-run"]);
+    assert_eq!((&said["dry_run"], &said["pulled"][0]["folder"]), (&true.into(), &"mr".into()));
+    hub.json(["export", "mr", "mr.esm", "--dry-run"]);
+    assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
+}
+
+/// hfselect 0.1.0 called its tensors otherwise, and older packages pickled them.
+#[test]
+fn legacy_names_and_pickles_publish_as_their_twin() {
+    let hub = Hub::new();
+    let twin = fixture("pickled-twin");
+    let weights = |source: &std::path::Path| {
+        let published = hub.json(["publish".as_ref(), source.as_os_str(), "--codec".as_ref(), "f32".as_ref()]);
+        published["published"][0]["weights"].clone()
+    };
+    let expected = weights(&twin);
+    assert_eq!(weights(&fixture("pickled")), expected);
+    assert_eq!(weights(&fixture("pickled-legacy")), expected);
+    assert_eq!(hub.json(["show", "pickled:v2"])["card"]["fit"]["program"], "hfselect 0.1.0");
+
+    let mut esm = EsmFolder::new("legacy", 8, 1).set("version", "0.1.0");
+    esm.tensors = ["sequential.0.weight", "sequential.0.bias"];
+    let source = hub.esm(&esm);
+    hub.ok(["publish", &source, "--codec", "f32"]);
+    hub.ok(["pull", "legacy"]);
+    assert_eq!(EsmFolder::bits_in(&hub.path("legacy")), esm.bits());
+    let config: Value = serde_json::from_slice(&fs::read(hub.path("legacy/config.json")).unwrap()).unwrap();
+    assert_ne!(config["version"], "0.1.0", "the peer would look for the legacy names");
+}

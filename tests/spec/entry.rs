@@ -1,0 +1,150 @@
+//! Log entries and their records, section 6.
+
+use super::card;
+use super::name;
+use super::reader::{Decoded, Digest, Reader, Refusal, digest, ensure};
+
+/// The most bytes of user, host and program each (section 10).
+pub(crate) const WRITER: usize = 255;
+
+/// The most records of an entry (section 10).
+pub(crate) const RECORDS: usize = 65_536;
+
+/// The longest payload of a publish record, in bytes (section 10).
+pub(crate) const PUBLISH: usize = card::LIMIT + (2 << 10);
+
+/// The flag that stops readers which do not know the record's kind (R36).
+const STOPS_READERS: u16 = 1;
+
+/// The flag that stops writers which do not know the record's kind (R36).
+const STOPS_WRITERS: u16 = 2;
+
+/// Who wrote an entry, by their own account.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Writer {
+    pub(crate) user: String,
+    pub(crate) host: String,
+    pub(crate) program: String,
+}
+
+/// name:tag stands for this card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Publish {
+    pub(crate) name: String,
+    pub(crate) tag: String,
+    /// Canonical bytes, not decoded: R39.
+    pub(crate) card: Vec<u8>,
+}
+
+/// What yank, unyank and remove are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) tag: String,
+    pub(crate) card: Digest,
+}
+
+/// One thing that an entry says, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What a record means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    Publish(Publish),
+    Yank(Target),
+    Unyank(Target),
+    Remove(Target),
+    /// Of a kind that this reader does not know and may skip (R36).
+    Unknown {
+        kind: u16,
+        stops_writers: bool,
+    },
+}
+
+/// One transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) number: u64,
+    pub(crate) previous: Digest,
+    pub(crate) transaction: [u8; 16],
+    pub(crate) time: u64,
+    pub(crate) writer: Writer,
+    pub(crate) records: Vec<Record>,
+}
+
+impl Entry {
+    /// Decodes the canonical bytes of an entry.
+    pub(crate) fn decode(canonical: &[u8]) -> Decoded<Self> {
+        let mut reader = Reader::new(canonical);
+        ensure(reader.u16()? == 1, Refusal::Newer("section 6: entry version"))?;
+        let number = reader.u64()?;
+        ensure(number != 0, Refusal::Invalid("section 6: number 0"))?;
+        let entry = Self {
+            number,
+            previous: reader.array()?,
+            transaction: reader.array()?,
+            time: reader.u64()?,
+            writer: Writer {
+                user: reader.text(WRITER)?,
+                host: reader.text(WRITER)?,
+                program: reader.text(WRITER)?,
+            },
+            records: reader.list(RECORDS, record)?,
+        };
+        reader.finish()?;
+        Ok(entry)
+    }
+
+    /// R33: whether the entry is number `number` and follows the canonical bytes `before`, which are the registry's 16
+    /// id bytes for number 1.
+    pub(crate) fn follows(&self, number: u64, before: &[u8]) -> Decoded<()> {
+        ensure(self.number == number, Refusal::Damage("R33: number"))?;
+        ensure(self.previous == digest(before), Refusal::Damage("R33: previous"))
+    }
+}
+
+fn record(reader: &mut Reader<'_>) -> Decoded<Record> {
+    Ok(Record { kind: reader.u16()?, flags: reader.u16()?, payload: reader.bytes(usize::MAX)?.to_vec() })
+}
+
+impl Record {
+    /// What it means.
+    pub(crate) fn action(&self) -> Decoded<Action> {
+        match self.kind {
+            1 => publish(&self.payload).map(Action::Publish),
+            2 => target(&self.payload).map(Action::Yank),
+            3 => target(&self.payload).map(Action::Unyank),
+            4 => target(&self.payload).map(Action::Remove),
+            kind => {
+                ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
+                Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
+            }
+        }
+    }
+}
+
+/// Decodes the payload of a publish record.
+pub(crate) fn publish(payload: &[u8]) -> Decoded<Publish> {
+    ensure(payload.len() <= PUBLISH, Refusal::TooLarge("section 10: publish record"))?;
+    let mut reader = Reader::new(payload);
+    let publish = Publish {
+        name: name::name(&mut reader)?,
+        tag: name::tag(&mut reader)?,
+        card: reader.bytes(usize::MAX)?.to_vec(),
+    };
+    reader.finish()?;
+    Ok(publish)
+}
+
+fn target(payload: &[u8]) -> Decoded<Target> {
+    let mut reader = Reader::new(payload);
+    let target =
+        Target { name: name::name(&mut reader)?, tag: name::tag(&mut reader)?, card: reader.array()? };
+    reader.finish()?;
+    Ok(target)
+}

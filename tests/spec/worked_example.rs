@@ -1,0 +1,40 @@
+//! Section 13 of SPEC.md: its hex decodes to what its prose says.
+
+use super::object::Codec;
+use super::reader::digest;
+use super::{entry, twins};
+
+const SPEC: &str = include_str!("../../SPEC.md");
+
+/// The bytes of the n-th ```hex block.
+fn block(n: usize) -> Vec<u8> {
+    let text = SPEC.split("```hex\n").nth(n + 1).and_then(|rest| rest.split("```").next()).unwrap();
+    let pairs = text.lines().flat_map(|line| line.split('#').next().unwrap().split_whitespace());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+#[test]
+fn there_are_two_blocks() {
+    assert_eq!(SPEC.matches("```hex\n").count(), 2);
+}
+
+#[test]
+fn the_object_is_what_the_prose_says() {
+    let (object, _) = twins::object(&block(0)).agreed("the object of section 13").unwrap();
+    assert_eq!((object.codec, object.dimension, object.identity), (Codec::Int8, 2, 1.0));
+    assert_eq!(object.weight, [0.75, -0.25, 0.5, 1.251_968_5]);
+    assert_eq!(object.bias, [0.0, 1.0]);
+}
+
+#[test]
+fn the_entry_is_what_the_prose_says() {
+    let (entry, meanings) = twins::entry(&block(1)).agreed("the entry of section 13").unwrap();
+    let object = block(0);
+    let yanked = entry::Target { name: "mr".into(), tag: "v1".into(), card: digest(&object[64..]) };
+    assert_eq!(meanings, [Ok((entry::Action::Yank(yanked), None))]);
+    assert_eq!(entry.records[0].flags, 3);
+    assert_eq!((entry.number, entry.previous), (1, digest(&[0x11; 16])));
+    assert_eq!((entry.transaction, entry.time), ([0x22; 16], 1_700_000_000_000));
+    let writer = entry::Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 0.1.0".into() };
+    assert_eq!(entry.writer, writer);
+}

@@ -1,0 +1,29 @@
+//! What lies outside of this folder: real data where the environment says, and what is committed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The folder that an environment variable names. Where there is none the test is skipped, and says so past the capture
+/// of its output.
+pub(crate) fn given(variable: &str, test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    match &folder {
+        Some(folder) => assert!(folder.is_dir(), "{variable} is {}, which is no folder", folder.display()),
+        None => writeln!(std::io::stderr(), "SKIPPED {test}: {variable} is not set").unwrap(),
+    }
+    folder
+}
+
+/// A file or folder of `tests/fixtures/`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    repository().join("tests/fixtures").join(name)
+}
+
+/// The folder of a language model with random weights, of dimension 32 and for at most 40 tokens.
+pub(crate) fn tiny_model(name: &str) -> PathBuf {
+    repository().join("selection/tests/encoder").join(name)
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}

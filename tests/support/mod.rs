@@ -1,0 +1,21 @@
+//! What the end-to-end tests share: the built command in a world of its own, and builders of what it reads.
+//!
+//! It promises: no test sees the user's environment, cache or home; nothing reaches for the network; a refusal has
+//! changed nothing; a document is one JSON object with its schema and whole digests. It never looks into the command's
+//! own types: files are written here byte by byte, and documents are read as JSON.
+
+mod arrays;
+mod esm;
+mod given;
+mod hub;
+mod numbers;
+mod target;
+mod tree;
+
+pub(crate) use arrays::{Array, f32_array, i64_array, labels_array, npz, read_npz};
+pub(crate) use esm::EsmFolder;
+pub(crate) use given::{fixture, given, tiny_model};
+pub(crate) use hub::{Hub, Output, digests};
+pub(crate) use numbers::{Random, kendall_tau, r2};
+pub(crate) use target::{pairs, target, words};
+pub(crate) use tree::{Tree, damage, overwrite};

@@ -1,0 +1,43 @@
+//! Small targets, pairs and tables, decided by the seed alone.
+
+use super::{Random, f32_array, i64_array, npz};
+
+/// A target as `.npz`: `x` in clusters, one for each class, and `y`.
+pub(crate) fn target(rows: usize, dimension: usize, classes: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let centres: Vec<f32> = (0..classes * dimension).map(|_| random.normal()).collect();
+    let y: Vec<i64> = (0..rows).map(|_| random.below(classes) as i64).collect();
+    let x: Vec<f32> = y
+        .iter()
+        .flat_map(|&class| &centres[class as usize * dimension..][..dimension])
+        .map(|centre| centre + random.normal())
+        .collect();
+    npz(&[("x", f32_array(&x, dimension)), ("y", i64_array(&y))])
+}
+
+/// Pairs as `.npz`: `y` is a linear map of `x`, and a little noise.
+pub(crate) fn pairs(rows: usize, dimension: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let weight: Vec<f32> = (0..dimension * dimension).map(|_| 0.5 * random.normal()).collect();
+    let x: Vec<f32> = (0..rows * dimension).map(|_| random.normal()).collect();
+    let y: Vec<f32> = x
+        .chunks_exact(dimension)
+        .flat_map(|x| weight.chunks_exact(dimension).map(move |w| w.iter().zip(x).map(|(w, x)| w * x).sum::<f32>()))
+        .map(|y| y + 0.1 * random.normal())
+        .collect();
+    npz(&[("x", f32_array(&x, dimension)), ("y", f32_array(&y, dimension))])
+}
+
+/// Texts of a few words each, and which of two subjects each is about.
+pub(crate) fn words(rows: usize, seed: u64) -> Vec<(String, &'static str)> {
+    const RIVER: [&str; 6] = ["river", "water", "cold", "wide", "bridge", "rain"];
+    const MILL: [&str; 6] = ["mill", "clock", "old", "stone", "hill", "noon"];
+    let mut random = Random::new(seed);
+    let mut text = || {
+        let (subject, words) = if random.below(2) == 0 { ("river", RIVER) } else { ("mill", MILL) };
+        let length = 3 + random.below(6);
+        let text: Vec<&str> = (0..length).map(|_| words[random.below(words.len())]).collect();
+        (format!("the {}", text.join(" ")), subject)
+    };
+    (0..rows).map(|_| text()).collect()
+}
