@@ -2,10 +2,39 @@
 //!
 //! One line per subject; every file is named after what it guards.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 mod bad_input;
+mod damage;
+mod demo;
+mod documents;
+mod exit_codes;
+mod history;
+mod peer;
 mod publish;
 mod pull;
+mod rank;
+mod real_data;
+mod references;
 mod spec;
 mod support;
+mod texts;
+
+/// A file without its line here would be compiled by nobody.
+#[test]
+fn every_file_of_this_folder_is_a_module() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    let this = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.strip_suffix(".rs").unwrap_or(&name);
+        let known = ["main", "fixtures"].contains(&module) || this.contains(&format!("\nmod {module};"));
+        assert!(known, "{name} has no `mod` line in main.rs");
+    }
+}

@@ -5,7 +5,12 @@ use serde_json::Value;
 use crate::support::{EsmFolder, Hub, Tree, pairs};
 
 fn field<'a>(document: &'a Value, key: &str) -> Vec<&'a str> {
-    document["published"].as_array().unwrap().iter().map(|esm| esm[key].as_str().unwrap()).collect()
+    document["published"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|esm| esm[key].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -26,10 +31,23 @@ fn publishing_again_adds_no_byte() {
 #[test]
 fn batch_is_one_entry_of_the_log() {
     let hub = Hub::with(&["a", "b", "c", "d", "e"]);
-    assert_eq!(hub.pool().files().iter().filter(|file| file.starts_with("log/")).count(), 1);
+    assert_eq!(
+        hub.pool()
+            .files()
+            .iter()
+            .filter(|file| file.starts_with("log/"))
+            .count(),
+        1
+    );
     let log = hub.json(["log"]);
     let events = log["events"].as_array().unwrap();
-    assert_eq!(events.iter().map(|event| event["name"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event["name"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        ["a", "b", "c", "d", "e"]
+    );
     assert!(events.iter().all(|event| event["entry"] == 1), "{log}");
 }
 
@@ -38,7 +56,10 @@ fn same_content_has_the_same_digest_everywhere() {
     let digests = [Hub::new(), Hub::new()].map(|hub| {
         let source = hub.esm(&EsmFolder::new("mr", 8, 1));
         let published = hub.json(["publish", &source]);
-        (field(&published, "digest")[0].to_owned(), field(&published, "weights")[0].to_owned())
+        (
+            field(&published, "digest")[0].to_owned(),
+            field(&published, "weights")[0].to_owned(),
+        )
     });
     assert_eq!(digests[0], digests[1]);
 }
@@ -64,7 +85,11 @@ fn tag_that_holds_other_content_is_a_conflict() {
     let hub = Hub::with(&["mr"]);
     let held = hub.ok(["resolve", "mr:v1", "-q"]);
     let other = hub.esm(&EsmFolder::new("mr", 8, 99));
-    hub.refused_saying(15, ["publish", &other, "--tag", "v1"], &["mr:v1", held.trim(), "hint: "]);
+    hub.refused_saying(
+        15,
+        ["publish", &other, "--tag", "v1"],
+        &["mr:v1", held.trim(), "hint: "],
+    );
     assert_eq!(hub.ok(["resolve", "mr:v1", "-q"]), held);
 }
 
@@ -97,7 +122,14 @@ fn second_tag_for_the_same_content_stores_no_weights() {
     assert_eq!(field(&second, "digest"), field(&first, "digest"));
     assert_eq!(field(&second, "status"), ["added-reference"]);
     assert_eq!(field(&third, "weights"), field(&first, "weights"));
-    assert_eq!(hub.pool().files().iter().filter(|file| file.starts_with("objects/")).count(), 1);
+    assert_eq!(
+        hub.pool()
+            .files()
+            .iter()
+            .filter(|file| file.starts_with("objects/"))
+            .count(),
+        1
+    );
     assert_eq!(hub.json(["show", "mr:best"])["other_tags"], serde_json::json!(["v1"]));
 }
 
@@ -108,16 +140,26 @@ fn names_that_differ_in_case_are_one_name() {
     EsmFolder::new("cola", 8, 2).write(&hub.path("two"));
     hub.ok(["publish", "one"]);
     let second = hub.json(["publish", "two"]);
-    assert_eq!((field(&second, "name"), field(&second, "tag")), (vec!["CoLA"], vec!["v2"]));
+    assert_eq!(
+        (field(&second, "name"), field(&second, "tag")),
+        (vec!["CoLA"], vec!["v2"])
+    );
     hub.refused(15, ["publish", "two", "--name", "COLA", "--tag", "V1"]);
     let resolved = hub.json(["resolve", "cOlA:V1"]);
-    assert_eq!((resolved["name"].as_str(), resolved["tag"].as_str()), (Some("CoLA"), Some("v1")));
+    assert_eq!(
+        (resolved["name"].as_str(), resolved["tag"].as_str()),
+        (Some("CoLA"), Some("v1"))
+    );
 }
 
 #[test]
 fn subset_stands_behind_the_name_unless_it_is_the_default() {
     let hub = Hub::new();
-    for (subset, name) in [(Some("emotion"), "tweet_eval/emotion"), (Some("default"), "tweet_eval"), (None, "tweet_eval")] {
+    for (subset, name) in [
+        (Some("emotion"), "tweet_eval/emotion"),
+        (Some("default"), "tweet_eval"),
+        (None, "tweet_eval"),
+    ] {
         let esm = EsmFolder::new("tweet_eval", 8, 1).set("task_subset", serde_json::json!(subset));
         let source = hub.esm(&esm);
         assert_eq!(field(&hub.json(["publish", &source]), "name"), [name]);
@@ -127,22 +169,50 @@ fn subset_stands_behind_the_name_unless_it_is_the_default() {
 #[test]
 fn card_says_what_the_source_and_the_command_line_say() {
     let hub = Hub::new();
-    let esm = EsmFolder::new("trec", 8, 1).set("developers", "Ada").set("language", "en").set("text_column", "question,context");
+    let esm = EsmFolder::new("trec", 8, 1)
+        .set("developers", "Ada")
+        .set("language", "en")
+        .set("text_column", "question,context");
     let source = hub.esm(&esm);
-    let own = ["--license", "Apache-2.0", "--author", "Grace", "--author", "Alan", "--set", "team=nlp", "--set", "note=a=b"];
-    hub.ok(["publish", &source, "--name", "acme/trec", "--tag", "best"].into_iter().chain(own));
+    let own = [
+        "--license",
+        "Apache-2.0",
+        "--author",
+        "Grace",
+        "--author",
+        "Alan",
+        "--set",
+        "team=nlp",
+        "--set",
+        "note=a=b",
+    ];
+    hub.ok(["publish", &source, "--name", "acme/trec", "--tag", "best"]
+        .into_iter()
+        .chain(own));
     let shown = hub.json(["show", "acme/trec"]);
     let card = &shown["card"];
     assert_eq!(shown["tag"], "best");
     assert_eq!(card["license"], "Apache-2.0");
     assert_eq!(card["authors"], serde_json::json!(["Ada", "Grace", "Alan"]));
-    assert_eq!((&card["extra"]["team"], &card["extra"]["note"]), (&"nlp".into(), &"a=b".into()));
+    assert_eq!(
+        (&card["extra"]["team"], &card["extra"]["note"]),
+        (&"nlp".into(), &"a=b".into())
+    );
     assert_eq!(card["base"]["id"], "acme/encoder");
     assert_eq!(card["source"]["dataset"], "trec");
-    assert_eq!(card["source"]["text_columns"], serde_json::json!(["question", "context"]));
+    assert_eq!(
+        card["source"]["text_columns"],
+        serde_json::json!(["question", "context"])
+    );
     assert_eq!(card["source"]["language"], "en");
-    assert_eq!((&card["source"]["rows"], &card["source"]["seed"]), (&1000.into(), &42.into()));
-    assert_eq!((&card["fit"]["method"], &card["fit"]["program"]), (&"imported".into(), &"hfselect 0.2.1".into()));
+    assert_eq!(
+        (&card["source"]["rows"], &card["source"]["seed"]),
+        (&1000.into(), &42.into())
+    );
+    assert_eq!(
+        (&card["fit"]["method"], &card["fit"]["program"]),
+        (&"imported".into(), &"hfselect 0.2.1".into())
+    );
     assert_eq!(card["weights"]["dimension"], 8);
 }
 
@@ -154,7 +224,10 @@ fn dry_run_changes_nothing_and_says_the_same() {
     let said = hub.json(["publish", &source, "--dry-run"]);
     assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
     let done = hub.json(["publish", &source]);
-    assert_eq!((field(&said, "digest"), field(&said, "tag")), (field(&done, "digest"), field(&done, "tag")));
+    assert_eq!(
+        (field(&said, "digest"), field(&said, "tag")),
+        (field(&done, "digest"), field(&done, "tag"))
+    );
     assert_eq!((&said["dry_run"], &done["dry_run"]), (&true.into(), &false.into()));
     let other = hub.esm(&EsmFolder::new("trec", 8, 10));
     hub.refused(15, ["publish", &other, "--tag", "v1", "--dry-run"]);
@@ -165,14 +238,24 @@ fn every_codec_stores_what_it_says() {
     let hub = Hub::new();
     let source = hub.esm(&EsmFolder::new("mr", 64, 1));
     let matrix = 64 * 64;
-    let sizes = [("f32", 4 * matrix), ("f16", 2 * matrix), ("int8", 4 * 64 + matrix), ("int4", 64 * (2 * 2 + 32))];
+    let sizes = [
+        ("f32", 4 * matrix),
+        ("f16", 2 * matrix),
+        ("int8", 4 * 64 + matrix),
+        ("int4", 64 * (2 * 2 + 32)),
+    ];
     let mut weights = Vec::new();
     for (codec, bytes) in sizes {
         let published = hub.json(["publish", &source, "--codec", codec, "--tag", codec]);
         let esm = &published["published"][0];
-        assert_eq!((&esm["codec"], &esm["size_bytes"]), (&codec.into(), &(24 + bytes + 4 * 64).into()));
+        assert_eq!(
+            (&esm["codec"], &esm["size_bytes"]),
+            (&codec.into(), &(24 + bytes + 4 * 64).into())
+        );
         weights.push(esm["weights"].as_str().unwrap().to_owned());
-        let error = hub.json(["show", &format!("mr:{codec}")])["card"]["weights"]["codec_error"].as_f64().unwrap();
+        let error = hub.json(["show", &format!("mr:{codec}")])["card"]["weights"]["codec_error"]
+            .as_f64()
+            .unwrap();
         let bound = match codec {
             "f32" => 0.0,
             "f16" => 1e-3,
@@ -200,7 +283,10 @@ fn fits_do_not_depend_on_threads_or_on_how_often_they_run() {
     hub.write("task.npz", pairs(200, 16, 3));
     let publish = |threads| hub.json(["publish", "task.npz", "--base", "acme/encoder", "--threads", threads]);
     let first = publish("1");
-    assert_eq!((field(&first, "name"), field(&first, "tag")), (vec!["task"], vec!["v1"]));
+    assert_eq!(
+        (field(&first, "name"), field(&first, "tag")),
+        (vec!["task"], vec!["v1"])
+    );
     for threads in ["2", "3"] {
         assert_eq!(field(&publish(threads), "status"), ["unchanged"], "{threads} threads");
     }
@@ -212,7 +298,10 @@ fn fit_finds_the_map_that_made_the_pairs() {
     hub.write("task.npz", pairs(400, 8, 3));
     hub.ok(["publish", "task.npz", "--base", "acme/encoder", "--codec", "f32"]);
     let fit = &hub.json(["show", "task"])["card"]["fit"];
-    assert_eq!((&fit["method"], &fit["rows"], &fit["seed"]), (&"ridge".into(), &400.into(), &42.into()));
+    assert_eq!(
+        (&fit["method"], &fit["rows"], &fit["seed"]),
+        (&"ridge".into(), &400.into(), &42.into())
+    );
     // The noise has 1 % of the variance of the smallest of the rows that made the pairs, or less.
     assert!(fit["held_out"]["r2"].as_f64().unwrap() > 0.97, "{fit}");
     assert!(fit["held_out"]["rows"].as_u64().unwrap() >= 40, "{fit}");
@@ -224,13 +313,20 @@ fn exported_esm_published_elsewhere_is_the_same() {
     from.ok(["export", "*r*", "two.esm"]);
     let file = from.path("two.esm");
     let before = from.tree();
-    assert_ne!(from.run(["export", "mr", "two.esm"]).code, 0, "a file that is there is never replaced");
+    assert_ne!(
+        from.run(["export", "mr", "two.esm"]).code,
+        0,
+        "a file that is there is never replaced"
+    );
     assert_eq!(before.changes(&from.tree()), Vec::<String>::new());
     let published = to.json(["publish".as_ref(), file.as_os_str()]);
     assert_eq!(field(&published, "name"), ["mr", "trec"]);
     for name in ["mr", "trec"] {
         assert_eq!(from.ok(["resolve", name]), to.ok(["resolve", name]));
-        assert_eq!(Tree::of(from.object_of(name).parent().unwrap()), Tree::of(to.object_of(name).parent().unwrap()));
+        assert_eq!(
+            Tree::of(from.object_of(name).parent().unwrap()),
+            Tree::of(to.object_of(name).parent().unwrap())
+        );
     }
 }
 
@@ -239,7 +335,10 @@ fn init_leaves_a_registry_as_it_is() {
     let hub = Hub::with(&["mr"]);
     let before = hub.pool();
     let again = hub.json(["init", "--grace", "1d"]);
-    assert_eq!((&again["created"], &again["grace_seconds"]), (&false.into(), &(14 * 86_400).into()));
+    assert_eq!(
+        (&again["created"], &again["grace_seconds"]),
+        (&false.into(), &(14 * 86_400).into())
+    );
     assert_eq!(before.changes(&hub.pool()), Vec::<String>::new());
     let dry = Hub::without_registry();
     let said = dry.json(["init", "--dry-run"]);

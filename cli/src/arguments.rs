@@ -8,9 +8,17 @@ use crate::commands;
 
 /// A shared registry of Embedding Space Maps: publish them, rank them for a target task, pull the best.
 #[derive(Debug, Parser)]
-#[command(name = "esmhub", version, max_term_width = 100, propagate_version = true, infer_subcommands = false)]
-#[command(after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 done in part, 10 no registry, 11 busy, 12 format too new,\n\
-    13 not found, 14 ambiguous, 15 conflict, 16 integrity, 17 incompatible, 101 a bug, 130 interrupted.")]
+#[command(
+    name = "esmhub",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    infer_subcommands = false
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 done in part, 10 no registry, 11 busy, 12 format too new,\n\
+    13 not found, 14 ambiguous, 15 conflict, 16 integrity, 17 incompatible, 101 a bug, 130 interrupted."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -35,7 +43,13 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, env = "ESMHUB_VERBOSE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) verbose: bool,
     /// When to colour
-    #[arg(long, global = true, env = "ESMHUB_COLOR", value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "ESMHUB_COLOR",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub(crate) color: ColorChoice,
     /// Never reach for the network; use what the Hugging Face cache holds
     #[arg(long, global = true, env = "HF_HUB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
-use esmhub_registry::{ErrorKind, RegistryError};
-use esmhub_selection::{PickleError, ScoreError};
+use esmhub_registry::{Candidate, ErrorKind, RegistryError};
 use esmhub_selection::encoder::{EncoderError, HubError};
 use esmhub_selection::fit::FitError;
+use esmhub_selection::{PickleError, ScoreError};
 use esmhub_store_format::FormatError;
 use esmhub_store_format::exchange::{ConfigError, WeightsError};
 
@@ -29,6 +29,8 @@ pub(crate) const INTEGRITY: u8 = 16;
 pub(crate) const INCOMPATIBLE: u8 = 17;
 /// A bug in esmhub.
 const BUG: u8 = 101;
+/// The most meanings of an ambiguous reference that are shown.
+const MAX_CANDIDATES: usize = 20;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -44,7 +46,11 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A failure with a code of the contract.
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// A failure of the user's command line.
@@ -116,7 +122,17 @@ impl From<RegistryError> for Failure {
             ErrorKind::Integrity => INTEGRITY,
             _ => OTHER,
         };
-        Self::from_error(code, &error, error.hint())
+        let mut failure = Self::from_error(code, &error, error.hint());
+        // The message counts them; whoever has to choose must see them.
+        for (at, Candidate { name, tag, digest }) in error.candidates().iter().take(MAX_CANDIDATES).enumerate() {
+            let separator = if at == 0 { ": " } else { ", " };
+            let _ = write!(failure.message, "{separator}{name}:{tag}@{digest}");
+        }
+        match error.candidates().len().saturating_sub(MAX_CANDIDATES) {
+            0 => {}
+            more => failure.message.push_str(&format!(" and {more} more")),
+        }
+        failure
     }
 }
 
@@ -154,7 +170,11 @@ impl From<ScoreError> for Failure {
 
 impl From<FitError> for Failure {
     fn from(error: FitError) -> Self {
-        let code = if matches!(error, FitError::Shapes { .. }) { INCOMPATIBLE } else { OTHER };
+        let code = if matches!(error, FitError::Shapes { .. }) {
+            INCOMPATIBLE
+        } else {
+            OTHER
+        };
         Self::from_error(code, &error, None)
     }
 }

@@ -42,19 +42,16 @@ impl FromStr for Model {
             !id.is_empty() && id.len() <= 200 && id.chars().all(allowed)
         };
         match id {
-            Some(id) if !is_id(&id) => Err(Failure::usage(format!("{id:?} is neither a folder nor a Hugging Face id"))
-                .hint("a model is `owner/name`, a folder, or `owner/name=FOLDER`")),
+            Some(id) if !is_id(&id) => Err(
+                Failure::usage(format!("{id:?} is neither a folder nor a Hugging Face id"))
+                    .hint("a model is `owner/name`, a folder, or `owner/name=FOLDER`"),
+            ),
             id => Ok(Self { id, revision, folder }),
         }
     }
 }
 
 impl Model {
-    /// The id by which ESMs know it, where the user gave one.
-    pub(crate) fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
     /// Whether its files are at hand without a download.
     pub(crate) fn is_local(&self) -> bool {
         self.folder.is_some()
@@ -88,7 +85,7 @@ impl Model {
             weights: Some(digests.weights),
             tokenizer: Some(digests.tokenizer),
             bytes: Some(files.weights_bytes().map_err(|error| Failure::from(error).at(self))?),
-            pooling: encoder.and_then(|encoder| encoder.pooling().to_string().parse().ok()),
+            pooling: encoder.map(Encoder::pooling),
             max_length: None,
         })
     }

@@ -15,14 +15,17 @@
 //! Deletions are not synced: only staged files are deleted, and one that comes back is still only a staged file.
 //! Outside a tokio runtime its futures run on the calling thread, so that `futures::executor::block_on` is enough.
 
+mod system;
+
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::RegistryError;
-use crate::schema;
+use self::system::{rename_exclusively, share_file};
+pub(crate) use self::system::{share_folder, sync};
+use crate::{RegistryError, schema};
 
 /// A directory on a local disk or a network mount, and what is known to last in it.
 pub(crate) struct Disk {
@@ -106,17 +109,20 @@ impl Disk {
             Some(found) if found.is_dir() => {}
             Some(found) => return Err(unexpected(folder, &found, "a folder")),
         }
-        let mut names = fs::read_dir(self.path(folder))
-            .map_err(failed)?
-            .map(|entry| {
-                let entry = entry?;
-                Ok(Listed {
-                    name: entry.file_name().to_string_lossy().into_owned(),
-                    is_folder: entry.file_type()?.is_dir(),
-                })
-            })
-            .collect::<io::Result<Vec<Listed>>>()
-            .map_err(failed)?;
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.path(folder)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let is_folder = match entry.file_type() {
+                Ok(kind) => kind.is_dir(),
+                // Staged files come and go while others write.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            names.push(Listed {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                is_folder,
+            });
+        }
         names.sort();
         Ok(names)
     }
@@ -164,18 +170,20 @@ impl Disk {
         }
         let staged = self.path(&schema::staged(folder, unique()?));
         fs::create_dir(&staged).map_err(failed)?;
-        let placed = share_folder(&staged)
-            .map_err(failed)
-            .and_then(|()| sync(&staged))
-            .and_then(|()| fs::rename(&staged, &target).map_err(failed));
+        share_folder(&staged).map_err(failed)?;
+        sync(&staged)?;
+        let placed = match rename_exclusively(&staged, &target) {
+            // A plain rename replaces at most an empty folder, and is the best that such a file system has.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&staged, &target),
+            placed => placed,
+        };
         if placed.is_err() {
             let _ = fs::remove_dir(&staged);
-            // A folder that is not empty cannot be renamed over: then it is a colleague's, and as good as ours.
             if self.look(folder)?.is_some_and(|found| found.is_dir()) {
                 return Ok(());
             }
         }
-        placed
+        placed.map_err(failed)
     }
 
     /// Writes a file whole, with its final mode, and syncs it: all that can be done before it is seen.
@@ -217,51 +225,6 @@ impl Disk {
         }
         Ok(())
     }
-}
-
-/// Waits until a file or a directory is on stable storage.
-pub(crate) fn sync(path: &Path) -> Result<(), RegistryError> {
-    // Directories can be synced on Unix only; elsewhere opening one fails.
-    if cfg!(not(unix)) && path.is_dir() {
-        return Ok(());
-    }
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| RegistryError::io("bring it to stable storage", path, error))
-}
-
-/// Sets the modes of a shared registry's folder: the group may write, and what is made inside belongs to the group.
-pub(crate) fn share_folder(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(path)?.permissions().mode();
-        if mode & 0o2070 != 0o2070 {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o2070))?;
-        }
-    }
-    Ok(())
-}
-
-fn share_file(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = file.metadata()?.permissions().mode();
-        file.set_permissions(fs::Permissions::from_mode(mode | 0o440))?;
-    }
-    Ok(())
-}
-
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags};
-    Ok(rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn rename_exclusively(_from: &Path, _to: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn unexpected(place: &str, found: &Metadata, expected: &str) -> RegistryError {

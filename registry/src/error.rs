@@ -8,13 +8,16 @@
 //!    [`ErrorKind::NotFound`]: "not found" is said only of a log that could be read whole.
 //! 4. A format or a record that is newer than this program is [`ErrorKind::Newer`], never damage.
 
+mod advice;
+mod kind;
+
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use esmhub_store_format::{Digest, FormatError, Name, Tag};
 
+pub use self::kind::{Absence, Candidate, ErrorKind};
 use crate::schema;
 
 /// Why a registry could not do what it was asked.
@@ -174,78 +177,6 @@ pub enum RegistryError {
     Random(#[source] getrandom::Error),
 }
 
-/// What a caller decides by: one exit code each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// No registry there (10).
-    NotARegistry,
-    /// Others were faster for too long (11).
-    Busy,
-    /// Newer than this program (12).
-    Newer,
-    /// Nothing of that name (13).
-    NotFound,
-    /// Several of that name (14).
-    Ambiguous,
-    /// The tag holds other content (15).
-    Conflict,
-    /// Damaged or missing (16).
-    Integrity,
-    /// Not a request that can be carried out (2).
-    Usage,
-    /// Anything else (1).
-    Other,
-}
-
-/// Why a reference stands for nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Absence {
-    /// No ESM has this name.
-    Name,
-    /// The name has no such tag.
-    Tag,
-    /// No ESM has this digest.
-    Digest,
-    /// It was removed.
-    Removed {
-        /// The log entry that removed it.
-        entry: u64,
-    },
-    /// Every tag of the name is yanked.
-    Yanked,
-}
-
-/// One of the ESMs that an ambiguous reference could mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its name.
-    pub name: Name,
-    /// Its tag.
-    pub tag: Tag,
-    /// Its card's digest.
-    pub digest: Digest,
-}
-
-impl fmt::Display for Absence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name => f.write_str("no ESM of that name"),
-            Self::Tag => f.write_str("no such tag"),
-            Self::Digest => f.write_str("no ESM of that digest"),
-            Self::Removed { entry } => write!(f, "removed by log entry {entry}"),
-            Self::Yanked => f.write_str("all its tags are yanked"),
-        }
-    }
-}
-
-impl fmt::Display for Candidate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}@{}", self.name, self.tag, self.digest)
-    }
-}
-
 impl RegistryError {
     /// What a caller decides by.
     pub fn kind(&self) -> ErrorKind {
@@ -264,39 +195,6 @@ impl RegistryError {
             | Self::NoExclusiveCreate { .. }
             | Self::Location { .. }
             | Self::Random(_) => ErrorKind::Other,
-        }
-    }
-
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        let verify = || Some("`esmhub verify` lists everything in the registry that is damaged".to_owned());
-        match self {
-            Self::NotARegistry { .. } => Some("`esmhub init` makes one".into()),
-            Self::Busy { .. } => Some("try again".into()),
-            Self::Newer { .. } | Self::UnknownRecord { .. } => Some("install a newer esmhub".into()),
-            Self::NotFound {
-                why: Absence::Yanked, ..
-            } => Some("an exact reference, `name:tag`, still finds them".into()),
-            Self::NotFound { suggestions, .. } if !suggestions.is_empty() => {
-                Some(format!("did you mean {}?", suggestions.join(", ")))
-            }
-            Self::NotFound { .. } => Some("`esmhub list` shows what there is".into()),
-            Self::Ambiguous { .. } => Some("give more digits, or a name and a tag".into()),
-            Self::Conflict { .. } | Self::TagGone { .. } => {
-                Some("choose another tag, or give none to get the next free one".into())
-            }
-            Self::Disagreement { .. } => Some("leave out the tag or the digest".into()),
-            Self::Inexact { suggestions, .. } => Some(match suggestions.as_slice() {
-                [] => "write `name:tag`".into(),
-                tags => format!("write one of {}", tags.join(", ")),
-            }),
-            Self::Damaged { source, .. } => source.hint().or_else(verify),
-            Self::Unsound { advice, .. } => advice.clone().or_else(verify),
-            Self::Refused { source, .. } => source.hint(),
-            Self::Partial { source, .. } => source.hint(),
-            Self::Io { source, .. } => io_hint(source.as_ref()),
-            Self::NoExclusiveCreate { .. } => Some("keep the registry on a file system that has hard links".into()),
-            Self::Location { .. } | Self::Random(_) => None,
         }
     }
 
@@ -373,16 +271,4 @@ pub(crate) fn io_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::E
         cause = error.source();
     }
     None
-}
-
-fn io_hint(error: &(dyn Error + 'static)) -> Option<String> {
-    match io_cause(error)?.kind() {
-        io::ErrorKind::PermissionDenied => {
-            Some("ask the registry's owner for access; `esmhub init --shared` makes registries for a group".into())
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("nothing was published; free some space and publish again".into())
-        }
-        _ => None,
-    }
 }

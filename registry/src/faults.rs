@@ -11,12 +11,13 @@ use async_trait::async_trait;
 use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
 use esmhub_store_format::log::{RegistryId, Writer};
 use esmhub_store_format::{Card, Codec, DenseMap, Object};
+use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::marker::Marker;
@@ -34,6 +35,8 @@ enum Fault {
     RequestLost,
     /// Another writer is there just before.
     Overtaken,
+    /// A garbage collection takes out what nothing refers to just before.
+    Swept,
 }
 
 /// A store in memory, in which the n-th request to create a log entry meets a fault.
@@ -81,6 +84,13 @@ impl ObjectStore for Flaky {
                 self.inner.put_opts(location, payload, options).await
             }
             Fault::RequestLost => Err(lost()),
+            Fault::Swept => {
+                let objects: Vec<ObjectMeta> = self.inner.list(Some(&Path::from("objects"))).try_collect().await?;
+                for object in objects {
+                    self.inner.delete(&object.location).await?;
+                }
+                self.inner.put_opts(location, payload, options).await
+            }
             Fault::Overtaken => {
                 // In a thread of its own: an executor does not run inside another.
                 let other = registry(Box::new(self.inner.clone()));
@@ -203,6 +213,14 @@ fn a_writer_that_was_overtaken_writes_the_next_entry() {
     let catalog = self::registry(Box::new(inner)).catalog().unwrap();
     let names: Vec<_> = catalog.esms().map(|esm| esm.name().to_string()).collect();
     assert_eq!(names, ["other", "mine"]);
+}
+
+#[test]
+fn an_object_that_was_swept_before_the_entry_stood_is_put_back() {
+    let (inner, registry) = flaky(Fault::Swept, 1);
+    publish(&registry, "swept").unwrap();
+    let report = self::registry(Box::new(inner)).verify(&|_| ()).unwrap();
+    assert_eq!((report.problems.len(), report.objects), (0, 1));
 }
 
 #[test]

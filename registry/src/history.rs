@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::Writer;
+use esmhub_store_format::log::{Target, Writer};
 use esmhub_store_format::{Digest, Name, Reference, Tag};
 
 use crate::error::Absence;
@@ -21,31 +21,33 @@ pub struct Event {
     pub what: Happening,
 }
 
-/// What happened.
+/// What happened, and to which `name:tag`, which then stood for which card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)] // The fields are the same everywhere: the reference, and the digest of its card.
 pub enum Happening {
-    /// `name:tag` was published.
-    Published { name: Name, tag: Tag, digest: Digest },
+    /// It was published.
+    Published(Target),
     /// It was hidden from rankings and bare names.
-    Yanked { name: Name, tag: Tag, digest: Digest },
+    Yanked(Target),
     /// It was shown again.
-    Unyanked { name: Name, tag: Tag, digest: Digest },
+    Unyanked(Target),
     /// It was removed for good.
-    Removed { name: Name, tag: Tag, digest: Digest },
+    Removed(Target),
     /// Something that this program does not know and need not know.
-    Unknown { kind: u16 },
+    Unknown {
+        /// The record's kind.
+        kind: u16,
+    },
 }
 
 impl Happening {
     /// What was done: `publish`, `yank`, `unyank`, `remove` or `unknown`.
     pub fn verb(&self) -> &'static str {
         match self {
-            Self::Published { .. } => "publish",
-            Self::Yanked { .. } => "yank",
-            Self::Unyanked { .. } => "unyank",
-            Self::Removed { .. } => "remove",
+            Self::Published(_) => "publish",
+            Self::Yanked(_) => "yank",
+            Self::Unyanked(_) => "unyank",
+            Self::Removed(_) => "remove",
             Self::Unknown { .. } => "unknown",
         }
     }
@@ -53,10 +55,9 @@ impl Happening {
     /// What it was done to: name, tag, and the digest of the card.
     pub fn target(&self) -> Option<(&Name, &Tag, Digest)> {
         match self {
-            Self::Published { name, tag, digest }
-            | Self::Yanked { name, tag, digest }
-            | Self::Unyanked { name, tag, digest }
-            | Self::Removed { name, tag, digest } => Some((name, tag, *digest)),
+            Self::Published(target) | Self::Yanked(target) | Self::Unyanked(target) | Self::Removed(target) => {
+                Some((&target.name, &target.tag, target.digest))
+            }
             Self::Unknown { .. } => None,
         }
     }

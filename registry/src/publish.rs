@@ -1,16 +1,17 @@
 //! Publishing: objects first, then one log entry. Nothing is seen before the entry stands, and nothing is acknowledged
 //! before all of it lasts.
 
+mod objects;
 mod workers;
 
 use std::collections::{HashMap, HashSet};
 
-use esmhub_store_format::{Card, Digest, Name, Object, Tag, frame};
+use esmhub_store_format::{Card, Digest, FormatError, Name, Object, Tag};
 
+use self::objects::{Placed, place};
 use crate::append::{Signature, Transaction, first_entry};
-use crate::fetch::{mismatch, read_canonical};
-use crate::plan::{How, Plan};
-use crate::storage::{Creation, Storage};
+use crate::fetch::mismatch;
+use crate::plan::{Decision, How, Plan};
 use crate::{Registry, RegistryError, schema};
 
 /// An ESM to be published.
@@ -39,7 +40,7 @@ impl NewEsm {
         };
         if let Some(detail) = mismatch(&card.weights, &object) {
             let what = "card";
-            return Err(refused(esmhub_store_format::FormatError::Invalid { what, detail }));
+            return Err(refused(FormatError::Invalid { what, detail }));
         }
         let card_bytes = card.to_canonical().map_err(refused)?;
         Ok(Self {
@@ -140,13 +141,6 @@ pub enum Outcome {
     AddedReference,
     /// Nothing.
     Unchanged,
-}
-
-/// An object that is in place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Placed {
-    stored_bytes: u64,
-    is_new: bool,
 }
 
 impl Registry {
@@ -250,40 +244,10 @@ fn partly(error: RegistryError, transaction: &Transaction<'_>, entries: &[u64], 
     }
 }
 
-/// Puts an object in place. One that is there is verified before it is relied on, and made to last.
-fn place(storage: &Storage, digest: &Digest, canonical: &[u8], dry_run: bool) -> Result<Placed, RegistryError> {
-    let place = schema::object(digest);
-    let verified = || {
-        let there = read_canonical(storage, digest)?;
-        Ok::<_, RegistryError>(there.map(|(_, stored_bytes)| Placed {
-            stored_bytes,
-            is_new: false,
-        }))
-    };
-    if let Some(placed) = verified()? {
-        if !dry_run {
-            storage.settle(&place)?;
-        }
-        return Ok(placed);
-    }
-    let frame = frame::encode(frame::Content::Object, canonical).map_err(|source| RegistryError::Refused {
-        what: place.clone(),
-        source,
-    })?;
-    let new = Placed {
-        stored_bytes: frame.len() as u64,
-        is_new: true,
-    };
-    if dry_run || storage.create(&place, frame)? == Creation::Created {
-        return Ok(new);
-    }
-    verified()?.ok_or_else(|| RegistryError::unsound(place, "it was there a moment ago, and is missing now"))
-}
-
 fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>, entries: &[u64]) -> Vec<Publication> {
     let mut seen = HashSet::new();
     let mut used = HashSet::new();
-    let one = |(esm, decision): (&NewEsm, &crate::plan::Decision)| {
+    let one = |(esm, decision): (&NewEsm, &Decision)| {
         let object = esm.card.weights.digest;
         let Placed { stored_bytes, is_new } = placed.get(&object).copied().unwrap_or(Placed {
             stored_bytes: 0,

@@ -64,9 +64,9 @@ impl Catalog {
         let entry = stamp.entry;
         let done = match action {
             Action::Publish(published) => self.publish(published, stamp),
-            Action::Yank(target) => self.change(&target, State::Yanked),
-            Action::Unyank(target) => self.change(&target, State::Live),
-            Action::Remove(target) => self.change(&target, State::Removed { entry }),
+            Action::Yank(target) => self.change(target, State::Yanked),
+            Action::Unyank(target) => self.change(target, State::Live),
+            Action::Remove(target) => self.change(target, State::Removed { entry }),
             Action::Unknown {
                 kind,
                 stops_readers: true,
@@ -116,24 +116,22 @@ impl Catalog {
             state: State::Live,
             stamp: stamp.clone(),
         });
-        Ok(Happening::Published { name, tag, digest })
+        Ok(Happening::Published(Target { name, tag, digest }))
     }
 
-    fn change(&mut self, target: &Target, state: State) -> Result<Happening, String> {
-        let Target { name, tag, digest } = target.clone();
-        let held = self
-            .tagged_mut(&name, &tag)
-            .filter(|held| held.digest == digest && !held.is_removed());
-        let Some(held) = held else {
+    fn change(&mut self, target: Target, state: State) -> Result<Happening, String> {
+        let Target { name, tag, digest } = &target;
+        let held = self.tagged_mut(name, tag);
+        let Some(held) = held.filter(|held| held.digest == *digest && !held.is_removed()) else {
             return Err(format!(
                 "{name}:{tag}@{digest} is to be changed, but does not stand for that"
             ));
         };
         held.state = state;
         Ok(match state {
-            State::Yanked => Happening::Yanked { name, tag, digest },
-            State::Live => Happening::Unyanked { name, tag, digest },
-            State::Removed { .. } => Happening::Removed { name, tag, digest },
+            State::Yanked => Happening::Yanked(target),
+            State::Live => Happening::Unyanked(target),
+            State::Removed { .. } => Happening::Removed(target),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use esmhub_store_format::Digest;
 
 use crate::storage::Storage;
-use crate::{Catalog, Registry, RegistryError, schema};
+use crate::{Catalog, Registry, RegistryError, log, schema};
 
 /// What a registry holds in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +53,6 @@ impl Registry {
     pub fn stats(&self, catalog: &Catalog) -> Result<Stats, RegistryError> {
         let mut stats = Stats {
             removed: catalog.esms.iter().filter(|esm| esm.is_removed()).count() as u64,
-            log_entries: catalog.entries(),
             ..Stats::default()
         };
         let mut names = HashSet::new();
@@ -83,7 +82,9 @@ impl Registry {
             stats.objects += 1;
             stats.stored_bytes += self.storage.size(&place)?.unwrap_or(0);
         }
-        for number in 1..=catalog.entries() {
+        // By their names, not by counting up: a number is only what a file claims.
+        for number in log::numbers(&self.storage)? {
+            stats.log_entries += 1;
             stats.log_bytes += self.storage.size(&schema::entry(number))?.unwrap_or(0);
         }
         Ok(stats)

@@ -26,9 +26,18 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`, every one equally likely but for a bias under `bound / 2^64` (Lemire's multiplication).
+    /// A number below `bound`, every one equally likely: the upper half of a 128-bit product, with rejection (Lemire 2019,
+    /// "Fast random integer generation in an interval", algorithm 5). 0 where `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
+        let bound = bound.max(1) as u64;
+        // The low halves below 2^64 mod bound belong to the values that would come up once too often.
+        let surplus = bound.wrapping_neg() % bound;
+        loop {
+            let product = u128::from(self.next_u64()) * u128::from(bound);
+            if product as u64 >= surplus {
+                return (product >> 64) as usize;
+            }
+        }
     }
 
     /// The numbers 0 to `count - 1` in random order (Fisher and Yates).

@@ -4,6 +4,7 @@
 //! refuses, and to call a refusal by the same name. It never writes, and knows nothing that SPEC.md does not say: where
 //! the two readers differ, SPEC.md is unclear or one of them is wrong.
 
+// The reader.
 mod bundle;
 mod card;
 mod entry;
@@ -12,3 +13,15 @@ mod marker;
 mod name;
 mod object;
 mod reader;
+
+// What it is held against esmhub with.
+mod sealed;
+mod twins;
+
+// The tests.
+mod directory;
+mod edges;
+mod golden;
+mod limits;
+mod mutation;
+mod worked_example;

@@ -8,10 +8,17 @@ const DEVICES: [&str; 22] = [
     "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 ];
 
+/// The most segments of a name, and the most bytes of a segment (section 10).
+pub(crate) const SEGMENTS: usize = 8;
+pub(crate) const SEGMENT: usize = 96;
+
 /// Reads a name: 1 to 8 segments.
 pub(crate) fn name(reader: &mut Reader<'_>) -> Decoded<String> {
     let name = reader.text(usize::MAX)?;
-    ensure(name.split('/').count() <= 8, Refusal::Invalid("R21: segments of a name"))?;
+    ensure(
+        name.split('/').count() <= SEGMENTS,
+        Refusal::Invalid("R21: segments of a name"),
+    )?;
     ensure(name.split('/').all(is_segment), Refusal::Invalid("R21: name"))?;
     Ok(name)
 }
@@ -25,8 +32,10 @@ pub(crate) fn tag(reader: &mut Reader<'_>) -> Decoded<String> {
 
 fn is_segment(text: &str) -> bool {
     let stem = text.split('.').next().unwrap_or_default();
-    (1..=96).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    (1..=SEGMENT).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         && !text.starts_with('.')
         && !text.ends_with('.')
         && !DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device))

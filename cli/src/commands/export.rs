@@ -60,17 +60,39 @@ impl Export {
         let mut out = Vec::new();
         let mut exported = Vec::new();
         for esm in esms {
-            let fetched = registry.fetch(esm)?;
+            let fetched = registry
+                .fetch(esm)
+                .map_err(|error| Failure::from(error).at(esm.reference()))?;
             let card = fetched.card.to_canonical()?;
-            let published = Published { name: esm.name().clone(), tag: esm.tag().clone(), card };
-            bundle::append(&Bundled { published, object: fetched.object }, &mut out)?;
-            exported.push(ExportedEsm { name: esm.name().to_string(), tag: esm.tag().to_string(), digest: esm.digest() });
+            let published = Published {
+                name: esm.name().clone(),
+                tag: esm.tag().clone(),
+                card,
+            };
+            bundle::append(
+                &Bundled {
+                    published,
+                    object: fetched.object,
+                },
+                &mut out,
+            )?;
+            exported.push(ExportedEsm {
+                name: esm.name().to_string(),
+                tag: esm.tag().to_string(),
+                digest: esm.digest(),
+            });
         }
         let size = out.len() as u64;
         if !self.dry_run {
-            self.write(&out).map_err(|error| Failure::io(self.file.display(), error))?;
+            self.write(&out)
+                .map_err(|error| Failure::io(self.file.display(), error))?;
         }
-        context.emit(&ExportDocument { file: self.file.display().to_string(), bytes: size, dry_run: self.dry_run, exported })
+        context.emit(&ExportDocument {
+            file: self.file.display().to_string(),
+            bytes: size,
+            dry_run: self.dry_run,
+            exported,
+        })
     }
 
     /// Whole or not at all, and never over a file that is there.
@@ -94,7 +116,12 @@ impl Document for ExportDocument {
 
     fn table(&self) -> String {
         let verb = if self.dry_run { "would export" } else { "exported" };
-        format!("{verb} {} to {} ({})\n", count(self.exported.len() as u64, "ESM"), self.file, bytes(self.bytes))
+        format!(
+            "{verb} {} to {} ({})\n",
+            count(self.exported.len() as u64, "ESM"),
+            self.file,
+            bytes(self.bytes)
+        )
     }
 
     fn lines(&self) -> Vec<String> {

@@ -35,7 +35,16 @@ pub(crate) struct Remove {
 }
 
 #[derive(Serialize)]
-struct ChangeDocument {
+#[serde(transparent)]
+struct YankDocument(Change);
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct RemoveDocument(Change);
+
+/// What became of a reference.
+#[derive(Serialize)]
+struct Change {
     action: &'static str,
     name: String,
     tag: String,
@@ -53,27 +62,37 @@ impl Yank {
         } else {
             ("yanked", registry.yank(&self.reference, &by, self.dry_run)?)
         };
-        context.emit(&ChangeDocument::of(action, changed, self.dry_run))
+        context.emit(&YankDocument(Change::of(action, changed, self.dry_run)))
     }
 }
 
 impl Remove {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let changed = context.open()?.remove(&self.reference, &context.signature(), self.dry_run)?;
-        context.emit(&ChangeDocument::of("removed", changed, self.dry_run))
+        let changed = context
+            .open()?
+            .remove(&self.reference, &context.signature(), self.dry_run)?;
+        context.emit(&RemoveDocument(Change::of("removed", changed, self.dry_run)))
     }
 }
 
-impl ChangeDocument {
+impl Change {
     fn of(action: &'static str, changed: Changed, dry_run: bool) -> Self {
-        let Changed { name, tag, digest, entry, .. } = changed;
-        Self { action, name: name.to_string(), tag: tag.to_string(), digest, entry, dry_run }
+        let Changed {
+            name,
+            tag,
+            digest,
+            entry,
+            ..
+        } = changed;
+        Self {
+            action,
+            name: name.to_string(),
+            tag: tag.to_string(),
+            digest,
+            entry,
+            dry_run,
+        }
     }
-}
-
-impl Document for ChangeDocument {
-    const SCHEMA: &'static str = "esmhub.change/1";
-
     fn table(&self) -> String {
         let Self { action, name, tag, .. } = self;
         match (self.entry, self.dry_run) {
@@ -85,5 +104,29 @@ impl Document for ChangeDocument {
 
     fn lines(&self) -> Vec<String> {
         vec![self.digest.to_string()]
+    }
+}
+
+impl Document for YankDocument {
+    const SCHEMA: &'static str = "esmhub.yank/1";
+
+    fn table(&self) -> String {
+        self.0.table()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lines()
+    }
+}
+
+impl Document for RemoveDocument {
+    const SCHEMA: &'static str = "esmhub.remove/1";
+
+    fn table(&self) -> String {
+        self.0.table()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lines()
     }
 }

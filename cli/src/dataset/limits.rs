@@ -15,6 +15,9 @@ pub(super) const MAX_RECORD_BYTES: u64 = 16 << 20;
 /// Bytes of all texts and labels of a table together: a compressed Parquet file can repeat one long text for ever.
 pub(super) const MAX_TEXT_BYTES: u64 = 4 << 30;
 
+/// Bytes of the dictionary of a Parquet column chunk; writers stop at about 1 MiB.
+pub(super) const MAX_DICTIONARY_BYTES: usize = 64 << 20;
+
 /// Bytes of all arrays of a file together, decoded.
 pub(super) const MAX_ARRAY_BYTES: u64 = 8 << 30;
 

@@ -25,9 +25,8 @@ pub(crate) use arrays::{read_pairs, read_target};
 pub(crate) use error::{DatasetError, Fault};
 pub(crate) use format::Format;
 pub(crate) use labels::{LabelSet, RawLabel, Task, interpret};
-pub(crate) use nearest::nearest;
 pub(crate) use sampling::{Sampling, choose};
-pub(crate) use table::{Columns, Limit, Table, panic_means_damage};
+pub(crate) use table::{Columns, Limit, Table};
 
 #[cfg(test)]
 mod tests;

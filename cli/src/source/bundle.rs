@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use esmhub_registry::NewEsm;
+use esmhub_store_format::FormatError;
 use esmhub_store_format::bundle::{self, Bundled};
 
 use super::{SourceOptions, folder};
@@ -20,7 +21,7 @@ pub(super) fn read(path: &Path, options: &SourceOptions) -> Outcome<Vec<NewEsm>>
 
 /// The ESMs of a bundle under their own names and tags, or under those of the command line.
 pub(crate) fn from_bytes(bytes: &[u8], options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
-    let esms: Vec<Bundled> = bundle::read(bytes).collect::<Result<_, _>>()?;
+    let esms: Vec<Bundled> = bundle::read(bytes).collect::<Result<_, _>>().map_err(refused)?;
     if esms.is_empty() {
         return Err(Failure::new(OTHER, "the bundle is empty"));
     }
@@ -31,4 +32,15 @@ pub(crate) fn from_bytes(bytes: &[u8], options: &SourceOptions) -> Outcome<Vec<N
         Ok(NewEsm::new(name, tag, card, object)?)
     };
     esms.into_iter().map(take).collect()
+}
+
+/// The advice for damage is that for a registry; this file has only the one it was exported from.
+fn refused(error: FormatError) -> Failure {
+    let damaged = matches!(error, FormatError::Damaged { .. } | FormatError::DigestMismatch { .. });
+    let failure = Failure::from(error);
+    if damaged {
+        failure.hint("export or copy the file again: it may be cut short")
+    } else {
+        failure
+    }
 }

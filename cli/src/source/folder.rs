@@ -14,13 +14,17 @@ use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
 
 pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
     let config = read_at_most(&folder.join("config.json"), MAX_CONFIG_BYTES as u64)?.ok_or_else(|| {
-        Failure::new(OTHER, "there is no config.json").hint("an ESM is a folder as hfselect's save_pretrained writes it")
+        Failure::new(OTHER, "there is no config.json")
+            .hint("an ESM is a folder as hfselect's save_pretrained writes it")
     })?;
     let config = Config::from_json(&config)?;
     let map = read_weights(folder)?;
     if let Some(stated) = config.dimension.filter(|stated| *stated != u64::from(map.dimension())) {
         let found = map.dimension();
-        return Err(Failure::new(INCOMPATIBLE, format!("config.json says dimension {stated}, the weights have {found}")));
+        return Err(Failure::new(
+            INCOMPATIBLE,
+            format!("config.json says dimension {stated}, the weights have {found}"),
+        ));
     }
     let draft = Draft {
         name: config.default_name(),
@@ -41,8 +45,11 @@ fn read_weights(folder: &Path) -> Outcome<DenseMap> {
     if pickle.is_file() {
         return read_pickle(&pickle).map_err(Failure::from);
     }
-    Err(Failure::new(OTHER, "there are no weights: neither model.safetensors nor pytorch_model.bin")
-        .hint("an ESM is a folder as hfselect's save_pretrained writes it"))
+    Err(Failure::new(
+        OTHER,
+        "there are no weights: neither model.safetensors nor pytorch_model.bin",
+    )
+    .hint("an ESM is a folder as hfselect's save_pretrained writes it"))
 }
 
 /// The bytes of a file, `None` where there is none. Its size is checked first, and again while reading.
@@ -54,9 +61,14 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> 
         Err(error) => return Err(Failure::io(name(), error)),
     };
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(name(), error))?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::io(name(), error))?;
     if bytes.len() as u64 > limit {
-        return Err(Failure::new(OTHER, format!("{} has more than the {limit} bytes that are read", name())));
+        return Err(Failure::new(
+            OTHER,
+            format!("{} has more than the {limit} bytes that are read", name()),
+        ));
     }
     Ok(Some(bytes))
 }

@@ -171,6 +171,7 @@ fn a_file_with_a_huge_number_neither_hangs_nor_ends_the_log() {
         ErrorKind::Integrity
     );
     assert!(!pool.open().verify(&|_| ()).unwrap().is_sound());
+    assert_eq!(pool.open().stats(&catalog).unwrap().log_entries, 3);
 }
 
 #[test]

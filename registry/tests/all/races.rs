@@ -21,6 +21,14 @@ fn together<T: Send>(threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> 
 }
 
 #[test]
+fn a_registry_and_its_catalog_can_be_shared_between_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Registry>();
+    is_shared::<esmhub_registry::Catalog>();
+    is_shared::<RegistryError>();
+}
+
+#[test]
 fn of_writers_of_one_tag_exactly_one_wins() {
     for threads in [2, 2, 2, 8] {
         let pool = Pool::new();

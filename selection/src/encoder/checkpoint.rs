@@ -1,14 +1,13 @@
 //! A checkpoint: tensors by name, whatever container they are in, read one at a time as f32.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::error::Error;
 
-use candle_core::pickle::PthTensors;
 use candle_core::{DType, Device, Tensor};
 
 use super::EncoderError;
 use super::files::WeightFiles;
-use super::safetensors::{SafetensorsFile, damaged};
+use super::safetensors::SafetensorsFile;
+use crate::pickle::{PickleError, PickleFile};
 
 /// The weights of a model before anything of them is read.
 pub(super) struct Checkpoint {
@@ -19,11 +18,7 @@ pub(super) struct Checkpoint {
 
 enum Container {
     Safetensors(Vec<SafetensorsFile>),
-    Pickle {
-        path: PathBuf,
-        tensors: PthTensors,
-        size: usize,
-    },
+    Pickle(PickleFile),
 }
 
 /// The tensor that every family has; it tells the prefix.
@@ -39,7 +34,7 @@ impl Checkpoint {
                     .map(|path| SafetensorsFile::open(path))
                     .collect::<Result<_, _>>()?,
             ),
-            WeightFiles::Pickle(path) => open_pickle(path)?,
+            WeightFiles::Pickle(path) => Container::Pickle(PickleFile::open(path)?),
         };
         let prefix = PREFIXES
             .into_iter()
@@ -82,7 +77,7 @@ impl Container {
     fn has(&self, name: &str) -> bool {
         match self {
             Self::Safetensors(files) => files.iter().any(|file| file.get(name).is_some()),
-            Self::Pickle { tensors, .. } => tensors.tensor_infos().contains_key(name),
+            Self::Pickle(file) => file.shape(name).is_some(),
         }
     }
 
@@ -103,56 +98,27 @@ impl Container {
                     &Device::Cpu,
                 )?)
             }
-            Self::Pickle { path, tensors, size } => {
+            Self::Pickle(file) => {
                 let missing = || EncoderError::MissingTensor { name: name.into() };
-                let info = tensors.tensor_infos().get(name).ok_or_else(missing)?;
-                check_shape(name, shape, info.layout.dims())?;
-                if !matches!(info.dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
-                    return Err(EncoderError::TensorType {
-                        name: name.into(),
-                        found: format!("{:?}", info.dtype),
-                    });
-                }
-                // torch stores without compressing: more bytes than the file has cannot be there, and candle would
-                // allocate them before it finds out.
-                let bytes = shape
-                    .iter()
-                    .try_fold(info.dtype.size_in_bytes(), |n, &dim| n.checked_mul(dim));
-                if bytes.is_none_or(|bytes| bytes > *size) {
-                    return Err(damaged(path, &format!("the tensor {name} is larger than the file")));
-                }
-                guarded(path, || tensors.get(name))?.ok_or_else(missing)
+                check_shape(name, shape, file.shape(name).ok_or_else(missing)?)?;
+                file.read(name)?.ok_or_else(missing)
             }
         }
     }
 }
 
-fn open_pickle(path: &Path) -> Result<Container, EncoderError> {
-    let size = path
-        .metadata()
-        .map_err(|source| EncoderError::Read {
-            path: path.into(),
-            source,
-        })?
-        .len();
-    let tensors = guarded(path, || PthTensors::new(path, None))?;
-    Ok(Container::Pickle {
-        path: path.into(),
-        tensors,
-        size: usize::try_from(size).unwrap_or(usize::MAX),
-    })
-}
-
-/// Runs candle's pickle reader, which executes nothing but indexes and shifts unchecked: a damaged pickle can panic.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> candle_core::Result<T>) -> Result<T, EncoderError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(source)) => Err(EncoderError::Weights {
-            path: path.into(),
-            reason: "not a PyTorch checkpoint that can be read".into(),
-            source: Some(Box::new(source)),
-        }),
-        Err(_) => Err(damaged(path, "the reader of PyTorch checkpoints panicked on it")),
+impl From<PickleError> for EncoderError {
+    fn from(error: PickleError) -> Self {
+        match error {
+            PickleError::Read { path, source } => Self::Read { path, source },
+            PickleError::Damaged { path, reason, source } => Self::Weights {
+                path,
+                reason,
+                source: source.map(|source| source as Box<dyn Error + Send + Sync>),
+            },
+            PickleError::TensorType { name, found } => Self::TensorType { name, found },
+            PickleError::Weights(error) => Self::Compute(Box::new(error)),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::config::ModelConfig;
 use super::forward::{Packed, forward};
 use super::tokens::TextTokenizer;
 use super::weights::Weights;
-use super::{Architecture, Digests, EncoderError, ModelFiles, Pooling};
+use super::{Architecture, Digests, EncoderError, ModelFiles, Pooling, pooling};
 use crate::Embeddings;
 
 /// hfselect's maximum length in tokens, special ones included.
@@ -56,7 +56,7 @@ impl Encoder {
                 check_dimension(sentence.dimension, config.hidden)?;
                 sentence.pooling
             }
-            None => Pooling::of_plain(config.architecture),
+            None => pooling::of_plain(config.architecture),
         };
         let tokenizer = TextTokenizer::read(&files.tokenizer)?;
         let checkpoint = Checkpoint::open(&files.weights)?;

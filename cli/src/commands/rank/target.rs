@@ -8,7 +8,9 @@ use esmhub_store_format::card::BaseModel;
 use super::Rank;
 use super::base::only_base;
 use crate::context::Context;
-use crate::dataset::{Columns, DatasetError, Format, LabelSet, Limit, RawLabel, Sampling, Table, choose, interpret, read_target};
+use crate::dataset::{
+    Columns, DatasetError, Format, LabelSet, Limit, RawLabel, Sampling, Table, choose, interpret, read_target,
+};
 use crate::failure::{Failure, Outcome};
 use crate::model::Model;
 use crate::texts::embed;
@@ -40,13 +42,18 @@ impl LoadedTarget {
 
     fn from_embeddings(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
         if !rank.text.is_empty() || rank.label.is_some() {
-            return Err(Failure::usage("--text and --label name the columns of a table; this file holds embeddings x and labels y"));
+            return Err(Failure::usage(
+                "--text and --label name the columns of a table; this file holds embeddings x and labels y",
+            ));
         }
         let arrays = read_target(&rank.target)?;
         let set = rank.choose(&arrays.labels)?;
         let base = match &rank.base {
             Some(model) if model.is_local() => model.describe(&model.files(context)?, None)?,
-            Some(model) => BaseModel { id: model.to_string(), ..BaseModel::default() },
+            Some(model) => BaseModel {
+                id: model.to_string(),
+                ..BaseModel::default()
+            },
             None => only_base(pool)?,
         };
         Ok(Self::new(rank, arrays.x.select(&set.kept), base, set))
@@ -61,7 +68,10 @@ impl LoadedTarget {
             return Err(missing("--text"));
         }
         let label = rank.label.as_deref().ok_or_else(|| missing("--label"))?;
-        let columns = Columns { texts: &rank.text, label: Some(label) };
+        let columns = Columns {
+            texts: &rank.text,
+            label: Some(label),
+        };
         let limit = match (rank.sample, std::num::NonZeroUsize::new(rank.rows as usize)) {
             (Sampling::First, Some(rows)) => Limit::First(rows),
             _ => Limit::All,
@@ -73,9 +83,16 @@ impl LoadedTarget {
             None => only_base(pool)?.id.parse::<Model>()?,
         };
         let model = model.load(context)?;
-        let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
+        let texts: Vec<String> = set
+            .kept
+            .iter()
+            .filter_map(|&row| table.texts.get(row).cloned())
+            .collect();
         let x = embed(context, &model, &texts, rank.max_length)?;
-        let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.base };
+        let base = BaseModel {
+            max_length: u32::try_from(rank.max_length).ok(),
+            ..model.base
+        };
         Ok(Self::new(rank, x, base, set))
     }
 
@@ -102,7 +119,9 @@ impl LoadedTarget {
             Labels::Classes { names, y } => {
                 hasher.update(b"classes");
                 for name in names {
-                    hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+                    hasher
+                        .update(&(name.len() as u64).to_le_bytes())
+                        .update(name.as_bytes());
                 }
                 for class in y {
                     hasher.update(&class.to_le_bytes());
@@ -122,6 +141,7 @@ impl LoadedTarget {
 impl Rank {
     fn choose(&self, column: &[RawLabel]) -> Outcome<LabelSet> {
         let rows = choose(self.sample, self.seed, column.len(), self.rows as usize);
-        Ok(interpret(column, &rows, self.task).map_err(DatasetError::Labels)?)
+        interpret(column, &rows, self.task)
+            .map_err(|problem| Failure::from(DatasetError::Labels(problem)).at(self.target.display()))
     }
 }

@@ -1,18 +1,18 @@
 //! Tables: rows of texts, and labels as the file states them.
 //!
-//! One file per format (`delimited`, `json_lines`, `parquet`), each the only place that knows its parser; all hand their
-//! cells to `rows`, which joins texts, counts bytes and refuses what is missing.
+//! One file per format (`delimited`, `json_lines`, `parquet` with `pages`), each the only place that knows its parser; all
+//! hand their cells to `rows`, which joins texts, counts bytes and refuses what is missing.
 //!
 //! A text is never invented: null, and the empty cell of a format that cannot tell it from null, is an error that names
 //! the row, never the text "None". Only the columns asked for are kept.
 
 mod delimited;
 mod json_lines;
+mod pages;
 mod parquet;
 mod problem;
 mod read;
 mod rows;
 
-pub(crate) use parquet::panic_means_damage;
 pub(crate) use problem::TableProblem;
 pub(crate) use read::{Columns, Limit, Table};

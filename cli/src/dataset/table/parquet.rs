@@ -1,6 +1,5 @@
 //! Parquet, by the record API of the `parquet` crate: only the columns that are asked for are decoded.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,27 +12,15 @@ use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 
 use super::super::labels::RawLabel;
+use super::pages::CheckedGroup;
 use super::problem::{Place, TableProblem, position};
 use super::read::Columns;
 use super::rows::Rows;
 
-thread_local! {
-    static DECODING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside the Parquet decoder, where a panic is caught and means a damaged file: a panic hook
-/// should not call it a bug.
-pub(crate) fn panic_means_damage() -> bool {
-    DECODING.get()
-}
-
 /// The crate panics on some damaged files (a page that ends early, a level out of range): such a file is refused as any
 /// other damaged one.
 pub(super) fn read(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
-    DECODING.set(true);
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, columns, rows)));
-    DECODING.set(false);
-    decoded.unwrap_or(Err(TableProblem::ParquetPanic))
+    catch_unwind(AssertUnwindSafe(|| decode(file, columns, rows))).unwrap_or(Err(TableProblem::ParquetPanic))
 }
 
 fn decode(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
@@ -74,8 +61,8 @@ fn decode(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), Table
         if rows.full() {
             break;
         }
-        let group = file.get_row_group(group).map_err(TableProblem::Parquet)?;
-        for row in RowIter::from_row_group(Some(projection.clone()), &*group).map_err(TableProblem::Parquet)? {
+        let group = CheckedGroup(file.get_row_group(group).map_err(TableProblem::Parquet)?);
+        for row in RowIter::from_row_group(Some(projection.clone()), &group).map_err(TableProblem::Parquet)? {
             if rows.full() {
                 break;
             }

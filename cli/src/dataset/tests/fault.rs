@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use super::*;
-use crate::dataset::{Fault, Format, Task, interpret, nearest, read_pairs, read_target};
+use crate::dataset::nearest::nearest;
+use crate::dataset::{Fault, Format, Task, interpret, read_pairs, read_target};
 
 fn fault<T: std::fmt::Debug>(result: Result<T, DatasetError>) -> Fault {
     result.unwrap_err().fault()

@@ -8,7 +8,6 @@ use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 
 use super::*;
-use crate::dataset::panic_means_damage;
 
 #[test]
 fn files_of_pyarrow_are_read() {
@@ -40,6 +39,23 @@ fn labels_keep_their_types() {
         labels("label"),
         ["neg", "pos", "neg"].map(|label| RawLabel::Text(label.into()))
     );
+}
+
+#[test]
+fn delta_encoded_texts_are_read_with_lengths_and_refused_with_prefixes() {
+    for version in [1, 2] {
+        let read = |encoding, text, label| table(&fixture(&format!("{encoding}_{version}.parquet")), &[text], label);
+        let table = read("delta_length_byte_array", "text", Some("maybe")).unwrap();
+        assert_eq!(table.texts, ["ab", "", "abc", "abd"]);
+        let (x, yz) = (RawLabel::Text("x".into()), RawLabel::Text("yz".into()));
+        assert_eq!(table.labels.unwrap(), [x, RawLabel::Missing, yz, RawLabel::Missing]);
+        let error = read("delta_byte_array", "text", None).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            cause.ends_with("column text: encoding DELTA_BYTE_ARRAY is not read"),
+            "{cause}"
+        );
+    }
 }
 
 #[test]
@@ -94,26 +110,23 @@ fn what_is_not_parquet_is_refused() {
 
 #[test]
 fn damage_anywhere_is_an_error_or_harmless_and_never_a_crash() {
-    let told = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !panic_means_damage() {
-            told(panic);
-        }
-    }));
+    // What the guarded panics say would drown the test's own output.
+    std::panic::set_hook(Box::new(|_| {}));
     for file in ["snappy.parquet", "zstd.parquet"] {
         let bytes = std::fs::read(fixture(file)).unwrap();
+        let damaged = written("t.parquet", "");
         for at in 0..bytes.len() {
-            for flip in [0x01, 0x80, 0xff] {
+            for flip in [0x01, 0xff] {
                 let mut bytes = bytes.clone();
                 bytes[at] ^= flip;
-                let damaged = written("t.parquet", bytes);
+                std::fs::write(&damaged.path, bytes).unwrap();
                 if let Ok(table) = table(&damaged.path, &["text", "label"], Some("id")) {
                     assert_eq!(table.labels.unwrap().len(), table.texts.len());
                 }
             }
         }
     }
-    assert!(!panic_means_damage());
+    let _ = std::panic::take_hook();
 }
 
 #[test]

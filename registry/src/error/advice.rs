@@ -1,0 +1,53 @@
+//! What the user can do about an error.
+
+use std::error::Error;
+use std::io;
+
+use super::{Absence, RegistryError, io_cause};
+
+impl RegistryError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let verify = || Some("`esmhub verify` lists everything in the registry that is damaged".to_owned());
+        match self {
+            Self::NotARegistry { .. } => Some("`esmhub init` makes one".into()),
+            Self::Busy { .. } => Some("try again".into()),
+            Self::Newer { .. } | Self::UnknownRecord { .. } => Some("install a newer esmhub".into()),
+            Self::NotFound {
+                why: Absence::Yanked, ..
+            } => Some("an exact reference, `name:tag`, still finds them".into()),
+            Self::NotFound { suggestions, .. } if !suggestions.is_empty() => {
+                Some(format!("did you mean {}?", suggestions.join(", ")))
+            }
+            Self::NotFound { .. } => Some("`esmhub list` shows what there is".into()),
+            Self::Ambiguous { .. } => Some("give more digits, or a name and a tag".into()),
+            Self::Conflict { .. } | Self::TagGone { .. } => {
+                Some("choose another tag, or give none to get the next free one".into())
+            }
+            Self::Disagreement { .. } => Some("leave out the tag or the digest".into()),
+            Self::Inexact { suggestions, .. } => Some(match suggestions.as_slice() {
+                [] => "write `name:tag`".into(),
+                tags => format!("write one of {}", tags.join(", ")),
+            }),
+            Self::Damaged { source, .. } => source.hint().or_else(verify),
+            Self::Unsound { advice, .. } => advice.clone().or_else(verify),
+            Self::Refused { source, .. } => source.hint(),
+            Self::Partial { source, .. } => source.hint(),
+            Self::Io { source, .. } => io_hint(source.as_ref()),
+            Self::NoExclusiveCreate { .. } => Some("keep the registry on a file system that has hard links".into()),
+            Self::Location { .. } | Self::Random(_) => None,
+        }
+    }
+}
+
+fn io_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    match io_cause(error)?.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Some("ask the registry's owner for access; `esmhub init --shared` makes registries for a group".into())
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("nothing was published; free some space and publish again".into())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,198 @@
+//! Damage: named, never taken for "not found", and it costs no more than what it hit.
+
+use std::fs;
+
+use crate::support::{Hub, damage, overwrite, target};
+
+/// Three ESMs in three entries, and a target.
+fn pool() -> Hub {
+    let hub = Hub::new();
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        let source = hub.esm(&crate::support::EsmFolder::new(name, 8, seed));
+        hub.ok(["publish", &source]);
+    }
+    hub.write("t.npz", target(40, 8, 2, 1));
+    hub
+}
+
+/// `verify` names this file, and says which references suffer.
+fn named_by_verify(hub: &Hub, place: &str, used_by: &[&str]) {
+    let verified = hub.json_with(16, ["verify"]);
+    assert_eq!(verified["sound"], false);
+    let problems = verified["problems"].as_array().unwrap();
+    let problem = problems
+        .iter()
+        .find(|problem| problem["place"].as_str().unwrap().contains(place));
+    let problem = problem.unwrap_or_else(|| panic!("{place} is not named: {verified}"));
+    for reference in used_by {
+        assert!(
+            problem["used_by"].as_array().unwrap().contains(&(*reference).into()),
+            "{problem}"
+        );
+    }
+    let output = hub.run(["verify"]);
+    assert_eq!(output.code, 16, "{output:#?}");
+    assert!(output.stdout.contains(place), "{output:#?}");
+}
+
+fn place(path: &std::path::Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_str().unwrap()).collect();
+    parts[parts.len() - 2..].join("/")
+}
+
+#[test]
+fn sound_registry_is_sound() {
+    let verified = pool().json(["verify"]);
+    assert_eq!(
+        (&verified["sound"], &verified["entries"], &verified["objects"]),
+        (&true.into(), &3.into(), &3.into())
+    );
+    assert_eq!(verified["problems"], serde_json::json!([]));
+}
+
+#[test]
+fn flipped_bit_in_an_object_costs_that_esm_alone() {
+    let hub = pool();
+    let object = hub.object_of("b");
+    damage(&object);
+    named_by_verify(&hub, &place(&object), &["b:v1"]);
+    hub.refused_saying(16, ["pull", "b"], &[&place(&object), "esmhub verify"]);
+    hub.ok(["pull", "a", "c", "--output", "others"]);
+    let ranking = hub.json_with(3, ["rank", "t.npz"]);
+    assert_eq!(
+        (&ranking["ranked"], &ranking["skipped"][0]["name"]),
+        (&2.into(), &"b".into())
+    );
+}
+
+#[test]
+fn every_bit_of_a_small_object_is_guarded() {
+    let hub = pool();
+    let object = hub.object_of("b");
+    let sound = fs::read(&object).unwrap();
+    // One bit of every byte, another one each time; in steps that also meet the header's edges.
+    for at in (0..64).chain((64..sound.len()).step_by(29)) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1 << (at % 8);
+        overwrite(&object, &bytes);
+        let output = hub.run(["pull", "b"]);
+        assert!(output.code == 16, "byte {at}: {output:#?}");
+    }
+    overwrite(&object, &sound);
+    hub.ok(["pull", "b"]);
+}
+
+#[test]
+fn truncated_and_missing_objects_are_damage() {
+    let hub = pool();
+    let object = hub.object_of("b");
+    let sound = fs::read(&object).unwrap();
+    for bytes in [
+        &[][..],
+        &sound[..63],
+        &sound[..sound.len() - 1],
+        &[&sound[..], b"x"].concat(),
+    ] {
+        overwrite(&object, bytes);
+        hub.refused(16, ["pull", "b"]);
+        named_by_verify(&hub, &place(&object), &["b:v1"]);
+    }
+    fs::remove_file(&object).unwrap();
+    let message = hub.refused(16, ["pull", "b"]);
+    assert!(message.contains("missing"), "{message}");
+    named_by_verify(&hub, &place(&object), &["b:v1"]);
+    assert_eq!(hub.json_with(3, ["rank", "t.npz"])["skipped"][0]["name"], "b");
+}
+
+/// Another sound object under the name of this one.
+#[test]
+fn object_in_the_place_of_another_is_damage() {
+    let hub = pool();
+    let (a, b) = (hub.object_of("a"), hub.object_of("b"));
+    overwrite(&b, &fs::read(a).unwrap());
+    hub.refused(16, ["pull", "b"]);
+    named_by_verify(&hub, &place(&b), &["b:v1"]);
+}
+
+#[test]
+fn publishing_never_relies_on_a_damaged_object() {
+    let hub = pool();
+    damage(&hub.object_of("b"));
+    hub.refused(16, ["publish", "esms/b", "--tag", "again"]);
+}
+
+#[test]
+fn unreadable_entry_stops_what_depends_on_the_order() {
+    for spoil in ["truncate", "flip", "delete", "swap"] {
+        let hub = pool();
+        let entry = hub.entry(2);
+        let sound = fs::read(&entry).unwrap();
+        match spoil {
+            "truncate" => overwrite(&entry, &sound[..sound.len() / 2]),
+            "flip" => damage(&entry),
+            "delete" => fs::remove_file(&entry).unwrap(),
+            _ => overwrite(&entry, &fs::read(hub.entry(1)).unwrap()),
+        }
+        // A reader that has seen it whole may know better; one that has not must not guess.
+        fs::remove_dir_all(hub.path("cache")).unwrap();
+        let place = "log/00000000000000000002";
+        named_by_verify(&hub, place, &[]);
+        hub.refused_saying(16, ["resolve", "a"], &[place]);
+        hub.refused(16, ["pull", "b:v1"]);
+        hub.refused(16, ["publish", "esms/a"]);
+        hub.refused(16, ["publish", "esms/a", "--tag", "new"]);
+        hub.refused(16, ["yank", "a:v1"]);
+        hub.refused(16, ["remove", "a:v1"]);
+        // Exact references and lists go on, and name the entry.
+        hub.ok(["pull", "a:v1", "--output", "pulled"]);
+        let listed = hub.json_with(3, ["list"]);
+        assert_eq!(listed["esms"].as_array().unwrap().len(), 2, "{spoil}: {listed}");
+        assert!(
+            listed["damaged"][0].as_str().unwrap().contains("entry 2"),
+            "{spoil}: {listed}"
+        );
+        let ranking = hub.json_with(3, ["rank", "t.npz"]);
+        assert_eq!(
+            (&ranking["ranked"], ranking["damaged"].as_array().unwrap().len()),
+            (&2.into(), 1),
+            "{spoil}"
+        );
+        assert_eq!(hub.json_with(3, ["log"])["damaged"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn damaged_marker_is_damage_and_not_an_absent_registry() {
+    let hub = pool();
+    let marker = hub.path("pool/esmhub.toml");
+    let sound = fs::read(&marker).unwrap();
+    let mut flipped = sound.clone();
+    flipped[sound.len() - 120] ^= 1;
+    for bytes in [&flipped[..], &sound[..100], &[], b"format = 1\n"] {
+        overwrite(&marker, bytes);
+        for arguments in [
+            &["list"][..],
+            &["init"],
+            &["verify"],
+            &["rank", "t.npz"],
+            &["publish", "esms/a"],
+            &["pull", "a"],
+        ] {
+            let message = hub.refused(16, arguments);
+            assert!(message.contains("esmhub.toml"), "{message}");
+        }
+    }
+    overwrite(&marker, &sound);
+    hub.ok(["verify"]);
+}
+
+#[test]
+fn leftovers_of_a_killed_writer_do_no_harm() {
+    let hub = pool();
+    hub.write("pool/log/00000000000000000004.0123456789abcdef.new", "half an ent");
+    hub.write("pool/objects/ab/0123.0123456789abcdef.new", "half an obj");
+    let verified = hub.json(["verify"]);
+    assert_eq!(verified["staged"].as_array().unwrap().len(), 2, "{verified}");
+    hub.ok(["publish", "esms/a", "--tag", "more"]);
+    assert_eq!(hub.json(["list"])["esms"].as_array().unwrap().len(), 4);
+}

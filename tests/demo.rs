@@ -1,0 +1,70 @@
+//! The first thing that a newcomer runs: `esmhub demo`.
+
+use serde_json::Value;
+
+use crate::support::{EsmFolder, Hub, Tree};
+
+/// No registry is named, no network is there, and nothing has been made before.
+fn newcomer() -> Hub {
+    Hub::without_registry()
+}
+
+#[test]
+fn demo_does_the_main_job_twice() {
+    let hub = newcomer();
+    let said = hub.ok(["demo"]);
+    for part in [
+        "20 ESMs",
+        "tweet_emotion",
+        "(no transfer)",
+        "esmhub-demo/winner",
+        "esmhub --registry esmhub-demo/pool list",
+    ] {
+        assert!(said.contains(part), "{part:?} is not said: {said}");
+    }
+    let before = Tree::of(&hub.path("esmhub-demo"));
+    hub.ok(["demo"]);
+    assert_eq!(
+        before.changes(&Tree::of(&hub.path("esmhub-demo"))),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn demo_is_a_whole_document() {
+    let hub = newcomer();
+    let document = hub.json(["demo", "here"]);
+    assert_eq!(document["publish"]["published"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        (&document["rank"]["ranked"], &document["rank"]["skipped"]),
+        (&20.into(), &serde_json::json!([]))
+    );
+    assert_eq!(document["rank"]["target"]["classes"], 4);
+    let winner = &document["rank"]["results"][0];
+    assert_eq!(
+        (&document["pull"]["name"], &document["pull"]["digest"]),
+        (&winner["name"], &winner["digest"])
+    );
+    let folder = document["pull"]["folder"].as_str().unwrap();
+    assert_eq!(EsmFolder::bits_in(&hub.path(folder)).1.len(), 384);
+    assert!(hub.path(folder).join("config.json").is_file());
+}
+
+/// What it says to try next works as it stands.
+#[test]
+fn what_the_demo_suggests_works() {
+    let hub = newcomer();
+    let said = hub.ok(["demo"]);
+    let commands: Vec<Vec<&str>> = said
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("esmhub "))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert!(commands.len() >= 4, "{said}");
+    for arguments in commands {
+        let printed = hub.ok(&arguments);
+        if arguments.contains(&"--json") {
+            serde_json::from_str::<Value>(&printed).unwrap();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What stands on stdout: one document, for people or for programs, and nothing else.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use crate::support::{EsmFolder, Hub, damage, digests, target};
+
+fn pool() -> Hub {
+    let hub = Hub::with(&["mr", "trec"]);
+    hub.write("t.npz", target(40, 8, 2, 1));
+    hub
+}
+
+/// Schema, wholeness and digests are checked by [`Hub::json`].
+#[test]
+fn every_command_has_its_schema() {
+    let hub = pool();
+    let commands: [&[&str]; 15] = [
+        &["init"],
+        &["publish", "esms/mr"],
+        &["pull", "mr"],
+        &["rank", "t.npz"],
+        &["list"],
+        &["show", "mr"],
+        &["resolve", "mr"],
+        &["log"],
+        &["log", "mr:v1"],
+        &["stats"],
+        &["verify"],
+        &["export", "mr", "mr.esm"],
+        &["yank", "mr:v1"],
+        &["yank", "mr:v1", "--undo"],
+        &["remove", "mr:v1"],
+    ];
+    for arguments in commands {
+        let document = hub.json(arguments);
+        let without = ["init", "stats", "verify"].contains(&arguments[0]);
+        assert_eq!(digests(&document).is_empty(), without, "{document}");
+    }
+}
+
+#[test]
+fn quiet_prints_digests_or_names_only() {
+    let hub = pool();
+    let digest = hub.json(["resolve", "mr"])["digest"].as_str().unwrap().to_owned();
+    let one = |arguments: &[&str]| hub.ok(arguments.iter().chain(&["-q"]));
+    let line = format!("{digest}\n");
+    for arguments in [
+        &["publish", "esms/mr", "--codec", "f32"][..],
+        &["resolve", "mr"],
+        &["show", "mr"],
+        &["log", "mr:v1"],
+    ] {
+        assert_eq!(one(arguments), line, "{arguments:?}");
+    }
+    assert_eq!(one(&["list"]), "mr:v1\ntrec:v1\n");
+    assert_eq!(one(&["pull", "mr", "trec"]), "mr\ntrec\n");
+    assert_eq!(one(&["stats"]), "acme/encoder\n");
+    assert_eq!(one(&["verify"]), "");
+    let mut ranked: Vec<String> = one(&["rank", "t.npz"]).lines().map(str::to_owned).collect();
+    ranked.sort();
+    assert_eq!(ranked, ["mr:v1", "trec:v1"]);
+    assert_eq!(one(&["yank", "mr:v1"]), line);
+}
+
+/// Whoever colours a JSON document, or mixes progress into it, breaks every script.
+#[test]
+fn json_has_no_colour_even_when_it_is_forced() {
+    let hub = pool();
+    damage(&hub.object_of("trec"));
+    for arguments in [&["list"][..], &["rank", "t.npz"], &["verify"], &["show", "mr"]] {
+        let mut command = hub.command();
+        let command = command
+            .args(arguments)
+            .arg("--json")
+            .env("ESMHUB_COLOR", "always")
+            .env("CLICOLOR_FORCE", "1");
+        let output = command.output().unwrap();
+        assert!(!output.stdout.contains(&0x1b), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    }
+    let mut command = hub.command();
+    let coloured = command.args(["show", "mr", "--color", "always"]).output().unwrap();
+    assert!(coloured.stdout.contains(&0x1b), "always means always: {coloured:?}");
+    let mut command = hub.command();
+    let plain = command.args(["show", "mr"]).env("NO_COLOR", "1").output().unwrap();
+    assert!(!plain.stdout.contains(&0x1b));
+}
+
+#[test]
+fn environment_stands_in_for_every_global_flag() {
+    let hub = pool();
+    let with = |variable: &str, value: &str, arguments: &[&str]| {
+        let output = hub.command().env(variable, value).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(with("ESMHUB_JSON", "1", &["list"]), hub.ok(["list", "--json"]));
+    assert_eq!(with("ESMHUB_JSON", "0", &["list"]), hub.ok(["list"]));
+    assert_eq!(with("ESMHUB_QUIET", "1", &["list"]), hub.ok(["list", "-q"]));
+    assert_eq!(
+        with("ESMHUB_THREADS", "1", &["rank", "t.npz", "--json"]),
+        hub.ok(["rank", "t.npz", "--json"])
+    );
+    assert!(with("ESMHUB_REGISTRY", "other", &["init"]).contains("other"));
+    assert!(hub.path("other/esmhub.toml").is_file());
+}
+
+/// The cache goes where it is told, and nowhere else.
+#[test]
+fn nothing_is_left_in_the_home_folder() {
+    let hub = pool();
+    hub.ok(["rank", "t.npz"]);
+    assert!(hub.path("cache").is_dir());
+    assert_eq!(std::fs::read_dir(hub.path("home")).unwrap().count(), 0);
+}
+
+#[test]
+fn failures_leave_stdout_empty_with_json_too() {
+    let hub = pool();
+    for (code, arguments) in [
+        (13, &["show", "absent", "--json"][..]),
+        (1, &["rank", "absent.npz", "--json"]),
+        (2, &["rank", "--json"]),
+    ] {
+        hub.refused(code, arguments);
+    }
+}
+
+/// `esmhub … | head -1` ends early and quietly.
+#[test]
+fn reader_that_goes_away_is_no_error() {
+    let hub = Hub::new();
+    // More than a pipe holds, so that the command is still writing when its reader goes.
+    let esm = EsmFolder::new("mr", 2, 1);
+    let source = hub.esm(&esm);
+    for number in 0..4 {
+        let long: Vec<String> = (0..20)
+            .flat_map(|at| ["--set".to_owned(), format!("k{number}-{at}={}", "x".repeat(300))])
+            .collect();
+        hub.ok(["publish".to_owned(), source.clone()].into_iter().chain(long));
+    }
+    for arguments in [&["show", "mr"][..], &["show", "mr", "--json"], &["list"], &["log"]] {
+        let mut child = hub
+            .command()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let code = child.wait().unwrap().code();
+        // Whatever wins the race, there is no panic and no complaint.
+        assert!(code == Some(0) && said.is_empty(), "{arguments:?}: {code:?}, {said}");
+    }
+    let mut child = hub
+        .command()
+        .args(["log", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    BufReader::new(child.stdout.take().unwrap())
+        .read_exact(&mut first)
+        .unwrap();
+    assert_eq!((first, child.wait().unwrap().code()), ([b'{'], Some(0)));
+}
+
+/// Card texts come from strangers; a terminal must not obey them.
+#[test]
+fn names_that_look_like_others_are_shown_as_they_are() {
+    let hub = Hub::new();
+    let esm = EsmFolder::new("mr", 8, 1).set("developers", "ada\u{202e}evil");
+    let source = hub.esm(&esm);
+    hub.ok(["publish", &source]);
+    let shown = hub.ok(["show", "mr"]);
+    assert!(!shown.contains('\u{202e}') && shown.contains("\\u{202e}"), "{shown}");
+}
+
+#[test]
+fn verbose_speaks_on_stderr_alone() {
+    let hub = pool();
+    let (plain, verbose) = (hub.run(["rank", "t.npz"]), hub.run(["rank", "t.npz", "-v"]));
+    assert_eq!(plain.stdout, verbose.stdout);
+    assert_eq!(plain.stderr, "");
+    assert!(!verbose.stderr.is_empty());
+    assert!(BufReader::new(verbose.stderr.as_bytes()).lines().count() >= 1);
+}

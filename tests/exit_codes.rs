@@ -1,0 +1,260 @@
+//! Exit codes that scripts rely on.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::frame::{self, Content};
+use esmhub_store_format::log::{Action, Entry, Published, Record, Writer};
+use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
+
+use crate::support::{Hub, overwrite, target};
+
+const COMMANDS: [&[&str]; 11] = [
+    &["publish", "esms/mr"],
+    &["pull", "mr"],
+    &["rank", "t.npz"],
+    &["list"],
+    &["show", "mr"],
+    &["log"],
+    &["resolve", "mr"],
+    &["stats"],
+    &["verify"],
+    &["yank", "mr:v1"],
+    &["remove", "mr:v1"],
+];
+
+fn pool() -> Hub {
+    let hub = Hub::with(&["mr"]);
+    hub.write("t.npz", target(40, 8, 2, 1));
+    hub
+}
+
+/// Appends an entry with these records, as a later program might.
+fn append(hub: &Hub, records: Vec<Record>) {
+    let previous = Entry::from_frame(&fs::read(hub.entry(1)).unwrap()).unwrap().1;
+    let writer = Writer {
+        user: "ada".into(),
+        host: "engine".into(),
+        program: "esmhub 9.0.0".into(),
+    };
+    let entry = Entry {
+        number: 2,
+        previous,
+        transaction: [7; 16],
+        time: 5,
+        writer,
+        records,
+    };
+    fs::write(hub.entry(2), entry.to_frame().unwrap().0).unwrap();
+}
+
+#[test]
+fn folder_that_is_no_registry_is_ten() {
+    let hub = pool();
+    fs::create_dir(hub.path("plain")).unwrap();
+    hub.write("plain/notes.txt", "mine");
+    for arguments in COMMANDS {
+        for registry in ["plain", "absent"] {
+            let message = hub.refused(10, arguments.iter().chain(&["--registry", registry]));
+            assert!(
+                message.contains(registry) && message.contains("esmhub init"),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn registry_that_is_not_named_is_usage() {
+    let hub = pool();
+    let mut command = hub.command();
+    let output = command.env_remove("ESMHUB_REGISTRY").arg("list").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("ESMHUB_REGISTRY"));
+}
+
+#[test]
+fn command_lines_that_make_no_sense_are_usage() {
+    let hub = pool();
+    let cases: [&[&str]; 10] = [
+        &[],
+        &["frobnicate"],
+        &["list", "--frobnicate"],
+        &["list", "--json", "--quiet"],
+        &["list", "--color", "sometimes"],
+        &["rank"],
+        &["rank", "t.npz", "--score", "best"],
+        &["rank", "t.npz", "--rows", "many"],
+        &["rank", "t.npz", "--threads", "0"],
+        &["pull"],
+    ];
+    for arguments in cases {
+        let output = hub.run(arguments);
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (2, ""),
+            "{arguments:?}: {output:#?}"
+        );
+        assert!(
+            output.stderr.starts_with("error: ") || arguments.is_empty(),
+            "{output:#?}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let hub = Hub::without_registry();
+    for arguments in [&["--help"][..], &["help"], &["rank", "--help"], &["--version"]] {
+        let output = hub.run(arguments);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:#?}");
+        assert!(output.stdout.contains("esmhub"), "{output:#?}");
+    }
+    let help = hub.ok(["--help"]);
+    for verb in [
+        "init",
+        "publish",
+        "pull",
+        "rank",
+        "list",
+        "show",
+        "log",
+        "resolve",
+        "stats",
+        "verify",
+        "demo",
+        "16 integrity",
+    ] {
+        assert!(help.contains(verb), "{verb} is missing: {help}");
+    }
+}
+
+/// The checksum is right, so this is no damage.
+#[test]
+fn marker_of_a_later_format_is_newer() {
+    let hub = pool();
+    let marker = hub.path("pool/esmhub.toml");
+    let text = fs::read_to_string(&marker).unwrap();
+    let body = text
+        .rsplit_once("checksum")
+        .unwrap()
+        .0
+        .replace("format = 1", "format = 2");
+    let checksum = blake3::hash(body.as_bytes()).to_hex();
+    overwrite(&marker, format!("{body}checksum = \"{checksum}\"\n").as_bytes());
+    for arguments in COMMANDS.into_iter().chain([&["init"][..]]) {
+        let message = hub.refused(12, arguments);
+        assert!(
+            message.contains("esmhub.toml") && message.contains("newer"),
+            "{message}"
+        );
+    }
+    // One digit of it flipped is damage, whatever the format.
+    overwrite(&marker, text.replace("format = 1", "format = 2").as_bytes());
+    hub.refused(16, ["list"]);
+}
+
+/// An ESM of a kind that this program does not know: its card says so, and its object is sound.
+fn unknown_kind() -> (Card, Vec<u8>, Digest) {
+    let map = DenseMap::new(vec![1.0; 64], vec![0.0; 8]).unwrap();
+    let mut canonical = Object::encode(&map, Codec::F32).unwrap().canonical().to_vec();
+    let known = Object::from_canonical(canonical.clone()).unwrap();
+    canonical[0] = 77;
+    let digest = Digest::of(&canonical);
+    let card = Card {
+        weights: Weights {
+            digest,
+            kind: 77,
+            ..Weights::of(&known, 0.0)
+        },
+        base: BaseModel {
+            id: "acme/encoder".into(),
+            ..BaseModel::default()
+        },
+        source: Source::default(),
+        fit: Fit::imported(),
+        license: None,
+        authors: Vec::new(),
+        extra: BTreeMap::new(),
+        extensions: Vec::new(),
+    };
+    (card, frame::encode(Content::Object, &canonical).unwrap(), digest)
+}
+
+#[test]
+fn object_of_an_unknown_kind_is_newer() {
+    let hub = pool();
+    let (card, object, digest) = unknown_kind();
+    let card = card.to_canonical().unwrap();
+    let published = Published {
+        name: "later".parse().unwrap(),
+        tag: "v1".parse().unwrap(),
+        card,
+    };
+    let hex = digest.to_string();
+    hub.write(&format!("pool/objects/{}/{}", &hex[..2], &hex[2..]), &object);
+    append(&hub, vec![Action::Publish(published.clone()).to_record().unwrap()]);
+
+    hub.refused_saying(
+        12,
+        ["pull", "later"],
+        &["later", "newer", "hint: install a newer esmhub"],
+    );
+    let ranking = hub.json_with(3, ["rank", "t.npz"]);
+    assert_eq!(
+        (&ranking["ranked"], &ranking["skipped"][0]["name"]),
+        (&1.into(), &"later".into())
+    );
+    assert_eq!(hub.json(["verify"])["sound"], true, "newer is no damage");
+    hub.ok(["pull", "mr"]);
+
+    let record = frame::encode(Content::Record, &published.to_canonical().unwrap()).unwrap();
+    hub.write("later.esm", [record, object].concat());
+    hub.refused(12, ["publish", "later.esm", "--name", "imported"]);
+}
+
+#[test]
+fn records_of_unknown_kinds_stop_whom_they_say() {
+    let unknown = |flags| {
+        vec![Record {
+            kind: 900,
+            flags,
+            payload: vec![1, 2, 3],
+        }]
+    };
+    // Neither readers nor writers.
+    let hub = pool();
+    append(&hub, unknown(0));
+    hub.ok(["pull", "mr"]);
+    hub.ok(["yank", "mr:v1"]);
+    // Writers alone.
+    let hub = pool();
+    append(&hub, unknown(Record::STOPS_WRITERS));
+    hub.ok(["rank", "t.npz"]);
+    hub.refused_saying(12, ["yank", "mr:v1"], &["900", "writers"]);
+    hub.refused(12, ["publish", "esms/mr", "--tag", "new"]);
+    // Readers too.
+    let hub = pool();
+    append(&hub, unknown(Record::STOPS_READERS | Record::STOPS_WRITERS));
+    for arguments in COMMANDS {
+        hub.refused(12, arguments);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn folder_without_permission_is_an_error_and_no_absent_registry() {
+    use std::os::unix::fs::PermissionsExt;
+    let hub = pool();
+    let log = hub.path("pool/log");
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o000)).unwrap();
+    // The superuser may do everything, and this test nothing.
+    if fs::read_dir(&log).is_err() {
+        fs::remove_dir_all(hub.path("cache")).unwrap();
+        let output = hub.run(["list"]);
+        assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:#?}");
+        assert!(output.stderr.contains("log"), "{output:#?}");
+    }
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o755)).unwrap();
+}

@@ -1,0 +1,218 @@
+//! What happened, and what may still happen: log, list, stats, yank and remove.
+
+use serde_json::{Value, json};
+
+use crate::support::{EsmFolder, Hub, target};
+
+fn list(hub: &Hub, options: &[&str]) -> Vec<String> {
+    let listed = hub.ok(["list", "-q"].iter().chain(options));
+    listed.lines().map(str::to_owned).collect()
+}
+
+fn events(hub: &Hub, options: &[&str]) -> Vec<(u64, String, String)> {
+    let log = hub.json(["log"].iter().chain(options));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let events = log["events"].as_array().unwrap().iter();
+    let one = |event: &Value| {
+        let reference = format!("{}:{}", text(&event["name"]), text(&event["tag"]));
+        (event["entry"].as_u64().unwrap(), text(&event["action"]), reference)
+    };
+    events.map(one).collect()
+}
+
+fn event(entry: u64, action: &str, reference: &str) -> (u64, String, String) {
+    (entry, action.to_owned(), reference.to_owned())
+}
+
+/// `mr` with the tags v1 and v2, in entries 1 and 2.
+fn two_tags() -> Hub {
+    let hub = Hub::with(&["mr"]);
+    let source = hub.esm(&EsmFolder::new("mr", 8, 2));
+    hub.ok(["publish", &source]);
+    hub.write("t.npz", target(40, 8, 2, 1));
+    hub
+}
+
+#[test]
+fn yanked_esm_is_hidden_but_can_be_had() {
+    let hub = two_tags();
+    let digest = hub.ok(["resolve", "mr:v2", "-q"]);
+    let yanked = hub.json(["yank", "mr:v2"]);
+    assert_eq!((&yanked["tag"], &yanked["entry"]), (&"v2".into(), &3.into()));
+    assert_eq!(hub.json(["resolve", "mr"])["tag"], "v1");
+    assert_eq!(list(&hub, &[]), ["mr:v1"]);
+    assert_eq!(list(&hub, &["--all"]), ["mr:v1", "mr:v2"]);
+    assert_eq!(hub.ok(["rank", "t.npz", "-q", "--all-tags"]), "mr:v1\n");
+    assert_eq!(hub.json(["show", "mr:v2"])["yanked"], true);
+    hub.ok(["pull", "mr:v2"]);
+    hub.ok(["pull", &format!("@{}", &digest[..12]), "--output", "by-digest"]);
+
+    hub.ok(["yank", "mr:v1"]);
+    hub.refused_saying(13, ["resolve", "mr"], &["mr", "yanked", "name:tag"]);
+    hub.refused_saying(1, ["rank", "t.npz"], &["no ESMs"]);
+
+    hub.ok(["yank", "mr:v2", "--undo"]);
+    assert_eq!(hub.json(["resolve", "mr"])["tag"], "v2");
+    let all = [
+        event(1, "publish", "mr:v1"),
+        event(2, "publish", "mr:v2"),
+        event(3, "yank", "mr:v2"),
+    ];
+    let all = all
+        .into_iter()
+        .chain([event(4, "yank", "mr:v1"), event(5, "unyank", "mr:v2")]);
+    assert_eq!(events(&hub, &[]), all.collect::<Vec<_>>());
+    let own = [event(1, "publish", "mr:v1"), event(4, "yank", "mr:v1")];
+    assert_eq!(events(&hub, &["mr:v1"]), own);
+}
+
+#[test]
+fn yanking_twice_writes_nothing() {
+    let hub = two_tags();
+    hub.ok(["yank", "mr:v1"]);
+    let before = hub.pool();
+    assert_eq!(hub.json(["yank", "mr:v1"])["entry"], Value::Null);
+    assert_eq!(hub.json(["yank", "mr:v2", "--undo"])["entry"], Value::Null);
+    assert_eq!(before.changes(&hub.pool()), Vec::<String>::new());
+}
+
+#[test]
+fn yank_survives_publishing_the_same_again() {
+    let hub = two_tags();
+    hub.ok(["yank", "mr:v2"]);
+    let source = hub.esm(&EsmFolder::new("mr", 8, 2));
+    let again = hub.json(["publish", &source]);
+    let esm = &again["published"][0];
+    assert_eq!(
+        (&esm["tag"], &esm["status"], &esm["yanked"]),
+        (&"v2".into(), &"unchanged".into(), &true.into())
+    );
+    assert_eq!(hub.json(["resolve", "mr"])["tag"], "v1");
+}
+
+#[test]
+fn removed_tag_is_gone_and_stays_taken() {
+    let hub = two_tags();
+    let digest = hub.ok(["resolve", "mr:v2", "-q"]);
+    hub.ok(["remove", "mr:v2"]);
+    assert_eq!(hub.json(["resolve", "mr"])["tag"], "v1");
+    assert_eq!(list(&hub, &["--all"]), ["mr:v1"]);
+    hub.refused_saying(13, ["pull", "mr:v2"], &["mr:v2", "removed"]);
+    hub.refused_saying(13, ["show", &format!("@{}", digest.trim())], &["removed"]);
+    hub.refused(13, ["yank", "mr:v2", "--undo"]);
+    hub.refused(13, ["remove", "mr:v2"]);
+    // Neither other content nor the same gets the tag again.
+    let same = hub.esm(&EsmFolder::new("mr", 8, 2));
+    hub.refused_saying(15, ["publish", &same, "--tag", "v2"], &["mr:v2", "removed"]);
+    assert_eq!(hub.json(["publish", &same])["published"][0]["tag"], "v3");
+    assert_eq!(events(&hub, &["mr:v2"]).last().unwrap().1, "remove");
+    hub.ok(["verify"]);
+}
+
+#[test]
+fn dry_runs_change_nothing() {
+    let hub = two_tags();
+    let before = hub.tree();
+    for arguments in [["yank", "mr:v1"], ["remove", "mr:v1"]] {
+        let said = hub.json(arguments.into_iter().chain(["--dry-run"]));
+        assert_eq!((&said["entry"], &said["dry_run"]), (&Value::Null, &true.into()));
+    }
+    assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
+    hub.refused(13, ["yank", "mr:v9", "--dry-run"]);
+}
+
+#[test]
+fn list_shows_what_fits_the_pattern() {
+    let hub = Hub::with(&["acme/Reviews", "acme/movies", "mr", "msrp"]);
+    assert_eq!(
+        list(&hub, &[]),
+        ["acme/Reviews:v1", "acme/movies:v1", "mr:v1", "msrp:v1"]
+    );
+    assert_eq!(list(&hub, &["ACME/*"]), ["acme/Reviews:v1", "acme/movies:v1"]);
+    assert_eq!(list(&hub, &["m?"]), ["mr:v1"]);
+    assert_eq!(list(&hub, &["nothing*"]), Vec::<String>::new());
+    let listed = hub.json(["list", "mr"]);
+    let esm = &listed["esms"][0];
+    assert_eq!(
+        (&esm["name"], &esm["codec"], &esm["dimension"]),
+        (&"mr".into(), &"f32".into(), &8.into())
+    );
+    assert_eq!(
+        (&esm["base"], &esm["rows"], &esm["r2"]),
+        (&"acme/encoder".into(), &1000.into(), &Value::Null)
+    );
+    assert_eq!((&listed["damaged"], &esm["problem"]), (&json!([]), &Value::Null));
+}
+
+#[test]
+fn stats_count_every_byte_once() {
+    let hub = two_tags();
+    let source = hub.esm(&EsmFolder::new("twin", 8, 2));
+    hub.ok(["publish", &source, "--codec", "int8"]);
+    hub.ok(["publish", &source, "--codec", "int8", "--name", "acme/twin"]);
+    hub.ok(["yank", "mr:v1"]);
+    hub.ok(["remove", "twin:v1"]);
+    let stats = hub.json(["stats"]);
+    let bytes = |folder: &str| -> u64 {
+        let files = hub
+            .pool()
+            .files()
+            .iter()
+            .filter(|file| file.starts_with(folder))
+            .map(|file| hub.path("pool").join(file))
+            .collect::<Vec<_>>();
+        files.iter().map(|file| std::fs::metadata(file).unwrap().len()).sum()
+    };
+    assert_eq!((&stats["references"], &stats["names"]), (&3.into(), &2.into()));
+    assert_eq!((&stats["yanked"], &stats["removed"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&stats["objects"], &stats["stored_bytes"]),
+        (&2.into(), &bytes("objects").into())
+    );
+    assert_eq!(
+        (&stats["log_entries"], &stats["log_bytes"]),
+        (&6.into(), &bytes("log").into())
+    );
+    let base = &stats["bases"][0];
+    assert_eq!(
+        (&base["base"], &base["references"], &base["objects"]),
+        (&"acme/encoder".into(), &3.into(), &2.into())
+    );
+    assert_eq!(
+        (&base["model_bytes"], &base["reduction"], &stats["reduction"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
+    let given = hub.json(["stats", "--model-bytes", "1000000"]);
+    let of_objects = 1e6 / given["bases"][0]["bytes_per_object"].as_f64().unwrap();
+    assert_eq!(given["bases"][0]["reduction"].as_f64().unwrap(), of_objects);
+    assert!(given["reduction"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn log_says_who_and_when() {
+    let hub = Hub::with(&["mr"]);
+    let log = hub.json(["log"]);
+    let event = &log["events"][0];
+    assert!(event["program"].as_str().unwrap().starts_with("esmhub "), "{log}");
+    assert!(
+        !event["user"].as_str().unwrap().is_empty() && !event["host"].as_str().unwrap().is_empty(),
+        "{log}"
+    );
+    // After this test was written, and in milliseconds.
+    assert!(event["time"].as_u64().unwrap() > 1_700_000_000_000, "{log}");
+    assert_eq!(event["digest"], hub.json(["resolve", "mr"])["digest"]);
+    assert_eq!(Hub::new().json(["log"])["events"], json!([]));
+}
+
+/// Nothing but the log decides: without an index, or with another user's, the answers are the same.
+#[test]
+fn losing_the_index_loses_nothing() {
+    let hub = two_tags();
+    hub.ok(["yank", "mr:v2"]);
+    let before = (hub.ok(["list", "--all", "--json"]), hub.ok(["log", "--json"]));
+    std::fs::remove_dir_all(hub.path("cache")).unwrap();
+    assert_eq!((hub.ok(["list", "--all", "--json"]), hub.ok(["log", "--json"])), before);
+    std::fs::remove_dir_all(hub.path("cache")).unwrap();
+    hub.write("cache", "a file in its place");
+    assert_eq!((hub.ok(["list", "--all", "--json"]), hub.ok(["log", "--json"])), before);
+}

@@ -1,0 +1,338 @@
+//! Ranking: what is compared, what is left out, and that nothing is left out in silence.
+
+use serde_json::{Value, json};
+
+use crate::support::{EsmFolder, Hub, damage, f32_array, fixture, i64_array, labels_array, npz, target};
+
+fn names(ranking: &Value) -> Vec<&str> {
+    ranking["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|esm| esm["name"].as_str().unwrap())
+        .collect()
+}
+
+/// A pool of five and a target of its dimension.
+fn pool() -> Hub {
+    let hub = Hub::with(&["acme/reviews", "mr", "trec", "cola", "acme/movies"]);
+    hub.write("t.npz", target(60, 8, 3, 1));
+    hub
+}
+
+#[test]
+fn ranking_is_a_whole_document() {
+    let hub = pool();
+    let ranking = hub.json(["rank", "t.npz"]);
+    assert_eq!(ranking["target"]["source"], "t.npz");
+    assert_eq!(
+        (&ranking["target"]["rows"], &ranking["target"]["classes"]),
+        (&60.into(), &3.into())
+    );
+    assert_eq!(ranking["target"]["task"], "classification");
+    assert_eq!(
+        (&ranking["base"]["id"], &ranking["base"]["dimension"]),
+        (&"acme/encoder".into(), &8.into())
+    );
+    assert_eq!(
+        (&ranking["score"], &ranking["other_base"], &ranking["skipped"]),
+        (&"exact".into(), &0.into(), &json!([]))
+    );
+    let baseline = ranking["baseline"]["score"].as_f64().unwrap();
+    let results = ranking["results"].as_array().unwrap();
+    assert_eq!(results.len(), 5);
+    let mut before = f64::INFINITY;
+    for (esm, rank) in results.iter().zip(1..) {
+        assert_eq!((&esm["rank"], &esm["tag"]), (&rank.into(), &"v1".into()));
+        let score = esm["score"].as_f64().unwrap();
+        assert!(score <= before, "{ranking}");
+        assert!(
+            (esm["gain"].as_f64().unwrap() - (score - baseline)).abs() < 1e-12,
+            "{ranking}"
+        );
+        for optional in ["interval", "tie_group", "overlap"] {
+            assert!(esm.as_object().unwrap().contains_key(optional), "{optional}");
+        }
+        before = score;
+        let name = esm["name"].as_str().unwrap();
+        assert_eq!(hub.json(["resolve", name])["digest"], esm["digest"]);
+    }
+}
+
+/// LogME of the plain embeddings does not depend on what is in the pool, and the identity map scores the same.
+#[test]
+fn baseline_is_the_score_of_the_identity() {
+    let hub = pool();
+    let mut identity = EsmFolder::new("identity", 8, 1);
+    identity.weight = (0..64).map(|at| if at % 9 == 0 { 1.0 } else { 0.0 }).collect();
+    identity.bias = vec![0.0; 8];
+    let before = hub.json(["rank", "t.npz"])["baseline"].clone();
+    let source = hub.esm(&identity);
+    hub.ok(["publish", &source, "--codec", "f32"]);
+    for formula in ["exact", "hfselect"] {
+        let ranking = hub.json(["rank", "t.npz", "--score", formula]);
+        assert_eq!(ranking["score"], formula);
+        let esm = ranking["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|esm| esm["name"] == "identity")
+            .unwrap();
+        assert!(esm["gain"].as_f64().unwrap().abs() < 1e-9, "{ranking}");
+        if formula == "exact" {
+            assert_eq!(ranking["baseline"], before);
+        }
+    }
+}
+
+#[test]
+fn two_runs_give_the_same_bytes_whatever_the_threads() {
+    let hub = pool();
+    let first = hub.ok(["rank", "t.npz", "--json", "--threads", "1"]);
+    for threads in ["1", "2", "5"] {
+        assert_eq!(hub.ok(["rank", "t.npz", "--json", "--threads", threads]), first);
+    }
+}
+
+#[test]
+fn rows_labelled_minus_one_are_left_out() {
+    let hub = pool();
+    let x: Vec<f32> = (0..40 * 8).map(|at| (at as f32 * 0.7).sin()).collect();
+    let y: Vec<i64> = (0..40).map(|row| [0, -1, 1, 1, 0, -1, 0][row % 7]).collect();
+    hub.write("some.npz", npz(&[("x", f32_array(&x, 8)), ("y", i64_array(&y))]));
+    let labelled = |at: &usize| y[*at] != -1;
+    let kept: Vec<usize> = (0..40).filter(labelled).collect();
+    let kept_x: Vec<f32> = kept.iter().flat_map(|row| x[row * 8..][..8].to_vec()).collect();
+    let kept_y: Vec<i64> = kept.iter().map(|row| y[*row]).collect();
+    hub.write(
+        "kept.npz",
+        npz(&[("x", f32_array(&kept_x, 8)), ("y", i64_array(&kept_y))]),
+    );
+    let (some, kept) = (hub.json(["rank", "some.npz"]), hub.json(["rank", "kept.npz"]));
+    assert_eq!(
+        (&some["target"]["unlabelled"], &kept["target"]["unlabelled"]),
+        (&11.into(), &0.into())
+    );
+    assert_eq!(some["target"]["classes"], 2);
+    assert_eq!(some["target"]["digest"], kept["target"]["digest"]);
+    assert_eq!(some["results"], kept["results"]);
+    // As numbers to predict, -1 is a number.
+    let numbers = hub.json(["rank", "some.npz", "--task", "regression"]);
+    assert_eq!(
+        (&numbers["target"]["rows"], &numbers["target"]["classes"]),
+        (&40.into(), &Value::Null)
+    );
+}
+
+#[test]
+fn labels_as_texts_and_as_numbers_mean_the_same() {
+    let hub = pool();
+    let x: Vec<f32> = (0..30 * 8).map(|at| (at as f32 * 0.7).sin()).collect();
+    let y: Vec<i64> = (0..30).map(|row| row % 3).collect();
+    let texts: Vec<&str> = y
+        .iter()
+        .map(|class| ["anger", "joy", "sadness"][*class as usize])
+        .collect();
+    hub.write("numbers.npz", npz(&[("x", f32_array(&x, 8)), ("y", i64_array(&y))]));
+    hub.write(
+        "texts.npz",
+        npz(&[("x", f32_array(&x, 8)), ("y", labels_array(&texts))]),
+    );
+    assert_eq!(
+        hub.json(["rank", "numbers.npz"])["results"],
+        hub.json(["rank", "texts.npz"])["results"]
+    );
+}
+
+#[test]
+fn rows_are_limited_and_drawn_by_the_seed() {
+    let hub = pool();
+    let digest = |options: &[&str]| {
+        let ranking = hub.json(["rank", "t.npz"].iter().chain(options));
+        assert_eq!(ranking["target"]["rows"], if options.contains(&"25") { 25 } else { 60 });
+        ranking["target"]["digest"].clone()
+    };
+    assert_eq!(digest(&["--rows", "25"]), digest(&["--rows", "25", "--seed", "42"]));
+    assert_ne!(digest(&["--rows", "25"]), digest(&["--rows", "25", "--seed", "43"]));
+    assert_ne!(
+        digest(&["--rows", "25"]),
+        digest(&["--rows", "25", "--sample", "first"])
+    );
+    assert_eq!(
+        digest(&["--rows", "25", "--sample", "first", "--seed", "1"]),
+        digest(&["--rows", "25", "--sample", "first"])
+    );
+    // Where there are no more, all are taken, in the order of the file.
+    assert_eq!(digest(&["--rows", "60"]), digest(&["--sample", "first"]));
+    hub.refused(2, ["rank", "t.npz", "--rows", "1"]);
+}
+
+#[test]
+fn esms_of_other_base_models_are_only_counted() {
+    let hub = pool();
+    for (task, seed) in [("one", 11), ("two", 12)] {
+        let source = hub.esm(&EsmFolder::new(task, 8, seed).set("base_model_name", "acme/other"));
+        hub.ok(["publish", &source]);
+    }
+    let ranking = hub.json(["rank", "t.npz", "--base", "acme/encoder"]);
+    assert_eq!(
+        (&ranking["other_base"], &ranking["ranked"], &ranking["skipped"]),
+        (&2.into(), &5.into(), &json!([]))
+    );
+    let others = hub.json(["rank", "t.npz", "--base", "acme/other"]);
+    assert_eq!((&others["other_base"], &others["ranked"]), (&5.into(), &2.into()));
+    let table = hub.ok(["rank", "t.npz", "--base", "acme/encoder"]);
+    assert!(table.contains("2 ESMs of other base models left out"), "{table}");
+}
+
+#[test]
+fn several_base_models_must_be_told_apart() {
+    let hub = pool();
+    let source = hub.esm(&EsmFolder::new("one", 8, 11).set("base_model_name", "acme/other"));
+    hub.ok(["publish", &source]);
+    hub.refused_saying(2, ["rank", "t.npz"], &["acme/encoder, acme/other", "--base"]);
+    // A filter may leave only one of them.
+    assert_eq!(
+        hub.json(["rank", "t.npz", "--filter", "name=one"])["base"]["id"],
+        "acme/other"
+    );
+}
+
+#[test]
+fn pool_without_the_base_model_is_incompatible() {
+    let hub = pool();
+    hub.refused_saying(
+        17,
+        ["rank", "t.npz", "--base", "acme/absent"],
+        &["acme/absent", "acme/encoder (5)", "hint: "],
+    );
+}
+
+#[test]
+fn esm_of_another_dimension_is_listed_with_its_reason() {
+    let hub = pool();
+    let source = hub.esm(&EsmFolder::new("wide", 9, 1));
+    hub.ok(["publish", &source]);
+    let ranking = hub.json_with(3, ["rank", "t.npz"]);
+    assert_eq!(ranking["ranked"], 5);
+    let skipped = ranking["skipped"].as_array().unwrap();
+    assert_eq!(skipped.len(), 1);
+    assert_eq!(
+        (&skipped[0]["name"], &skipped[0]["tag"]),
+        (&"wide".into(), &"v1".into())
+    );
+    let reason = skipped[0]["reason"].as_str().unwrap();
+    assert!(reason.contains('9') && reason.contains('8'), "{reason}");
+    let output = hub.run(["rank", "t.npz"]);
+    assert_eq!(output.code, 3);
+    assert!(output.stdout.contains("skipped wide:v1: "), "{output:#?}");
+    // None that fits: nothing is done at all.
+    hub.write("five.npz", target(40, 5, 2, 1));
+    hub.refused_saying(17, ["rank", "five.npz"], &["dimension"]);
+}
+
+#[test]
+fn damaged_esm_is_listed_with_its_reason() {
+    let hub = pool();
+    damage(&hub.object_of("trec"));
+    let ranking = hub.json_with(3, ["rank", "t.npz"]);
+    assert_eq!(names(&ranking).len(), 4);
+    let skipped = &ranking["skipped"];
+    assert_eq!(skipped.as_array().unwrap().len(), 1);
+    assert_eq!(skipped[0]["name"], "trec");
+    assert!(skipped[0]["reason"].as_str().unwrap().contains("objects/"), "{skipped}");
+}
+
+#[test]
+fn filters_leave_out_what_does_not_fit() {
+    let hub = pool();
+    let few = hub.esm(&EsmFolder::new("few", 8, 21).set("num_examples", 50));
+    hub.ok(["publish", &few, "--license", "MIT", "--codec", "int8"]);
+    let ranked = |filter: &str| {
+        let ranking = hub.json(["rank", "t.npz", "--filter", filter]);
+        let mut names: Vec<String> = names(&ranking).into_iter().map(str::to_owned).collect();
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(ranked("name~ACME/"), "acme/movies acme/reviews");
+    assert_eq!(ranked("name~acme name~mov"), "acme/movies");
+    assert_eq!(ranked("rows<1000"), "few");
+    assert_eq!(ranked("rows>=50 license=mit"), "few");
+    assert_eq!(ranked("codec=int8"), "few");
+    assert_eq!(ranked("name!=few rows>=1000 name~r"), "acme/reviews mr trec");
+    let refused = hub.refused(1, ["rank", "t.npz", "--filter", "name=absent"]);
+    assert!(refused.contains("filter"), "{refused}");
+    hub.refused_saying(2, ["rank", "t.npz", "--filter", "colour=red"], &["colour", "license"]);
+}
+
+#[test]
+fn top_shows_the_first_and_counts_all() {
+    let hub = pool();
+    let all = hub.json(["rank", "t.npz"]);
+    let two = hub.json(["rank", "t.npz", "--top", "2"]);
+    assert_eq!((&two["ranked"], names(&two).len()), (&5.into(), 2));
+    assert_eq!(names(&two), names(&all)[..2]);
+    assert_eq!(names(&hub.json(["rank", "t.npz", "--top", "0"])), names(&all));
+    assert_eq!(hub.ok(["rank", "t.npz", "--top", "2", "-q"]).lines().count(), 2);
+    assert!(hub.ok(["rank", "t.npz", "--top", "2"]).contains("3 more"));
+}
+
+#[test]
+fn only_the_newest_tag_is_ranked_unless_all_are_asked_for() {
+    let hub = pool();
+    let second = hub.esm(&EsmFolder::new("trec", 8, 31));
+    hub.ok(["publish", &second]);
+    let tags = |options: &[&str]| {
+        let ranking = hub.json(["rank", "t.npz"].iter().chain(options));
+        let trecs = ranking["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|esm| esm["name"] == "trec");
+        let mut tags: Vec<String> = trecs.map(|esm| esm["tag"].as_str().unwrap().to_owned()).collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags(&[]), ["v2"]);
+    assert_eq!(tags(&["--all-tags"]), ["v1", "v2"]);
+    hub.ok(["yank", "trec:v2"]);
+    assert_eq!(tags(&[]), ["v1"]);
+    assert_eq!(tags(&["--all-tags"]), ["v1"]);
+}
+
+#[test]
+fn pool_that_is_empty_says_so() {
+    let hub = Hub::new();
+    hub.write("t.npz", target(60, 8, 3, 1));
+    hub.refused_saying(1, ["rank", "t.npz"], &["no ESMs", "publish"]);
+}
+
+#[test]
+fn table_shows_where_no_transfer_stands() {
+    let hub = pool();
+    let ranking = hub.json(["rank", "t.npz"]);
+    let above = ranking["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|esm| esm["gain"].as_f64().unwrap() > 0.0)
+        .count();
+    let table = hub.ok(["rank", "t.npz"]);
+    let rows: Vec<&str> = table
+        .lines()
+        .skip_while(|line| !line.contains("RANK"))
+        .skip(1)
+        .take(6)
+        .collect();
+    assert!(rows[above].contains("(no transfer)"), "{table}");
+    assert_eq!(table.matches("(no transfer)").count(), 1, "{table}");
+}
+
+/// The peer's own pickle as a target is no table and no arrays.
+#[test]
+fn weights_are_no_target() {
+    let hub = pool();
+    let file = fixture("pickled-twin/model.safetensors");
+    let message = hub.refused(1, ["rank".as_ref(), file.as_os_str()]);
+    assert!(message.contains("model.weight"), "{message}");
+}

@@ -1,0 +1,235 @@
+//! The promises on real data: twenty ESMs of the peer package, five targets, and pairs to fit from.
+//!
+//! The data lies where ESMHUB_TEST_DATA says; without it these tests are skipped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{EsmFolder, Hub, Random, f32_array, given, kendall_tau, npz, r2, read_npz};
+
+const TARGETS: [&str; 5] = ["tweet_emotion", "trec", "cr", "cola", "wellformed"];
+const MODEL: &str = "sentence-transformers/all-MiniLM-L6-v2";
+const NO_TRANSFER: &str = "(no transfer)";
+
+/// A registry with everything in a folder of the data, published in one command.
+fn published(data: &Path, what: &str, options: &[&str]) -> (Hub, Value) {
+    let hub = Hub::new();
+    let mut sources: Vec<_> = fs::read_dir(data.join(what))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    sources.sort();
+    assert_eq!(sources.len(), 20);
+    let arguments = ["publish"].iter().chain(options).map(AsRef::as_ref);
+    let document = hub.json(arguments.chain(sources.iter().map(|source| source.as_os_str())));
+    assert_eq!(document["published"].as_array().unwrap().len(), 20);
+    assert_eq!(document["entries"], serde_json::json!([1]));
+    (hub, document)
+}
+
+/// Scores by name, that of no transfer among them.
+fn scores(ranking: &Value) -> BTreeMap<String, f64> {
+    let results = ranking["results"].as_array().unwrap().iter();
+    let scores = results.map(|esm| (esm["name"].as_str().unwrap().to_owned(), esm["score"].as_f64().unwrap()));
+    scores
+        .chain([(NO_TRANSFER.to_owned(), ranking["baseline"]["score"].as_f64().unwrap())])
+        .collect()
+}
+
+fn rank(hub: &Hub, data: &Path, target: &str, options: &[&str]) -> Value {
+    let file = data.join(format!("targets/{target}.npz"));
+    hub.json(
+        ["rank".as_ref(), file.as_os_str()]
+            .into_iter()
+            .chain(options.iter().map(AsRef::as_ref)),
+    )
+}
+
+fn reference(data: &Path) -> Value {
+    serde_json::from_slice(&fs::read(data.join("reference_scores.json")).unwrap()).unwrap()
+}
+
+fn reference_scores(reference: &Value, target: &str, rows: &str, formula: &str) -> BTreeMap<String, f64> {
+    let by_name = reference[target][rows].as_object().unwrap().iter();
+    by_name
+        .map(|(name, scores)| (name.clone(), scores[formula].as_f64().unwrap()))
+        .collect()
+}
+
+fn tau(a: &BTreeMap<String, f64>, b: &BTreeMap<String, f64>) -> f64 {
+    let names: Vec<&String> = b.keys().filter(|name| *name != NO_TRANSFER).collect();
+    assert_eq!(names.len(), 20);
+    let values = |scores: &BTreeMap<String, f64>| names.iter().map(|name| scores[*name]).collect::<Vec<_>>();
+    kendall_tau(&values(a), &values(b))
+}
+
+#[test]
+fn scores_are_those_of_the_references() {
+    let Some(data) = given("ESMHUB_TEST_DATA", "scores_are_those_of_the_references") else {
+        return;
+    };
+    let (hub, _) = published(&data, "esms", &["--codec", "f32"]);
+    let reference = reference(&data);
+    for target in TARGETS {
+        for formula in ["exact", "hfselect"] {
+            for (rows, options) in [("1000", &[][..]), ("300", &["--rows", "300", "--sample", "first"][..])] {
+                let options = [&["--score", formula], options].concat();
+                let ranking = rank(&hub, &data, target, &options);
+                let (ours, theirs) = (scores(&ranking), reference_scores(&reference, target, rows, formula));
+                assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+                for (name, score) in &ours {
+                    let off = (score - theirs[name]).abs();
+                    assert!(
+                        off <= 1e-6,
+                        "{target}, {formula}, {rows} rows, {name}: {score} is off by {off}"
+                    );
+                }
+                assert_eq!(ranking["target"]["rows"].to_string(), rows);
+                assert_eq!(ranking["target"]["task"] == "regression", target == "wellformed");
+                let in_order: Vec<f64> = ranking["results"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|esm| esm["score"].as_f64().unwrap())
+                    .collect();
+                assert!(in_order.is_sorted_by(|a, b| a >= b), "{in_order:?}");
+            }
+        }
+    }
+}
+
+/// Quantised weights must choose as the weights do.
+#[test]
+fn small_codecs_keep_the_order_of_the_pool() {
+    let Some(data) = given("ESMHUB_TEST_DATA", "small_codecs_keep_the_order_of_the_pool") else {
+        return;
+    };
+    let reference = reference(&data);
+    for (codec, mean_bound, least_bound) in [("f16", 0.99, 0.98), ("int8", 0.98, 0.96), ("int4", 0.95, 0.92)] {
+        let (hub, _) = published(&data, "esms", &["--codec", codec]);
+        let taus = TARGETS.map(|target| {
+            let exact = reference_scores(&reference, target, "1000", "exact");
+            tau(&scores(&rank(&hub, &data, target, &[])), &exact)
+        });
+        eprintln!("{codec}: {taus:?}");
+        let mean = taus.iter().sum::<f64>() / taus.len() as f64;
+        assert!(
+            mean >= mean_bound && taus.iter().all(|tau| *tau >= least_bound),
+            "{codec}: {taus:?}"
+        );
+    }
+}
+
+#[test]
+fn pulled_weights_are_those_that_were_published() {
+    let Some(data) = given("ESMHUB_TEST_DATA", "pulled_weights_are_those_that_were_published") else {
+        return;
+    };
+    let (hub, _) = published(&data, "esms", &["--codec", "f32"]);
+    hub.ok(["pull", "*", "--output", "pulled"]);
+    for entry in fs::read_dir(data.join("esms")).unwrap() {
+        let source = entry.unwrap().path();
+        let pulled = hub.path("pulled").join(source.file_name().unwrap());
+        assert_eq!(
+            EsmFolder::bits_in(&pulled),
+            EsmFolder::bits_in(&source),
+            "{}",
+            source.display()
+        );
+    }
+}
+
+#[test]
+fn fits_explain_rows_that_they_have_not_seen() {
+    let Some(data) = given("ESMHUB_TEST_DATA", "fits_explain_rows_that_they_have_not_seen") else {
+        return;
+    };
+    let (_, document) = published(&data, "pairs", &["--base", MODEL]);
+    let fits = document["published"].as_array().unwrap().iter();
+    let stated: Vec<f64> = fits.map(|esm| esm["fit"]["held_out"]["r2"].as_f64().unwrap()).collect();
+    let mean = stated.iter().sum::<f64>() / stated.len() as f64;
+    eprintln!(
+        "stated: mean {mean}, least {:?}",
+        stated.iter().copied().reduce(f64::min)
+    );
+    assert!(mean >= 0.78, "{mean}: {stated:?}");
+}
+
+/// The same without taking the command's word for it: it gets 800 rows, and the map that it gives back is measured here
+/// on the others.
+#[test]
+fn fits_explain_rows_that_were_kept_from_them() {
+    let Some(data) = given("ESMHUB_TEST_DATA", "fits_explain_rows_that_were_kept_from_them") else {
+        return;
+    };
+    let hub = Hub::new();
+    let mut tasks: Vec<(String, Vec<Vec<f64>>, Vec<Vec<f64>>)> = Vec::new();
+    for entry in fs::read_dir(data.join("pairs")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (x, y) = (read_npz(&path, "x"), read_npz(&path, "y"));
+        let order = Random::new(5).permutation(x.shape[0]);
+        let (training, kept) = order.split_at(x.shape[0] * 4 / 5);
+        let part = |array: &crate::support::Array, rows: &[usize]| {
+            let all: Vec<&[f64]> = array.rows().collect();
+            rows.iter().map(|&row| all[row].to_vec()).collect::<Vec<_>>()
+        };
+        let written = |array| {
+            f32_array(
+                &part(array, training)
+                    .concat()
+                    .iter()
+                    .map(|v| *v as f32)
+                    .collect::<Vec<_>>(),
+                384,
+            )
+        };
+        hub.write(
+            &format!("split/{name}.npz"),
+            npz(&[("x", written(&x)), ("y", written(&y))]),
+        );
+        tasks.push((name, part(&x, kept), part(&y, kept)));
+    }
+    let sources: Vec<String> = tasks.iter().map(|(name, ..)| format!("split/{name}.npz")).collect();
+    let options = ["publish", "--base", MODEL, "--codec", "f32"];
+    hub.ok(options.into_iter().chain(sources.iter().map(String::as_str)));
+    hub.ok(["pull", "*", "--output", "pulled"]);
+    let explained = tasks.iter().map(|(name, x, y)| {
+        let folder = hub.path("pulled").join(name);
+        let map = EsmFolder::map_in(&folder);
+        r2(y, &x.iter().map(|x| map(x)).collect::<Vec<_>>())
+    });
+    let explained: Vec<f64> = explained.collect();
+    let mean = explained.iter().sum::<f64>() / explained.len() as f64;
+    eprintln!(
+        "measured: mean {mean}, least {:?}",
+        explained.iter().copied().reduce(f64::min)
+    );
+    assert_eq!(explained.len(), 20);
+    assert!(mean >= 0.78, "{mean}: {explained:?}");
+}
+
+#[test]
+fn pool_is_verified_and_counted() {
+    let Some(data) = given("ESMHUB_TEST_DATA", "pool_is_verified_and_counted") else {
+        return;
+    };
+    let (hub, _) = published(&data, "esms", &["--codec", "int8"]);
+    let verified = hub.json(["verify"]);
+    assert_eq!(
+        (&verified["sound"], &verified["objects"], &verified["references"]),
+        (&true.into(), &20.into(), &20.into())
+    );
+    let stats = hub.json(["stats", "--model-bytes", "90900000"]);
+    let base = &stats["bases"][0];
+    assert_eq!(
+        (&base["base"], &base["references"], &base["model_bytes"]),
+        (&MODEL.into(), &20.into(), &90_900_000.into())
+    );
+    // 384 x 384 bytes, 384 scales, 384 biases, a header: 90.9 MB are 604 times as much.
+    assert_eq!(base["bytes_per_object"], 384 * 384 + 4 * 384 + 4 * 384 + 24);
+    assert_eq!(base["reduction"].as_f64().unwrap().round(), 604.0);
+}

@@ -1,0 +1,208 @@
+//! esmhub's values as those of this reader.
+//!
+//! They are taken apart without `..`, so that a field which is added there must be added here.
+
+use esmhub_store_format as store;
+use esmhub_store_format::card as theirs;
+use esmhub_store_format::log::{Action, Entry, Record};
+
+use super::twins::Called;
+use super::{card, entry, object};
+
+/// An object.
+pub(crate) fn object_of(object: &store::Object) -> object::Object {
+    let identity: [u8; 4] = object.canonical()[8..12].try_into().unwrap();
+    object::Object {
+        codec: match object.codec() {
+            store::Codec::F32 => object::Codec::F32,
+            store::Codec::F16 => object::Codec::F16,
+            store::Codec::Int8 => object::Codec::Int8,
+            store::Codec::Int4 => object::Codec::Int4,
+        },
+        dimension: object.map().dimension(),
+        identity: f32::from_le_bytes(identity),
+        weight: object.map().weight().to_vec(),
+        bias: object.map().bias().to_vec(),
+    }
+}
+
+/// A publish record.
+pub(crate) fn publish_of(published: store::log::Published) -> entry::Publish {
+    let store::log::Published { name, tag, card } = published;
+    entry::Publish {
+        name: name.to_string(),
+        tag: tag.to_string(),
+        card,
+    }
+}
+
+fn target_of(target: store::log::Target) -> entry::Target {
+    let store::log::Target { name, tag, digest } = target;
+    entry::Target {
+        name: name.to_string(),
+        tag: tag.to_string(),
+        card: *digest.as_bytes(),
+    }
+}
+
+/// What esmhub makes of a record; where it says that readers must stop, that is *newer*.
+pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
+    Ok(match action {
+        Action::Publish(published) => entry::Action::Publish(publish_of(published)),
+        Action::Yank(target) => entry::Action::Yank(target_of(target)),
+        Action::Unyank(target) => entry::Action::Unyank(target_of(target)),
+        Action::Remove(target) => entry::Action::Remove(target_of(target)),
+        Action::Unknown {
+            stops_readers: true, ..
+        } => return Err(Called::Newer),
+        Action::Unknown {
+            kind, stops_writers, ..
+        } => entry::Action::Unknown { kind, stops_writers },
+    })
+}
+
+/// An entry, its records as they are written.
+pub(crate) fn entry_of(theirs: Entry) -> entry::Entry {
+    let Entry {
+        number,
+        previous,
+        transaction,
+        time,
+        writer,
+        records,
+    } = theirs;
+    let store::log::Writer { user, host, program } = writer;
+    let record_of = |Record { kind, flags, payload }| entry::Record { kind, flags, payload };
+    entry::Entry {
+        number,
+        previous: *previous.as_bytes(),
+        transaction,
+        time,
+        writer: entry::Writer { user, host, program },
+        records: records.into_iter().map(record_of).collect(),
+    }
+}
+
+/// A card.
+pub(crate) fn card_of(theirs: store::Card) -> card::Card {
+    let digest = *theirs.digest().unwrap().as_bytes();
+    let store::Card {
+        weights,
+        base,
+        source,
+        fit,
+        license,
+        authors,
+        extra,
+        extensions,
+    } = theirs;
+    card::Card {
+        digest,
+        weights: weights_of(weights),
+        base: base_of(base),
+        source: source_of(source),
+        fit: fit_of(fit),
+        license,
+        authors,
+        extra: extra.into_iter().collect(),
+        extensions: extensions
+            .into_iter()
+            .map(|theirs::Extension { id, bytes }| (id, bytes))
+            .collect(),
+    }
+}
+
+fn weights_of(theirs: theirs::Weights) -> card::Weights {
+    let theirs::Weights {
+        digest,
+        bytes,
+        kind,
+        codec,
+        dimension,
+        codec_error,
+    } = theirs;
+    card::Weights {
+        digest: *digest.as_bytes(),
+        bytes,
+        kind,
+        codec,
+        dimension,
+        codec_error,
+    }
+}
+
+fn base_of(theirs: theirs::BaseModel) -> card::Base {
+    let theirs::BaseModel {
+        id,
+        revision,
+        weights,
+        bytes,
+        tokenizer,
+        pooling,
+        max_length,
+    } = theirs;
+    card::Base {
+        id,
+        revision,
+        weights: weights.map(|digest| *digest.as_bytes()),
+        bytes,
+        tokenizer: tokenizer.map(|digest| *digest.as_bytes()),
+        pooling: pooling.map(|pooling| match pooling {
+            theirs::Pooling::Mean => card::Pooling::Mean,
+            theirs::Pooling::Cls => card::Pooling::Cls,
+            theirs::Pooling::Pooler => card::Pooling::Pooler,
+        }),
+        max_length,
+    }
+}
+
+fn source_of(theirs: theirs::Source) -> card::Source {
+    let theirs::Source {
+        dataset,
+        revision,
+        subset,
+        split,
+        text_columns,
+        label_column,
+        language,
+        rows,
+        seed,
+    } = theirs;
+    card::Source {
+        dataset,
+        revision,
+        subset,
+        split,
+        text_columns,
+        label_column,
+        language,
+        rows,
+        seed,
+    }
+}
+
+fn fit_of(theirs: theirs::Fit) -> card::Fit {
+    let theirs::Fit {
+        method,
+        program,
+        rows,
+        penalty,
+        folds,
+        seed,
+        held_out,
+        anchors,
+    } = theirs;
+    card::Fit {
+        method: match method {
+            theirs::Method::Imported => card::Method::Imported,
+            theirs::Method::Ridge => card::Method::Ridge,
+        },
+        program,
+        rows,
+        penalty,
+        folds,
+        seed,
+        held_out: held_out.map(|theirs::HeldOut { rows, r2, cosine }| card::HeldOut { rows, r2, cosine }),
+        anchors: anchors.map(|digest| *digest.as_bytes()),
+    }
+}

@@ -1,0 +1,403 @@
+//! Texts: read from every kind of table alike, embedded as torch does, ranked and fitted.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde_json::{Value, json};
+
+use crate::support::{EsmFolder, Hub, given, tiny_model, words};
+
+/// `--base` for ESMs of the base model `tiny`, whose files are those of one of the tiny models.
+fn base(model: &str) -> String {
+    format!("tiny={}", tiny_model(model).display())
+}
+
+/// A pool of ESMs of dimension 32 for the base model `tiny`.
+fn pool(names: &[&str]) -> Hub {
+    let hub = Hub::new();
+    let sources = names
+        .iter()
+        .zip(1..)
+        .map(|(name, seed)| hub.esm(&EsmFolder::new(name, 32, seed).set("base_model_name", "tiny")));
+    let sources: Vec<String> = sources.collect();
+    hub.ok(["publish", "--codec", "f32"]
+        .into_iter()
+        .chain(sources.iter().map(String::as_str)));
+    hub
+}
+
+fn rank(hub: &Hub, file: &str, base: &str) -> Value {
+    hub.json([
+        "rank",
+        file,
+        "--text",
+        "text",
+        "--label",
+        "label",
+        "--base",
+        base,
+        "--max-length",
+        "24",
+    ])
+}
+
+fn csv_of(rows: &[(String, &str)], separator: char) -> String {
+    rows.iter()
+        .map(|(text, label)| format!("{text}{separator}{label}\n"))
+        .collect()
+}
+
+fn write_parquet(path: &Path, rows: &[(String, &str)]) {
+    let schema = "message rows { required binary text (UTF8); required binary label (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(fs::File::create(path).unwrap(), schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let columns: [Vec<&str>; 2] = [
+        rows.iter().map(|row| row.0.as_str()).collect(),
+        rows.iter().map(|row| row.1).collect(),
+    ];
+    for column in columns {
+        let values: Vec<ByteArray> = column.into_iter().map(ByteArray::from).collect();
+        let mut writer = group.next_column().unwrap().unwrap();
+        writer
+            .typed::<ByteArrayType>()
+            .write_batch(&values, None, None)
+            .unwrap();
+        writer.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn all_kinds_of_tables_mean_the_same() {
+    let hub = pool(&["a", "b", "c"]);
+    let rows = words(60, 1);
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&rows, ',')));
+    hub.write("t.tsv", format!("text\tlabel\n{}", csv_of(&rows, '\t')));
+    let lines: String = rows
+        .iter()
+        .map(|(text, label)| format!("{}\n", json!({"label": label, "text": text})))
+        .collect();
+    hub.write("t.jsonl", lines);
+    write_parquet(&hub.path("t.parquet"), &rows);
+    let [csv, others @ ..] = ["t.csv", "t.tsv", "t.jsonl", "t.parquet"].map(|file| {
+        let mut ranking = rank(&hub, file, &base("bert-mean"));
+        assert_eq!(ranking["target"]["source"].take(), file);
+        ranking
+    });
+    assert_eq!(csv["target"]["rows"], 60);
+    assert_eq!(csv["target"]["classes"], 2);
+    assert_eq!(csv["base"]["pooling"], "mean");
+    assert_eq!(csv["base"]["max_length"], 24);
+    assert!(csv["base"]["digest"].is_string());
+    for other in others {
+        assert_eq!(csv, other);
+    }
+}
+
+#[test]
+fn every_family_of_models_embeds() {
+    let hub = pool(&["a", "b"]);
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
+    let poolings = [
+        ("bert", "pooler"),
+        ("bert-mean", "mean"),
+        ("distilbert", "cls"),
+        ("roberta", "cls"),
+        ("xlm-roberta", "cls"),
+    ];
+    for (model, pooling) in poolings {
+        let ranking = rank(&hub, "t.csv", &base(model));
+        assert_eq!(
+            (&ranking["base"]["pooling"], &ranking["ranked"]),
+            (&pooling.into(), &2.into()),
+            "{model}"
+        );
+        assert_eq!(ranking["base"]["dimension"], 32);
+    }
+}
+
+#[test]
+fn other_texts_give_other_scores() {
+    let hub = pool(&["a", "b"]);
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
+    hub.write("u.csv", format!("text,label\n{}", csv_of(&words(40, 3), ',')));
+    let (t, u) = (
+        rank(&hub, "t.csv", &base("bert-mean")),
+        rank(&hub, "u.csv", &base("bert-mean")),
+    );
+    assert_ne!(t["target"]["digest"], u["target"]["digest"]);
+    assert_ne!(t["baseline"], u["baseline"]);
+}
+
+#[test]
+fn several_columns_are_joined_in_the_order_of_the_command_line() {
+    let hub = pool(&["a"]);
+    let rows = words(40, 4);
+    let joined: String = rows
+        .iter()
+        .map(|(text, label)| format!("{text} [SEP] the {label},{label}\n"))
+        .collect();
+    hub.write("joined.csv", format!("text,label\n{joined}"));
+    let apart: String = rows
+        .iter()
+        .map(|(text, label)| format!("the {label},{label},{text}\n"))
+        .collect();
+    hub.write("apart.csv", format!("second,label,first\n{apart}"));
+    let base = base("bert-mean");
+    let of = |text| {
+        hub.json([
+            "rank",
+            "apart.csv",
+            "--text",
+            text,
+            "--label",
+            "label",
+            "--base",
+            &base,
+            "--max-length",
+            "24",
+        ])
+    };
+    let expected = rank(&hub, "joined.csv", &base);
+    assert_eq!(of("first,second")["target"]["digest"], expected["target"]["digest"]);
+    assert_ne!(of("second,first")["target"]["digest"], expected["target"]["digest"]);
+}
+
+#[test]
+fn esms_without_a_digest_match_by_name_with_a_warning() {
+    let hub = pool(&["a"]);
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
+    let arguments = [
+        "rank",
+        "t.csv",
+        "--text",
+        "text",
+        "--label",
+        "label",
+        "--max-length",
+        "24",
+        "--base",
+    ];
+    let output = hub.run(arguments.into_iter().chain([base("bert-mean").as_str()]));
+    assert_eq!(output.code, 0, "{output:#?}");
+    assert!(
+        output
+            .stderr
+            .contains("warning: 1 ESM matched by the base model's name alone (tiny)"),
+        "{output:#?}"
+    );
+}
+
+#[test]
+fn more_tokens_than_the_model_has_places_for_are_refused() {
+    let hub = pool(&["a"]);
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
+    let base = base("bert-mean");
+    let rank = [
+        "rank",
+        "t.csv",
+        "--text",
+        "text",
+        "--label",
+        "label",
+        "--base",
+        &base,
+        "--max-length",
+        "100",
+    ];
+    let message = hub.refused(1, rank);
+    assert!(message.contains("100") && message.contains("40"), "{message}");
+}
+
+#[test]
+fn model_that_is_nowhere_is_not_fetched_offline() {
+    let hub = pool(&["a"]);
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
+    let rank = |base| {
+        hub.refused(
+            1,
+            ["rank", "t.csv", "--text", "text", "--label", "label", "--base", base],
+        )
+    };
+    assert!(rank("acme/nowhere").contains("acme/nowhere"));
+    fs::create_dir(hub.path("folder")).unwrap();
+    assert!(rank("folder").contains("config.json"));
+}
+
+#[test]
+fn esm_is_fitted_from_texts_and_two_models() {
+    let hub = Hub::new();
+    hub.write("task.csv", format!("text,label\n{}", csv_of(&words(120, 5), ',')));
+    let (base, tuned) = (base("bert-mean"), tiny_model("roberta").display().to_string());
+    let models = [
+        "--base",
+        &base,
+        "--tuned",
+        &tuned,
+        "--data",
+        "task.csv",
+        "--text",
+        "text",
+        "--max-length",
+        "24",
+    ];
+    let first = hub.json(["publish"].into_iter().chain(models));
+    let card = &hub.json(["show", "task"])["card"];
+    assert_eq!(
+        (
+            &card["base"]["id"],
+            &card["base"]["pooling"],
+            &card["base"]["max_length"]
+        ),
+        (&"tiny".into(), &"mean".into(), &24.into())
+    );
+    assert!(card["base"]["weights"].is_string() && card["base"]["tokenizer"].is_string());
+    let bytes = fs::metadata(tiny_model("bert-mean").join("model.safetensors"))
+        .unwrap()
+        .len();
+    assert_eq!(card["base"]["bytes"], bytes);
+    assert_eq!(
+        (&card["source"]["dataset"], &card["source"]["rows"]),
+        (&"task".into(), &120.into())
+    );
+    assert_eq!(card["source"]["text_columns"], json!(["text"]));
+    assert_eq!(
+        (&card["fit"]["method"], &card["weights"]["dimension"]),
+        (&"ridge".into(), &32.into())
+    );
+    assert_eq!(
+        (&card["fit"]["rows"], &card["fit"]["held_out"]["rows"]),
+        (&120.into(), &24.into())
+    );
+    let again = hub.json(["publish"].into_iter().chain(models));
+    assert_eq!(
+        (&again["published"][0]["status"], &again["published"][0]["digest"]),
+        (&"unchanged".into(), &first["published"][0]["digest"])
+    );
+
+    // Its base model is known by its weights: under another name it is still the same, other weights of its name are not.
+    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 6), ',')));
+    let renamed = format!("renamed={}", tiny_model("bert-mean").display());
+    assert_eq!(rank(&hub, "t.csv", &renamed)["ranked"], 1);
+    let other = format!("tiny={}", tiny_model("distilbert").display());
+    let options = [
+        "--text",
+        "text",
+        "--label",
+        "label",
+        "--max-length",
+        "24",
+        "--base",
+        &other,
+    ];
+    let output = hub.run(["rank", "t.csv"].into_iter().chain(options));
+    assert_eq!(output.code, 17, "{output:#?}");
+}
+
+/// Between a model and itself nothing changes: the map is the identity, and leaves nothing unexplained.
+#[test]
+fn model_tuned_on_nothing_gives_the_identity() {
+    let hub = Hub::new();
+    hub.write("task.csv", format!("text,label\n{}", csv_of(&words(120, 5), ',')));
+    let (base, tuned) = (base("bert-mean"), tiny_model("bert-mean").display().to_string());
+    let models = [
+        "--base",
+        &base,
+        "--tuned",
+        &tuned,
+        "--data",
+        "task.csv",
+        "--text",
+        "text",
+        "--max-length",
+        "24",
+    ];
+    let published = hub.json(["publish", "--codec", "f32"].into_iter().chain(models));
+    assert!(
+        published["published"][0]["fit"]["held_out"]["r2"].as_f64().unwrap() > 0.999_999,
+        "{published}"
+    );
+    hub.ok(["pull", "task"]);
+    let map = EsmFolder::map_in(&hub.path("task"));
+    let x: Vec<f64> = (0..32).map(|at| f64::from(at).sin()).collect();
+    let worst = map(&x).iter().zip(&x).map(|(y, x)| (y - x).abs()).fold(0.0, f64::max);
+    assert!(worst < 1e-5, "{worst}");
+}
+
+#[test]
+fn models_and_columns_that_are_not_there_are_refused() {
+    let hub = Hub::with(&["sound"]);
+    hub.write("task.csv", format!("text,label\n{}", csv_of(&words(40, 5), ',')));
+    let base = base("bert-mean");
+    let missing = [
+        "publish",
+        "--base",
+        &base,
+        "--tuned",
+        "absent/model",
+        "--data",
+        "task.csv",
+        "--text",
+        "text",
+    ];
+    hub.refused_saying(1, missing.into_iter().chain(["--max-length", "24"]), &["absent/model"]);
+    let tuned = tiny_model("bert").display().to_string();
+    let column = [
+        "publish", "--base", &base, "--tuned", &tuned, "--data", "task.csv", "--text", "nope",
+    ];
+    hub.refused_saying(2, column, &["task.csv", "\"nope\"", "\"text\", \"label\""]);
+    hub.refused(2, ["publish", "--base", &base, "--tuned", &tuned, "--data", "task.csv"]);
+    hub.refused(2, ["publish", "--data", "task.csv"]);
+}
+
+/// With the real model the texts must come out where torch's embeddings of them did.
+#[test]
+fn real_texts_score_as_their_embeddings_by_torch() {
+    let test = "real_texts_score_as_their_embeddings_by_torch";
+    let (Some(data), Some(model)) = (given("ESMHUB_TEST_DATA", test), given("ESMHUB_TEST_MODEL", test)) else {
+        return;
+    };
+    let hub = Hub::new();
+    let folders = fs::read_dir(data.join("esms"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().into_os_string());
+    hub.ok(["publish".into(), "--codec".into(), "f32".into()]
+        .into_iter()
+        .chain(folders));
+    let file = |name: &str| data.join("targets").join(name).display().to_string();
+    let base = format!("sentence-transformers/all-MiniLM-L6-v2={}", model.display());
+    let texts = [
+        "--text",
+        "text",
+        "--label",
+        "label",
+        "--base",
+        &base,
+        "--max-length",
+        "48",
+    ];
+    let by_texts = hub.json(["rank", &file("tweet_emotion.csv")].into_iter().chain(texts));
+    let by_torch = hub.json(["rank", &file("tweet_emotion.npz")]);
+    let score = |ranking: &Value, name: &Value| {
+        let mut results = ranking["results"].as_array().unwrap().iter();
+        results.find(|esm| esm["name"] == *name).unwrap()["score"]
+            .as_f64()
+            .unwrap()
+    };
+    let mut worst =
+        (by_texts["baseline"]["score"].as_f64().unwrap() - by_torch["baseline"]["score"].as_f64().unwrap()).abs();
+    for esm in by_torch["results"].as_array().unwrap() {
+        worst = worst.max((esm["score"].as_f64().unwrap() - score(&by_texts, &esm["name"])).abs());
+    }
+    assert!(worst <= 2e-3, "{worst}");
+    assert_eq!(by_texts["ranked"], 20);
+    assert_eq!(by_texts["results"][0]["name"], by_torch["results"][0]["name"]);
+}
