@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{Hub, damage, overwrite, target};
+use serde_json::json;
+
+use crate::support::{Hub, at, damage, overwrite, target};
 
 /// Three ESMs in three entries, and a target.
 fn pool() -> Hub {
@@ -43,11 +45,8 @@ fn place(path: &std::path::Path) -> String {
 #[test]
 fn sound_registry_is_sound() {
     let verified = pool().json(["verify"]);
-    assert_eq!(
-        (&verified["sound"], &verified["entries"], &verified["objects"]),
-        (&true.into(), &3.into(), &3.into())
-    );
-    assert_eq!(verified["problems"], serde_json::json!([]));
+    assert_eq!(at(&verified, ["sound", "entries", "objects"]), json!([true, 3, 3]));
+    assert_eq!(verified["problems"], json!([]));
 }
 
 #[test]
@@ -59,10 +58,7 @@ fn flipped_bit_in_an_object_costs_that_esm_alone() {
     hub.refused_saying(16, ["pull", "b"], &[&place(&object), "esmhub verify"]);
     hub.ok(["pull", "a", "c", "--output", "others"]);
     let ranking = hub.json_with(3, ["rank", "t.npz"]);
-    assert_eq!(
-        (&ranking["ranked"], &ranking["skipped"][0]["name"]),
-        (&2.into(), &"b".into())
-    );
+    assert_eq!(at(&ranking, ["ranked", "skipped/0/name"]), json!([2, "b"]));
 }
 
 #[test]

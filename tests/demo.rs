@@ -1,8 +1,8 @@
 //! The first thing that a newcomer runs: `esmhub demo`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, Tree};
+use crate::support::{EsmFolder, Hub, Tree, at};
 
 /// No registry is named, no network is there, and nothing has been made before.
 fn newcomer() -> Hub {
@@ -35,10 +35,7 @@ fn demo_is_a_whole_document() {
     let hub = newcomer();
     let document = hub.json(["demo", "here"]);
     assert_eq!(document["publish"]["published"].as_array().unwrap().len(), 20);
-    assert_eq!(
-        (&document["rank"]["ranked"], &document["rank"]["skipped"]),
-        (&20.into(), &serde_json::json!([]))
-    );
+    assert_eq!(at(&document, ["rank/ranked", "rank/skipped"]), json!([20, []]));
     assert_eq!(document["rank"]["target"]["classes"], 4);
     let winner = &document["rank"]["results"][0];
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, target};
+use crate::support::{EsmFolder, Hub, at, target};
 
 fn list(hub: &Hub, options: &[&str]) -> Vec<String> {
     let listed = hub.ok(["list", "-q"].iter().chain(options));
@@ -38,7 +38,7 @@ fn yanked_esm_is_hidden_but_can_be_had() {
     let hub = two_tags();
     let digest = hub.ok(["resolve", "mr:v2", "-q"]);
     let yanked = hub.json(["yank", "mr:v2"]);
-    assert_eq!((&yanked["tag"], &yanked["entry"]), (&"v2".into(), &3.into()));
+    assert_eq!(at(&yanked, ["tag", "entry"]), json!(["v2", 3]));
     assert_eq!(hub.json(["resolve", "mr"])["tag"], "v1");
     assert_eq!(list(&hub, &[]), ["mr:v1"]);
     assert_eq!(list(&hub, &["--all"]), ["mr:v1", "mr:v2"]);
@@ -83,10 +83,7 @@ fn yank_survives_publishing_the_same_again() {
     let source = hub.esm(&EsmFolder::new("mr", 8, 2));
     let again = hub.json(["publish", &source]);
     let esm = &again["published"][0];
-    assert_eq!(
-        (&esm["tag"], &esm["status"], &esm["yanked"]),
-        (&"v2".into(), &"unchanged".into(), &true.into())
-    );
+    assert_eq!(at(esm, ["tag", "status", "yanked"]), json!(["v2", "unchanged", true]));
     assert_eq!(hub.json(["resolve", "mr"])["tag"], "v1");
 }
 
@@ -115,7 +112,7 @@ fn dry_runs_change_nothing() {
     let before = hub.tree();
     for arguments in [["yank", "mr:v1"], ["remove", "mr:v1"]] {
         let said = hub.json(arguments.into_iter().chain(["--dry-run"]));
-        assert_eq!((&said["entry"], &said["dry_run"]), (&Value::Null, &true.into()));
+        assert_eq!(at(&said, ["entry", "dry_run"]), json!([null, true]));
     }
     assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
     hub.refused(13, ["yank", "mr:v9", "--dry-run"]);
@@ -133,14 +130,8 @@ fn list_shows_what_fits_the_pattern() {
     assert_eq!(list(&hub, &["nothing*"]), Vec::<String>::new());
     let listed = hub.json(["list", "mr"]);
     let esm = &listed["esms"][0];
-    assert_eq!(
-        (&esm["name"], &esm["codec"], &esm["dimension"]),
-        (&"mr".into(), &"f32".into(), &8.into())
-    );
-    assert_eq!(
-        (&esm["base"], &esm["rows"], &esm["r2"]),
-        (&"acme/encoder".into(), &1000.into(), &Value::Null)
-    );
+    assert_eq!(at(esm, ["name", "codec", "dimension"]), json!(["mr", "f32", 8]));
+    assert_eq!(at(esm, ["base", "rows", "r2"]), json!(["acme/encoder", 1000, null]));
     assert_eq!((&listed["damaged"], &esm["problem"]), (&json!([]), &Value::Null));
 }
 
@@ -163,20 +154,14 @@ fn stats_count_every_byte_once() {
             .collect::<Vec<_>>();
         files.iter().map(|file| std::fs::metadata(file).unwrap().len()).sum()
     };
-    assert_eq!((&stats["references"], &stats["names"]), (&3.into(), &2.into()));
-    assert_eq!((&stats["yanked"], &stats["removed"]), (&1.into(), &1.into()));
-    assert_eq!(
-        (&stats["objects"], &stats["stored_bytes"]),
-        (&2.into(), &bytes("objects").into())
-    );
-    assert_eq!(
-        (&stats["log_entries"], &stats["log_bytes"]),
-        (&6.into(), &bytes("log").into())
-    );
+    assert_eq!(at(&stats, ["references", "names"]), json!([3, 2]));
+    assert_eq!(at(&stats, ["yanked", "removed"]), json!([1, 1]));
+    assert_eq!(at(&stats, ["objects", "stored_bytes"]), json!([2, bytes("objects")]));
+    assert_eq!(at(&stats, ["log_entries", "log_bytes"]), json!([6, bytes("log")]));
     let base = &stats["bases"][0];
     assert_eq!(
-        (&base["base"], &base["references"], &base["objects"]),
-        (&"acme/encoder".into(), &3.into(), &2.into())
+        at(base, ["base", "references", "objects"]),
+        json!(["acme/encoder", 3, 2])
     );
     assert_eq!(
         (&base["model_bytes"], &base["reduction"], &stats["reduction"]),

@@ -10,12 +10,15 @@
     missing_docs
 )]
 
-mod bad_input;
+mod bad_esms;
+mod bad_files;
 mod damage;
 mod demo;
 mod documents;
 mod exit_codes;
+mod fitting;
 mod history;
+mod matching;
 mod peer;
 mod publish;
 mod pull;

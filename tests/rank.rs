@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, damage, f32_array, fixture, i64_array, labels_array, npz, target};
+use crate::support::{EsmFolder, Hub, at, f32_array, fixture, i64_array, labels_array, npz, target};
 
 fn names(ranking: &Value) -> Vec<&str> {
     ranking["results"]
@@ -25,25 +25,19 @@ fn ranking_is_a_whole_document() {
     let hub = pool();
     let ranking = hub.json(["rank", "t.npz"]);
     assert_eq!(ranking["target"]["source"], "t.npz");
-    assert_eq!(
-        (&ranking["target"]["rows"], &ranking["target"]["classes"]),
-        (&60.into(), &3.into())
-    );
+    assert_eq!(at(&ranking, ["target/rows", "target/classes"]), json!([60, 3]));
     assert_eq!(ranking["target"]["task"], "classification");
+    assert_eq!(at(&ranking, ["base/id", "base/dimension"]), json!(["acme/encoder", 8]));
     assert_eq!(
-        (&ranking["base"]["id"], &ranking["base"]["dimension"]),
-        (&"acme/encoder".into(), &8.into())
-    );
-    assert_eq!(
-        (&ranking["score"], &ranking["other_base"], &ranking["skipped"]),
-        (&"exact".into(), &0.into(), &json!([]))
+        at(&ranking, ["score", "other_base", "skipped"]),
+        json!(["exact", 0, []])
     );
     let baseline = ranking["baseline"]["score"].as_f64().unwrap();
     let results = ranking["results"].as_array().unwrap();
     assert_eq!(results.len(), 5);
     let mut before = f64::INFINITY;
     for (esm, rank) in results.iter().zip(1..) {
-        assert_eq!((&esm["rank"], &esm["tag"]), (&rank.into(), &"v1".into()));
+        assert_eq!(at(esm, ["rank", "tag"]), json!([rank, "v1"]));
         let score = esm["score"].as_f64().unwrap();
         assert!(score <= before, "{ranking}");
         assert!(
@@ -118,10 +112,7 @@ fn rows_labelled_minus_one_are_left_out() {
     assert_eq!(some["results"], kept["results"]);
     // As numbers to predict, -1 is a number.
     let numbers = hub.json(["rank", "some.npz", "--task", "regression"]);
-    assert_eq!(
-        (&numbers["target"]["rows"], &numbers["target"]["classes"]),
-        (&40.into(), &Value::Null)
-    );
+    assert_eq!(at(&numbers, ["target/rows", "target/classes"]), json!([40, null]));
 }
 
 #[test]
@@ -168,104 +159,6 @@ fn rows_are_limited_and_drawn_by_the_seed() {
 }
 
 #[test]
-fn esms_of_other_base_models_are_only_counted() {
-    let hub = pool();
-    for (task, seed) in [("one", 11), ("two", 12)] {
-        let source = hub.esm(&EsmFolder::new(task, 8, seed).set("base_model_name", "acme/other"));
-        hub.ok(["publish", &source]);
-    }
-    let ranking = hub.json(["rank", "t.npz", "--base", "acme/encoder"]);
-    assert_eq!(
-        (&ranking["other_base"], &ranking["ranked"], &ranking["skipped"]),
-        (&2.into(), &5.into(), &json!([]))
-    );
-    let others = hub.json(["rank", "t.npz", "--base", "acme/other"]);
-    assert_eq!((&others["other_base"], &others["ranked"]), (&5.into(), &2.into()));
-    let table = hub.ok(["rank", "t.npz", "--base", "acme/encoder"]);
-    assert!(table.contains("2 ESMs of other base models left out"), "{table}");
-}
-
-#[test]
-fn several_base_models_must_be_told_apart() {
-    let hub = pool();
-    let source = hub.esm(&EsmFolder::new("one", 8, 11).set("base_model_name", "acme/other"));
-    hub.ok(["publish", &source]);
-    hub.refused_saying(2, ["rank", "t.npz"], &["acme/encoder, acme/other", "--base"]);
-    // A filter may leave only one of them.
-    assert_eq!(
-        hub.json(["rank", "t.npz", "--filter", "name=one"])["base"]["id"],
-        "acme/other"
-    );
-}
-
-#[test]
-fn pool_without_the_base_model_is_incompatible() {
-    let hub = pool();
-    hub.refused_saying(
-        17,
-        ["rank", "t.npz", "--base", "acme/absent"],
-        &["acme/absent", "acme/encoder (5)", "hint: "],
-    );
-}
-
-#[test]
-fn esm_of_another_dimension_is_listed_with_its_reason() {
-    let hub = pool();
-    let source = hub.esm(&EsmFolder::new("wide", 9, 1));
-    hub.ok(["publish", &source]);
-    let ranking = hub.json_with(3, ["rank", "t.npz"]);
-    assert_eq!(ranking["ranked"], 5);
-    let skipped = ranking["skipped"].as_array().unwrap();
-    assert_eq!(skipped.len(), 1);
-    assert_eq!(
-        (&skipped[0]["name"], &skipped[0]["tag"]),
-        (&"wide".into(), &"v1".into())
-    );
-    let reason = skipped[0]["reason"].as_str().unwrap();
-    assert!(reason.contains('9') && reason.contains('8'), "{reason}");
-    let output = hub.run(["rank", "t.npz"]);
-    assert_eq!(output.code, 3);
-    assert!(output.stdout.contains("skipped wide:v1: "), "{output:#?}");
-    // None that fits: nothing is done at all.
-    hub.write("five.npz", target(40, 5, 2, 1));
-    hub.refused_saying(17, ["rank", "five.npz"], &["dimension"]);
-}
-
-#[test]
-fn damaged_esm_is_listed_with_its_reason() {
-    let hub = pool();
-    damage(&hub.object_of("trec"));
-    let ranking = hub.json_with(3, ["rank", "t.npz"]);
-    assert_eq!(names(&ranking).len(), 4);
-    let skipped = &ranking["skipped"];
-    assert_eq!(skipped.as_array().unwrap().len(), 1);
-    assert_eq!(skipped[0]["name"], "trec");
-    assert!(skipped[0]["reason"].as_str().unwrap().contains("objects/"), "{skipped}");
-}
-
-#[test]
-fn filters_leave_out_what_does_not_fit() {
-    let hub = pool();
-    let few = hub.esm(&EsmFolder::new("few", 8, 21).set("num_examples", 50));
-    hub.ok(["publish", &few, "--license", "MIT", "--codec", "int8"]);
-    let ranked = |filter: &str| {
-        let ranking = hub.json(["rank", "t.npz", "--filter", filter]);
-        let mut names: Vec<String> = names(&ranking).into_iter().map(str::to_owned).collect();
-        names.sort();
-        names.join(" ")
-    };
-    assert_eq!(ranked("name~ACME/"), "acme/movies acme/reviews");
-    assert_eq!(ranked("name~acme name~mov"), "acme/movies");
-    assert_eq!(ranked("rows<1000"), "few");
-    assert_eq!(ranked("rows>=50 license=mit"), "few");
-    assert_eq!(ranked("codec=int8"), "few");
-    assert_eq!(ranked("name!=few rows>=1000 name~r"), "acme/reviews mr trec");
-    let refused = hub.refused(1, ["rank", "t.npz", "--filter", "name=absent"]);
-    assert!(refused.contains("filter"), "{refused}");
-    hub.refused_saying(2, ["rank", "t.npz", "--filter", "colour=red"], &["colour", "license"]);
-}
-
-#[test]
 fn top_shows_the_first_and_counts_all() {
     let hub = pool();
     let all = hub.json(["rank", "t.npz"]);
@@ -275,29 +168,6 @@ fn top_shows_the_first_and_counts_all() {
     assert_eq!(names(&hub.json(["rank", "t.npz", "--top", "0"])), names(&all));
     assert_eq!(hub.ok(["rank", "t.npz", "--top", "2", "-q"]).lines().count(), 2);
     assert!(hub.ok(["rank", "t.npz", "--top", "2"]).contains("3 more"));
-}
-
-#[test]
-fn only_the_newest_tag_is_ranked_unless_all_are_asked_for() {
-    let hub = pool();
-    let second = hub.esm(&EsmFolder::new("trec", 8, 31));
-    hub.ok(["publish", &second]);
-    let tags = |options: &[&str]| {
-        let ranking = hub.json(["rank", "t.npz"].iter().chain(options));
-        let trecs = ranking["results"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|esm| esm["name"] == "trec");
-        let mut tags: Vec<String> = trecs.map(|esm| esm["tag"].as_str().unwrap().to_owned()).collect();
-        tags.sort();
-        tags
-    };
-    assert_eq!(tags(&[]), ["v2"]);
-    assert_eq!(tags(&["--all-tags"]), ["v1", "v2"]);
-    hub.ok(["yank", "trec:v2"]);
-    assert_eq!(tags(&[]), ["v1"]);
-    assert_eq!(tags(&["--all-tags"]), ["v1"]);
 }
 
 #[test]

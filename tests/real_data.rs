@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, Random, f32_array, given, kendall_tau, npz, r2, read_npz};
+use crate::support::{EsmFolder, Hub, Random, at, f32_array, given, kendall_tau, npz, r2, read_npz};
 
 const TARGETS: [&str; 5] = ["tweet_emotion", "trec", "cr", "cola", "wellformed"];
 const MODEL: &str = "sentence-transformers/all-MiniLM-L6-v2";
@@ -26,7 +26,7 @@ fn published(data: &Path, what: &str, options: &[&str]) -> (Hub, Value) {
     let arguments = ["publish"].iter().chain(options).map(AsRef::as_ref);
     let document = hub.json(arguments.chain(sources.iter().map(|source| source.as_os_str())));
     assert_eq!(document["published"].as_array().unwrap().len(), 20);
-    assert_eq!(document["entries"], serde_json::json!([1]));
+    assert_eq!(document["entries"], json!([1]));
     (hub, document)
 }
 
@@ -101,7 +101,8 @@ fn scores_are_those_of_the_references() {
     }
 }
 
-/// Quantised weights must choose as the weights do.
+/// Quantised weights must choose as the weights do. Measured: mean and least tau are 1 and 1 for `f16`, 0.994 and 0.989
+/// for `int8`, 0.979 and 0.958 for `int4`; one pair of neighbours that change places costs 0.011.
 #[test]
 fn small_codecs_keep_the_order_of_the_pool() {
     let Some(data) = given("ESMHUB_TEST_DATA", "small_codecs_keep_the_order_of_the_pool") else {
@@ -114,7 +115,6 @@ fn small_codecs_keep_the_order_of_the_pool() {
             let exact = reference_scores(&reference, target, "1000", "exact");
             tau(&scores(&rank(&hub, &data, target, &[])), &exact)
         });
-        eprintln!("{codec}: {taus:?}");
         let mean = taus.iter().sum::<f64>() / taus.len() as f64;
         assert!(
             mean >= mean_bound && taus.iter().all(|tau| *tau >= least_bound),
@@ -151,11 +151,16 @@ fn fits_explain_rows_that_they_have_not_seen() {
     let fits = document["published"].as_array().unwrap().iter();
     let stated: Vec<f64> = fits.map(|esm| esm["fit"]["held_out"]["r2"].as_f64().unwrap()).collect();
     let mean = stated.iter().sum::<f64>() / stated.len() as f64;
-    eprintln!(
-        "stated: mean {mean}, least {:?}",
-        stated.iter().copied().reduce(f64::min)
-    );
     assert!(mean >= 0.78, "{mean}: {stated:?}");
+}
+
+/// Rows of a source task that were kept from the fit.
+struct Task {
+    name: String,
+    /// Base embeddings.
+    x: Vec<Vec<f64>>,
+    /// Tuned embeddings.
+    y: Vec<Vec<f64>>,
 }
 
 /// The same without taking the command's word for it: it gets 800 rows, and the map that it gives back is measured here
@@ -166,7 +171,7 @@ fn fits_explain_rows_that_were_kept_from_them() {
         return;
     };
     let hub = Hub::new();
-    let mut tasks: Vec<(String, Vec<Vec<f64>>, Vec<Vec<f64>>)> = Vec::new();
+    let mut tasks: Vec<Task> = Vec::new();
     for entry in fs::read_dir(data.join("pairs")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -191,23 +196,22 @@ fn fits_explain_rows_that_were_kept_from_them() {
             &format!("split/{name}.npz"),
             npz(&[("x", written(&x)), ("y", written(&y))]),
         );
-        tasks.push((name, part(&x, kept), part(&y, kept)));
+        tasks.push(Task {
+            name,
+            x: part(&x, kept),
+            y: part(&y, kept),
+        });
     }
-    let sources: Vec<String> = tasks.iter().map(|(name, ..)| format!("split/{name}.npz")).collect();
+    let sources: Vec<String> = tasks.iter().map(|task| format!("split/{}.npz", task.name)).collect();
     let options = ["publish", "--base", MODEL, "--codec", "f32"];
     hub.ok(options.into_iter().chain(sources.iter().map(String::as_str)));
     hub.ok(["pull", "*", "--output", "pulled"]);
-    let explained = tasks.iter().map(|(name, x, y)| {
-        let folder = hub.path("pulled").join(name);
-        let map = EsmFolder::map_in(&folder);
+    let explained = tasks.iter().map(|Task { name, x, y }| {
+        let map = EsmFolder::map_in(&hub.path("pulled").join(name));
         r2(y, &x.iter().map(|x| map(x)).collect::<Vec<_>>())
     });
     let explained: Vec<f64> = explained.collect();
     let mean = explained.iter().sum::<f64>() / explained.len() as f64;
-    eprintln!(
-        "measured: mean {mean}, least {:?}",
-        explained.iter().copied().reduce(f64::min)
-    );
     assert_eq!(explained.len(), 20);
     assert!(mean >= 0.78, "{mean}: {explained:?}");
 }
@@ -219,15 +223,12 @@ fn pool_is_verified_and_counted() {
     };
     let (hub, _) = published(&data, "esms", &["--codec", "int8"]);
     let verified = hub.json(["verify"]);
-    assert_eq!(
-        (&verified["sound"], &verified["objects"], &verified["references"]),
-        (&true.into(), &20.into(), &20.into())
-    );
+    assert_eq!(at(&verified, ["sound", "objects", "references"]), json!([true, 20, 20]));
     let stats = hub.json(["stats", "--model-bytes", "90900000"]);
     let base = &stats["bases"][0];
     assert_eq!(
-        (&base["base"], &base["references"], &base["model_bytes"]),
-        (&MODEL.into(), &20.into(), &90_900_000.into())
+        at(base, ["base", "references", "model_bytes"]),
+        json!([MODEL, 20, 90_900_000])
     );
     // 384 x 384 bytes, 384 scales, 384 biases, a header: 90.9 MB are 604 times as much.
     assert_eq!(base["bytes_per_object"], 384 * 384 + 4 * 384 + 4 * 384 + 24);

@@ -10,12 +10,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, given, tiny_model, words};
-
-/// `--base` for ESMs of the base model `tiny`, whose files are those of one of the tiny models.
-fn base(model: &str) -> String {
-    format!("tiny={}", tiny_model(model).display())
-}
+use crate::support::{EsmFolder, Hub, at, csv, given, line, tiny_base, words};
 
 /// A pool of ESMs of dimension 32 for the base model `tiny`.
 fn pool(names: &[&str]) -> Hub {
@@ -32,24 +27,9 @@ fn pool(names: &[&str]) -> Hub {
 }
 
 fn rank(hub: &Hub, file: &str, base: &str) -> Value {
-    hub.json([
-        "rank",
-        file,
-        "--text",
-        "text",
-        "--label",
-        "label",
-        "--base",
-        base,
-        "--max-length",
-        "24",
-    ])
-}
-
-fn csv_of(rows: &[(String, &str)], separator: char) -> String {
-    rows.iter()
-        .map(|(text, label)| format!("{text}{separator}{label}\n"))
-        .collect()
+    hub.json(line(format!(
+        "rank {file} --text text --label label --base {base} --max-length 24"
+    )))
 }
 
 fn write_parquet(path: &Path, rows: &[(String, &str)]) {
@@ -79,8 +59,8 @@ fn write_parquet(path: &Path, rows: &[(String, &str)]) {
 fn all_kinds_of_tables_mean_the_same() {
     let hub = pool(&["a", "b", "c"]);
     let rows = words(60, 1);
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&rows, ',')));
-    hub.write("t.tsv", format!("text\tlabel\n{}", csv_of(&rows, '\t')));
+    hub.write("t.csv", csv(&rows));
+    hub.write("t.tsv", csv(&rows).replace(',', "\t"));
     let lines: String = rows
         .iter()
         .map(|(text, label)| format!("{}\n", json!({"label": label, "text": text})))
@@ -88,7 +68,7 @@ fn all_kinds_of_tables_mean_the_same() {
     hub.write("t.jsonl", lines);
     write_parquet(&hub.path("t.parquet"), &rows);
     let [csv, others @ ..] = ["t.csv", "t.tsv", "t.jsonl", "t.parquet"].map(|file| {
-        let mut ranking = rank(&hub, file, &base("bert-mean"));
+        let mut ranking = rank(&hub, file, &tiny_base("bert-mean"));
         assert_eq!(ranking["target"]["source"].take(), file);
         ranking
     });
@@ -105,7 +85,7 @@ fn all_kinds_of_tables_mean_the_same() {
 #[test]
 fn every_family_of_models_embeds() {
     let hub = pool(&["a", "b"]);
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
+    hub.write("t.csv", csv(&words(40, 2)));
     let poolings = [
         ("bert", "pooler"),
         ("bert-mean", "mean"),
@@ -114,12 +94,8 @@ fn every_family_of_models_embeds() {
         ("xlm-roberta", "cls"),
     ];
     for (model, pooling) in poolings {
-        let ranking = rank(&hub, "t.csv", &base(model));
-        assert_eq!(
-            (&ranking["base"]["pooling"], &ranking["ranked"]),
-            (&pooling.into(), &2.into()),
-            "{model}"
-        );
+        let ranking = rank(&hub, "t.csv", &tiny_base(model));
+        assert_eq!(at(&ranking, ["base/pooling", "ranked"]), json!([pooling, 2]), "{model}");
         assert_eq!(ranking["base"]["dimension"], 32);
     }
 }
@@ -127,11 +103,11 @@ fn every_family_of_models_embeds() {
 #[test]
 fn other_texts_give_other_scores() {
     let hub = pool(&["a", "b"]);
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
-    hub.write("u.csv", format!("text,label\n{}", csv_of(&words(40, 3), ',')));
+    hub.write("t.csv", csv(&words(40, 2)));
+    hub.write("u.csv", csv(&words(40, 3)));
     let (t, u) = (
-        rank(&hub, "t.csv", &base("bert-mean")),
-        rank(&hub, "u.csv", &base("bert-mean")),
+        rank(&hub, "t.csv", &tiny_base("bert-mean")),
+        rank(&hub, "u.csv", &tiny_base("bert-mean")),
     );
     assert_ne!(t["target"]["digest"], u["target"]["digest"]);
     assert_ne!(t["baseline"], u["baseline"]);
@@ -151,20 +127,11 @@ fn several_columns_are_joined_in_the_order_of_the_command_line() {
         .map(|(text, label)| format!("the {label},{label},{text}\n"))
         .collect();
     hub.write("apart.csv", format!("second,label,first\n{apart}"));
-    let base = base("bert-mean");
+    let base = tiny_base("bert-mean");
     let of = |text| {
-        hub.json([
-            "rank",
-            "apart.csv",
-            "--text",
-            text,
-            "--label",
-            "label",
-            "--base",
-            &base,
-            "--max-length",
-            "24",
-        ])
+        hub.json(line(format!(
+            "rank apart.csv --text {text} --label label --base {base} --max-length 24"
+        )))
     };
     let expected = rank(&hub, "joined.csv", &base);
     assert_eq!(of("first,second")["target"]["digest"], expected["target"]["digest"]);
@@ -174,19 +141,11 @@ fn several_columns_are_joined_in_the_order_of_the_command_line() {
 #[test]
 fn esms_without_a_digest_match_by_name_with_a_warning() {
     let hub = pool(&["a"]);
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
-    let arguments = [
-        "rank",
-        "t.csv",
-        "--text",
-        "text",
-        "--label",
-        "label",
-        "--max-length",
-        "24",
-        "--base",
-    ];
-    let output = hub.run(arguments.into_iter().chain([base("bert-mean").as_str()]));
+    hub.write("t.csv", csv(&words(40, 2)));
+    let base = tiny_base("bert-mean");
+    let output = hub.run(line(format!(
+        "rank t.csv --text text --label label --max-length 24 --base {base}"
+    )));
     assert_eq!(output.code, 0, "{output:#?}");
     assert!(
         output
@@ -199,20 +158,11 @@ fn esms_without_a_digest_match_by_name_with_a_warning() {
 #[test]
 fn more_tokens_than_the_model_has_places_for_are_refused() {
     let hub = pool(&["a"]);
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
-    let base = base("bert-mean");
-    let rank = [
-        "rank",
-        "t.csv",
-        "--text",
-        "text",
-        "--label",
-        "label",
-        "--base",
-        &base,
-        "--max-length",
-        "100",
-    ];
+    hub.write("t.csv", csv(&words(40, 2)));
+    let base = tiny_base("bert-mean");
+    let rank = line(format!(
+        "rank t.csv --text text --label label --base {base} --max-length 100"
+    ));
     let message = hub.refused(1, rank);
     assert!(message.contains("100") && message.contains("40"), "{message}");
 }
@@ -220,142 +170,11 @@ fn more_tokens_than_the_model_has_places_for_are_refused() {
 #[test]
 fn model_that_is_nowhere_is_not_fetched_offline() {
     let hub = pool(&["a"]);
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 2), ',')));
-    let rank = |base| {
-        hub.refused(
-            1,
-            ["rank", "t.csv", "--text", "text", "--label", "label", "--base", base],
-        )
-    };
+    hub.write("t.csv", csv(&words(40, 2)));
+    let rank = |base| hub.refused(1, line(format!("rank t.csv --text text --label label --base {base}")));
     assert!(rank("acme/nowhere").contains("acme/nowhere"));
     fs::create_dir(hub.path("folder")).unwrap();
     assert!(rank("folder").contains("config.json"));
-}
-
-#[test]
-fn esm_is_fitted_from_texts_and_two_models() {
-    let hub = Hub::new();
-    hub.write("task.csv", format!("text,label\n{}", csv_of(&words(120, 5), ',')));
-    let (base, tuned) = (base("bert-mean"), tiny_model("roberta").display().to_string());
-    let models = [
-        "--base",
-        &base,
-        "--tuned",
-        &tuned,
-        "--data",
-        "task.csv",
-        "--text",
-        "text",
-        "--max-length",
-        "24",
-    ];
-    let first = hub.json(["publish"].into_iter().chain(models));
-    let card = &hub.json(["show", "task"])["card"];
-    assert_eq!(
-        (
-            &card["base"]["id"],
-            &card["base"]["pooling"],
-            &card["base"]["max_length"]
-        ),
-        (&"tiny".into(), &"mean".into(), &24.into())
-    );
-    assert!(card["base"]["weights"].is_string() && card["base"]["tokenizer"].is_string());
-    let bytes = fs::metadata(tiny_model("bert-mean").join("model.safetensors"))
-        .unwrap()
-        .len();
-    assert_eq!(card["base"]["bytes"], bytes);
-    assert_eq!(
-        (&card["source"]["dataset"], &card["source"]["rows"]),
-        (&"task".into(), &120.into())
-    );
-    assert_eq!(card["source"]["text_columns"], json!(["text"]));
-    assert_eq!(
-        (&card["fit"]["method"], &card["weights"]["dimension"]),
-        (&"ridge".into(), &32.into())
-    );
-    assert_eq!(
-        (&card["fit"]["rows"], &card["fit"]["held_out"]["rows"]),
-        (&120.into(), &24.into())
-    );
-    let again = hub.json(["publish"].into_iter().chain(models));
-    assert_eq!(
-        (&again["published"][0]["status"], &again["published"][0]["digest"]),
-        (&"unchanged".into(), &first["published"][0]["digest"])
-    );
-
-    // Its base model is known by its weights: under another name it is still the same, other weights of its name are not.
-    hub.write("t.csv", format!("text,label\n{}", csv_of(&words(40, 6), ',')));
-    let renamed = format!("renamed={}", tiny_model("bert-mean").display());
-    assert_eq!(rank(&hub, "t.csv", &renamed)["ranked"], 1);
-    let other = format!("tiny={}", tiny_model("distilbert").display());
-    let options = [
-        "--text",
-        "text",
-        "--label",
-        "label",
-        "--max-length",
-        "24",
-        "--base",
-        &other,
-    ];
-    let output = hub.run(["rank", "t.csv"].into_iter().chain(options));
-    assert_eq!(output.code, 17, "{output:#?}");
-}
-
-/// Between a model and itself nothing changes: the map is the identity, and leaves nothing unexplained.
-#[test]
-fn model_tuned_on_nothing_gives_the_identity() {
-    let hub = Hub::new();
-    hub.write("task.csv", format!("text,label\n{}", csv_of(&words(120, 5), ',')));
-    let (base, tuned) = (base("bert-mean"), tiny_model("bert-mean").display().to_string());
-    let models = [
-        "--base",
-        &base,
-        "--tuned",
-        &tuned,
-        "--data",
-        "task.csv",
-        "--text",
-        "text",
-        "--max-length",
-        "24",
-    ];
-    let published = hub.json(["publish", "--codec", "f32"].into_iter().chain(models));
-    assert!(
-        published["published"][0]["fit"]["held_out"]["r2"].as_f64().unwrap() > 0.999_999,
-        "{published}"
-    );
-    hub.ok(["pull", "task"]);
-    let map = EsmFolder::map_in(&hub.path("task"));
-    let x: Vec<f64> = (0..32).map(|at| f64::from(at).sin()).collect();
-    let worst = map(&x).iter().zip(&x).map(|(y, x)| (y - x).abs()).fold(0.0, f64::max);
-    assert!(worst < 1e-5, "{worst}");
-}
-
-#[test]
-fn models_and_columns_that_are_not_there_are_refused() {
-    let hub = Hub::with(&["sound"]);
-    hub.write("task.csv", format!("text,label\n{}", csv_of(&words(40, 5), ',')));
-    let base = base("bert-mean");
-    let missing = [
-        "publish",
-        "--base",
-        &base,
-        "--tuned",
-        "absent/model",
-        "--data",
-        "task.csv",
-        "--text",
-        "text",
-    ];
-    hub.refused_saying(1, missing.into_iter().chain(["--max-length", "24"]), &["absent/model"]);
-    let tuned = tiny_model("bert").display().to_string();
-    let column = [
-        "publish", "--base", &base, "--tuned", &tuned, "--data", "task.csv", "--text", "nope",
-    ];
-    hub.refused_saying(2, column, &["task.csv", "\"nope\"", "\"text\", \"label\""]);
-    hub.refused(2, ["publish", "--base", &base, "--tuned", &tuned, "--data", "task.csv"]);
-    hub.refused(2, ["publish", "--data", "task.csv"]);
 }
 
 /// With the real model the texts must come out where torch's embeddings of them did.
@@ -374,17 +193,9 @@ fn real_texts_score_as_their_embeddings_by_torch() {
         .chain(folders));
     let file = |name: &str| data.join("targets").join(name).display().to_string();
     let base = format!("sentence-transformers/all-MiniLM-L6-v2={}", model.display());
-    let texts = [
-        "--text",
-        "text",
-        "--label",
-        "label",
-        "--base",
-        &base,
-        "--max-length",
-        "48",
-    ];
-    let by_texts = hub.json(["rank", &file("tweet_emotion.csv")].into_iter().chain(texts));
+    let table = file("tweet_emotion.csv");
+    let texts = format!("rank {table} --text text --label label --base {base} --max-length 48");
+    let by_texts = hub.json(line(texts));
     let by_torch = hub.json(["rank", &file("tweet_emotion.npz")]);
     let score = |ranking: &Value, name: &Value| {
         let mut results = ranking["results"].as_array().unwrap().iter();

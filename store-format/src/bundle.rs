@@ -2,6 +2,7 @@
 //!
 //! An exported ESM is a bundle of one. Frames follow each other up to the end of the file; nothing else stands there.
 
+use crate::card::Weights;
 use crate::frame::{self, Content};
 use crate::log::Published;
 use crate::{FormatError, Object};
@@ -53,11 +54,11 @@ fn read_one(bytes: &[u8]) -> Result<(Bundled, &[u8]), FormatError> {
             found,
         });
     }
-    Ok((
-        Bundled {
-            published,
-            object: Object::from_canonical(canonical)?,
-        },
-        rest,
-    ))
+    let object = Object::from_canonical(canonical)?;
+    let described = Weights::of(&object, card.weights.codec_error);
+    if described != card.weights {
+        let detail = "its length, kind, codec or dimension is not the object's";
+        return Err(FormatError::invalid("card", detail));
+    }
+    Ok((Bundled { published, object }, rest))
 }

@@ -232,7 +232,7 @@ impl Card {
                 supported: u32::from(VERSION),
             });
         }
-        let card: Self = wire::decode::<LIMIT, _>(what, fields)?;
+        let card: Self = wire::decode::<{ wire::IN_MEMORY * LIMIT }, _>(what, fields)?;
         card.check()?;
         // bincode accepts a map's keys in any order; only the ascending one is canonical.
         if wire::encode::<LIMIT, _>(what, &card)? != fields {

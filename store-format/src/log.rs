@@ -150,6 +150,10 @@ impl Published {
     /// [`FormatError::Invalid`] where a rule is broken.
     pub fn from_canonical(bytes: &[u8]) -> Result<Self, FormatError> {
         let what = "publish record";
+        if bytes.len() > RECORD_LIMIT {
+            let (found, limit) = (bytes.len() as u64, MAX_RECORD_BYTES);
+            return Err(FormatError::TooLarge { what, found, limit });
+        }
         let (name, tag, card): (String, String, Vec<u8>) = wire::decode::<RECORD_LIMIT, _>(what, bytes)?;
         let (name, tag) = parse(what, &name, &tag)?;
         Ok(Self { name, tag, card })
@@ -255,7 +259,7 @@ impl Entry {
                 supported: u32::from(VERSION),
             });
         }
-        let entry: Self = wire::decode::<LIMIT, _>(what, fields)?;
+        let entry: Self = wire::decode::<{ wire::IN_MEMORY * LIMIT }, _>(what, fields)?;
         entry.check()?;
         Ok(entry)
     }

@@ -207,22 +207,24 @@ impl Object {
 
 fn decode_dense(canonical: &[u8]) -> Result<(Codec, DenseMap), FormatError> {
     let what = "object";
-    let (header, body): (Header, _) = wire::decode_prefix::<HEADER_BYTES, _>(what, canonical)?;
-    if header.kind != KIND_DENSE {
+    let (kind, _) = wire::decode_prefix::<2, u16>(what, canonical)?;
+    if kind != KIND_DENSE {
         return Err(FormatError::Newer {
             what,
-            found: u32::from(header.kind),
+            found: u32::from(kind),
             supported: u32::from(KIND_DENSE),
         });
     }
-    let Some(codec) = Codec::from_code(header.codec) else {
+    let ((_, code), _) = wire::decode_prefix::<4, (u16, u16)>(what, canonical)?;
+    let Some(codec) = Codec::from_code(code) else {
         let supported = u32::from(Codec::Int4.code());
         return Err(FormatError::Newer {
             what: "codec",
-            found: u32::from(header.codec),
+            found: u32::from(code),
             supported,
         });
     };
+    let (header, body): (Header, _) = wire::decode_prefix::<HEADER_BYTES, _>(what, canonical)?;
     let dimension = header.dimension;
     if dimension == 0 || dimension > MAX_DIMENSION {
         return Err(FormatError::invalid(

@@ -5,6 +5,9 @@ use bincode::{Decode, Encode};
 
 use crate::FormatError;
 
+/// The most bytes of memory that bincode claims for one canonical byte, rounded up: 32 for an extension of 10.
+pub(crate) const IN_MEMORY: usize = 4;
+
 const fn configuration<const LIMIT: usize>() -> Configuration<LittleEndian, Fixint, Limit<LIMIT>> {
     bincode::config::standard()
         .with_little_endian()
@@ -31,9 +34,10 @@ pub(crate) fn encode<const LIMIT: usize, T: Encode>(what: &'static str, value: &
 
 /// The value that these bytes hold, all of them: bincode itself accepts trailing bytes, the format does not (R5).
 ///
-/// A length that claims more than `LIMIT` is refused before anything is allocated for it.
-pub(crate) fn decode<const LIMIT: usize, T: Decode<()>>(what: &'static str, bytes: &[u8]) -> Result<T, FormatError> {
-    let (value, rest) = decode_prefix::<LIMIT, T>(what, bytes)?;
+/// A length that claims more than `MEMORY` is refused before anything is allocated for it. That is memory, not bytes: a
+/// text of no bytes takes 8 here and 24 there, so it must be [`IN_MEMORY`] times the longest `bytes`.
+pub(crate) fn decode<const MEMORY: usize, T: Decode<()>>(what: &'static str, bytes: &[u8]) -> Result<T, FormatError> {
+    let (value, rest) = decode_prefix::<MEMORY, T>(what, bytes)?;
     if !rest.is_empty() {
         return Err(FormatError::invalid(
             what,

@@ -17,11 +17,13 @@ mod reader;
 // What it is held against esmhub with.
 mod sealed;
 mod twins;
+mod values;
 
 // The tests.
 mod directory;
-mod edges;
 mod golden;
 mod limits;
+mod log_edges;
 mod mutation;
+mod object_edges;
 mod worked_example;

@@ -32,7 +32,11 @@ impl Random {
 
     /// A place in bytes of this length: every other one in the first 100, where lengths and versions stand.
     fn place(&mut self, length: usize) -> usize {
-        let end = if self.next() % 2 == 0 { length.min(100) } else { length };
+        let end = if self.next().is_multiple_of(2) {
+            length.min(100)
+        } else {
+            length
+        };
         self.below(end)
     }
 
@@ -95,7 +99,7 @@ impl Random {
 
     /// A frame around canonical bytes, stored or compressed.
     fn sealed(&mut self, content: Content, canonical: &[u8]) -> Vec<u8> {
-        if self.next() % 4 == 0 {
+        if self.next().is_multiple_of(4) {
             sealed::compressed(content, canonical)
         } else {
             sealed::stored(content, canonical)
@@ -174,7 +178,7 @@ fn canonical_bytes_of_bundles_are_judged_alike() {
     let hostile = |random: &mut Random| {
         let mut record = record.clone();
         let mut object = object.clone();
-        if random.next() % 2 == 0 {
+        if random.next().is_multiple_of(2) {
             object = random.mutated(&object);
             record[at..at + 32].copy_from_slice(&digest(&object));
         } else {

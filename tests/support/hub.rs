@@ -126,7 +126,12 @@ impl Hub {
     }
 
     /// As [`Hub::refused`], and the message holds all of these.
-    pub(crate) fn refused_saying<'a>(&self, code: i32, arguments: impl IntoIterator<Item = &'a str>, said: &[&str]) {
+    pub(crate) fn refused_saying<A: AsRef<OsStr>>(
+        &self,
+        code: i32,
+        arguments: impl IntoIterator<Item = A>,
+        said: &[&str],
+    ) {
         let message = self.refused(code, arguments);
         for part in said {
             assert!(message.contains(part), "{part:?} is not said: {message}");
@@ -196,4 +201,21 @@ pub(crate) fn digests(value: &Value) -> Vec<String> {
         Value::Array(items) => items.iter().flat_map(digests).collect(),
         _ => Vec::new(),
     }
+}
+
+/// What stands at these places of a document, each written as keys and positions with slashes. A place that is not there
+/// is a failure: optional fields are present as `null`.
+pub(crate) fn at<const N: usize>(document: &Value, places: [&str; N]) -> Value {
+    let one = |place| {
+        let found = document.pointer(&format!("/{place}"));
+        found
+            .unwrap_or_else(|| panic!("{place} is missing: {document}"))
+            .clone()
+    };
+    Value::Array(places.map(one).to_vec())
+}
+
+/// A command line without quotes, cut at its spaces.
+pub(crate) fn line(text: impl AsRef<str>) -> Vec<String> {
+    text.as_ref().split_whitespace().map(str::to_owned).collect()
 }

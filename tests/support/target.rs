@@ -49,3 +49,9 @@ pub(crate) fn words(rows: usize, seed: u64) -> Vec<(String, &'static str)> {
     };
     (0..rows).map(|_| text()).collect()
 }
+
+/// A CSV file with the columns `text` and `label`.
+pub(crate) fn csv(rows: &[(String, &str)]) -> String {
+    let lines = rows.iter().map(|(text, label)| format!("{text},{label}\n"));
+    ["text,label\n".to_owned()].into_iter().chain(lines).collect()
+}

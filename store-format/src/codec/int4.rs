@@ -33,7 +33,7 @@ pub(super) fn write(dimension: usize, values: &[f32], out: &mut Vec<u8>) -> Resu
     Ok(())
 }
 
-pub(super) fn read(dimension: usize, bytes: &[u8]) -> Vec<f32> {
+pub(super) fn read(dimension: usize, bytes: &[u8]) -> Result<Vec<f32>, FormatError> {
     let groups = dimension.div_ceil(GROUP);
     let (scales, integers) = bytes.split_at_checked(2 * groups * dimension).unwrap_or_default();
     let scales: Vec<f32> = scales
@@ -47,6 +47,10 @@ pub(super) fn read(dimension: usize, bytes: &[u8]) -> Vec<f32> {
         .zip(scales.chunks_exact(groups.max(1)));
     let mut values = Vec::with_capacity(dimension * dimension);
     for (row, scales) in rows {
+        // Any other spare half would be a second spelling of the same map.
+        if dimension % 2 == 1 && row.last().is_some_and(|byte| byte >> 4 != 0) {
+            return Err(FormatError::invalid("object", "the spare half byte of a row is not 0"));
+        }
         // Shifting up and back again extends the sign of four bits.
         let integers = row
             .iter()
@@ -55,7 +59,7 @@ pub(super) fn read(dimension: usize, bytes: &[u8]) -> Vec<f32> {
         let scales = scales.iter().flat_map(|&scale| std::iter::repeat_n(scale, GROUP));
         values.extend(integers.zip(scales).map(|(integer, scale)| scale * f32::from(integer)));
     }
-    values
+    Ok(values)
 }
 
 /// The scale of least squared error among a few, after its own rounding to f16.

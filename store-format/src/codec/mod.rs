@@ -93,7 +93,7 @@ impl Codec {
             Self::F32 => floats::read_f32(bytes),
             Self::F16 => floats::read_f16(bytes),
             Self::Int8 => int8::read(dimension, bytes),
-            Self::Int4 => int4::read(dimension, bytes),
+            Self::Int4 => int4::read(dimension, bytes)?,
         };
         match values.iter().position(|v| !v.is_finite()) {
             None => Ok(values),
