@@ -109,7 +109,7 @@ impl Publish {
         let prepared = match (&self.base, &self.tuned, &self.data) {
             (Some(base), Some(tuned), Some(data)) => {
                 let source = data.display().to_string();
-                vec![(source, self.from_texts(context, base, tuned, data)?)]
+                vec![(source, self.fit_texts(context, base, tuned, data)?)]
             }
             _ => prepare(context, &self.sources, &self.options(context)?)?,
         };
@@ -139,7 +139,7 @@ impl Publish {
     }
 
     /// Embeds the texts with both models, one after the other, and fits the ESM.
-    fn from_texts(&self, context: &Context, base: &Model, tuned: &Model, data: &std::path::Path) -> Outcome<NewEsm> {
+    fn fit_texts(&self, context: &Context, base: &Model, tuned: &Model, data: &std::path::Path) -> Outcome<NewEsm> {
         let table = Table::read(
             data,
             Columns {
