@@ -118,8 +118,10 @@ fn planted_link_is_never_followed() {
     hub.refused(1, ["pull", "mr"]);
     symlink("nowhere", hub.path("dangling")).unwrap();
     hub.refused(1, ["pull", "mr", "--output", "dangling"]);
-    // A folder that is right but for a file that leads elsewhere.
+    // A link to the very folder that would be written, and a folder that is right but for a file that leads elsewhere.
     hub.ok(["pull", "mr", "--output", "here"]);
+    symlink("here", hub.path("there")).unwrap();
+    hub.refused(1, ["pull", "mr", "--output", "there"]);
     fs::rename(hub.path("here/config.json"), hub.path("config.json")).unwrap();
     symlink("../config.json", hub.path("here/config.json")).unwrap();
     hub.refused(1, ["pull", "mr", "--output", "here"]);

@@ -10,7 +10,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, at, csv, given, line, tiny_base, words};
+use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, tiny_base, words};
 
 /// A pool of ESMs of dimension 32 for the base model `tiny`.
 fn pool(names: &[&str]) -> Hub {
@@ -208,6 +208,7 @@ fn real_texts_score_as_their_embeddings_by_torch() {
     for esm in by_torch["results"].as_array().unwrap() {
         worst = worst.max((esm["score"].as_f64().unwrap() - score(&by_texts, &esm["name"])).abs());
     }
+    figure("largest difference of a score from torch's embeddings", worst);
     assert!(worst <= 2e-3, "{worst}");
     assert_eq!(by_texts["ranked"], 20);
     assert_eq!(by_texts["results"][0]["name"], by_torch["results"][0]["name"]);

@@ -31,34 +31,47 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The registry's directory
-    #[arg(long, global = true, env = "ESMHUB_REGISTRY", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "ESMHUB_REGISTRY",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) registry: Option<PathBuf>,
     /// Print one JSON document on stdout
-    #[arg(long, global = true, env = "ESMHUB_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "ESMHUB_JSON", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) json: bool,
     /// Print digests or names only
-    #[arg(short, long, global = true, env = "ESMHUB_QUIET", conflicts_with = "json", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, global = true, env = "ESMHUB_QUIET", hide_env_values = true, conflicts_with = "json", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) quiet: bool,
     /// Print more on stderr: what was read, what was skipped
-    #[arg(short, long, global = true, env = "ESMHUB_VERBOSE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, global = true, env = "ESMHUB_VERBOSE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) verbose: bool,
     /// When to colour
     #[arg(
         long,
         global = true,
         env = "ESMHUB_COLOR",
+        hide_env_values = true,
         value_name = "WHEN",
         default_value = "auto"
     )]
     pub(crate) color: ColorChoice,
     /// Never reach for the network; use what the Hugging Face cache holds
-    #[arg(long, global = true, env = "HF_HUB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) offline: bool,
     /// Where indexes are kept, all of which can be deleted at any time [default: the platform's cache folder]
-    #[arg(long, global = true, env = "ESMHUB_CACHE", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "ESMHUB_CACHE",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Threads to compute with [default: one per core]
-    #[arg(long, global = true, env = "ESMHUB_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, env = "ESMHUB_THREADS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 

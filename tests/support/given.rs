@@ -24,6 +24,12 @@ pub(crate) fn given(variable: &str, test: &str) -> Option<PathBuf> {
     folder
 }
 
+/// A figure that a test measured, for `cargo test … -- --nocapture`: the README quotes such lines.
+#[allow(clippy::print_stderr)]
+pub(crate) fn figure(what: &str, value: f64) {
+    eprintln!("FIGURE {what}: {value:.3e}");
+}
+
 /// A file or folder of `tests/fixtures/`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     repository().join("tests/fixtures").join(name)

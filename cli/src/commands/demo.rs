@@ -85,12 +85,14 @@ impl Document for DemoDocument {
     fn table(&self) -> String {
         let Self { dir, .. } = self;
         let winner = self.rank.winner().unwrap_or_default();
+        // As it was called: after `cargo run`, there is no `esmhub` on the path yet.
+        let program = std::env::args().next().unwrap_or_else(|| "esmhub".to_owned());
         format!(
             "{}\n{}\n\n{}\nIts own source task is in the pool, so that one should come first.\n\n{}\n{}\n{winner} lies in {}, as `hfselect.ESM.from_pretrained` loads it\n\n{}\n\
-             esmhub --registry {dir}/pool list\n\
-             esmhub --registry {dir}/pool show {winner}\n\
-             esmhub --registry {dir}/pool rank {dir}/tweet_emotion.npz --rows 300 --json\n\
-             esmhub --registry {dir}/pool verify\n",
+             {program} --registry {dir}/pool list\n\
+             {program} --registry {dir}/pool show {winner}\n\
+             {program} --registry {dir}/pool rank {dir}/tweet_emotion.npz --rows 300 --json\n\
+             {program} --registry {dir}/pool verify\n",
             strong("1. A pool of 20 real ESMs"),
             self.publish.summary(),
             strong("2. Which of them helps a new task, telling four emotions in tweets apart?"),

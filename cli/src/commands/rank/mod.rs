@@ -65,7 +65,7 @@ pub(crate) struct Rank {
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     /// Rank only ESMs like this: `name~review rows>=500 license=mit`
-    #[arg(long, value_name = "TERMS", default_value = "")]
+    #[arg(long, value_name = "TERMS", default_value = "", hide_default_value = true)]
     filter: Filter,
     /// Rank every tag, not just each name's newest
     #[arg(long)]
