@@ -21,14 +21,8 @@ fn esm() -> EsmFolder {
 
 #[test]
 fn folder_without_weights_is_refused() {
-    let (hub, source) = broken(&esm(), |folder| {
-        fs::remove_file(folder.join("model.safetensors")).unwrap()
-    });
-    hub.refused_saying(
-        1,
-        ["publish", &source],
-        &["esms/mr", "model.safetensors", "pytorch_model.bin"],
-    );
+    let (hub, source) = broken(&esm(), |folder| fs::remove_file(folder.join("model.safetensors")).unwrap());
+    hub.refused_saying(1, ["publish", &source], &["esms/mr", "model.safetensors", "pytorch_model.bin"]);
 }
 
 #[test]
@@ -85,11 +79,7 @@ fn base_model_that_is_not_named_is_asked_for() {
 #[test]
 fn base_model_other_than_stated_is_refused() {
     let (hub, source) = broken(&esm(), |_| ());
-    hub.refused_saying(
-        17,
-        ["publish", &source, "--base", "acme/other"],
-        &["acme/encoder", "acme/other"],
-    );
+    hub.refused_saying(17, ["publish", &source, "--base", "acme/other"], &["acme/encoder", "acme/other"]);
 }
 
 #[test]
@@ -120,13 +110,7 @@ fn weights_that_are_not_numbers_are_refused() {
         let mut esm = esm();
         esm.weight[2 * 8 + 5] = value;
         let (hub, source) = broken(&esm, |_| ());
-        let said = [
-            "esms/mr",
-            "model.safetensors",
-            "row 2, column 5",
-            &value.to_string(),
-            "finite",
-        ];
+        let said = ["esms/mr", "model.safetensors", "row 2, column 5", &value.to_string(), "finite"];
         hub.refused_saying(1, ["publish", &source], &said);
     }
     let mut esm = esm();
@@ -140,25 +124,16 @@ fn tensors_of_another_name_are_listed() {
     let mut esm = esm();
     esm.tensors = ["encoder.weight", "model.bias"];
     let (hub, source) = broken(&esm, |_| ());
-    hub.refused_saying(
-        1,
-        ["publish", &source],
-        &["encoder.weight", "model.weight", "sequential.0.weight"],
-    );
+    hub.refused_saying(1, ["publish", &source], &["encoder.weight", "model.weight", "sequential.0.weight"]);
 }
 
 #[test]
 fn truncated_safetensors_is_refused() {
     let whole = esm().safetensors();
     for length in [0, 1, 7, 8, 20, whole.len() / 2, whole.len() - 1] {
-        let (hub, source) = broken(&esm(), |folder| {
-            fs::write(folder.join("model.safetensors"), &whole[..length]).unwrap()
-        });
-        hub.refused_saying(
-            1,
-            ["publish", &source],
-            &["esms/mr", "model.safetensors", "not a safetensors file"],
-        );
+        let (hub, source) =
+            broken(&esm(), |folder| fs::write(folder.join("model.safetensors"), &whole[..length]).unwrap());
+        hub.refused_saying(1, ["publish", &source], &["esms/mr", "model.safetensors", "not a safetensors file"]);
     }
 }
 
@@ -166,26 +141,12 @@ fn truncated_safetensors_is_refused() {
 fn header_that_claims_two_to_the_sixty_bytes_is_refused() {
     let mut file = esm().safetensors();
     file[..8].copy_from_slice(&(1u64 << 60).to_le_bytes());
-    let (hub, source) = broken(&esm(), |folder| {
-        fs::write(folder.join("model.safetensors"), &file).unwrap()
-    });
-    hub.refused_saying(
-        1,
-        ["publish", &source],
-        &["model.safetensors", "not a safetensors file"],
-    );
+    let (hub, source) = broken(&esm(), |folder| fs::write(folder.join("model.safetensors"), &file).unwrap());
+    hub.refused_saying(1, ["publish", &source], &["model.safetensors", "not a safetensors file"]);
     // As a target and as pairs it meets another reader.
     hub.write("hostile.safetensors", &file);
-    hub.refused_saying(
-        1,
-        ["rank", "hostile.safetensors"],
-        &["hostile.safetensors", "1152921504606846976"],
-    );
-    hub.refused_saying(
-        1,
-        ["publish", "hostile.safetensors", "--base", "b"],
-        &["1152921504606846976"],
-    );
+    hub.refused_saying(1, ["rank", "hostile.safetensors"], &["hostile.safetensors", "1152921504606846976"]);
+    hub.refused_saying(1, ["publish", "hostile.safetensors", "--base", "b"], &["1152921504606846976"]);
 }
 
 #[test]
@@ -198,17 +159,13 @@ fn tensor_that_claims_two_to_the_sixty_values_is_refused() {
         4 * d + 4 * d * d,
     );
     let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 64]].concat();
-    let (hub, source) = broken(&esm(), |folder| {
-        fs::write(folder.join("model.safetensors"), &file).unwrap()
-    });
+    let (hub, source) = broken(&esm(), |folder| fs::write(folder.join("model.safetensors"), &file).unwrap());
     hub.refused_saying(1, ["publish", &source], &["model.safetensors"]);
 }
 
 #[test]
 fn damaged_pickle_is_refused() {
     let whole = fs::read(fixture("pickled/pytorch_model.bin")).unwrap();
-    let mut flipped = whole.clone();
-    flipped[whole.len() / 4] ^= 0xff;
     for bytes in [Vec::new(), b"not a zip".to_vec(), whole[..whole.len() / 2].to_vec()] {
         let (hub, source) = broken(&esm(), |folder| {
             fs::remove_file(folder.join("model.safetensors")).unwrap();
@@ -229,41 +186,20 @@ fn sources_that_are_none_are_refused() {
 
 #[test]
 fn names_that_lead_out_of_a_folder_are_refused() {
-    for name in [
-        "..",
-        "../up",
-        "/root",
-        "a//b",
-        "a/..",
-        "con",
-        "a b",
-        "a:b",
-        ".hidden",
-        &"a".repeat(97),
-    ] {
+    for name in ["..", "../up", "/root", "a//b", "a/..", "con", "a b", "a:b", ".hidden", &"a".repeat(97)] {
         let (hub, source) = broken(&esm(), |_| ());
         let message = hub.refused(2, ["publish", &source, "--name", name]);
         assert!(message.contains("--name"), "{name}: {message}");
         let (hub, source) = broken(&esm(), |folder| {
-            fs::write(
-                folder.join("config.json"),
-                esm().set("task_id", name).config.to_string(),
-            )
-            .unwrap();
+            fs::write(folder.join("config.json"), esm().set("task_id", name).config.to_string()).unwrap();
         });
-        hub.refused_saying(
-            2,
-            ["publish", &source],
-            &["esms/mr", "hint: give the ESM a name with --name"],
-        );
+        hub.refused_saying(2, ["publish", &source], &["esms/mr", "hint: give the ESM a name with --name"]);
     }
 }
 
 #[test]
 fn one_bad_source_refuses_the_whole_batch() {
-    let (hub, bad) = broken(&esm(), |folder| {
-        fs::write(folder.join("model.safetensors"), "short").unwrap()
-    });
+    let (hub, bad) = broken(&esm(), |folder| fs::write(folder.join("model.safetensors"), "short").unwrap());
     let good = hub.esm(&EsmFolder::new("good", 8, 2));
     let other = hub.esm(&EsmFolder::new("other", 8, 3));
     hub.refused_saying(1, ["publish", &good, &bad, &other], &["esms/mr"]);

@@ -22,15 +22,10 @@ fn named_by_verify(hub: &Hub, place: &str, used_by: &[&str]) {
     let verified = hub.json_with(16, ["verify"]);
     assert_eq!(verified["sound"], false);
     let problems = verified["problems"].as_array().unwrap();
-    let problem = problems
-        .iter()
-        .find(|problem| problem["place"].as_str().unwrap().contains(place));
+    let problem = problems.iter().find(|problem| problem["place"].as_str().unwrap().contains(place));
     let problem = problem.unwrap_or_else(|| panic!("{place} is not named: {verified}"));
     for reference in used_by {
-        assert!(
-            problem["used_by"].as_array().unwrap().contains(&(*reference).into()),
-            "{problem}"
-        );
+        assert!(problem["used_by"].as_array().unwrap().contains(&(*reference).into()), "{problem}");
     }
     let output = hub.run(["verify"]);
     assert_eq!(output.code, 16, "{output:#?}");
@@ -83,12 +78,7 @@ fn truncated_and_missing_objects_are_damage() {
     let hub = pool();
     let object = hub.object_of("b");
     let sound = fs::read(&object).unwrap();
-    for bytes in [
-        &[][..],
-        &sound[..63],
-        &sound[..sound.len() - 1],
-        &[&sound[..], b"x"].concat(),
-    ] {
+    for bytes in [&[][..], &sound[..63], &sound[..sound.len() - 1], &[&sound[..], b"x"].concat()] {
         overwrite(&object, bytes);
         hub.refused(16, ["pull", "b"]);
         named_by_verify(&hub, &place(&object), &["b:v1"]);
@@ -143,16 +133,9 @@ fn unreadable_entry_stops_what_depends_on_the_order() {
         hub.ok(["pull", "a:v1", "--output", "pulled"]);
         let listed = hub.json_with(3, ["list"]);
         assert_eq!(listed["esms"].as_array().unwrap().len(), 2, "{spoil}: {listed}");
-        assert!(
-            listed["damaged"][0].as_str().unwrap().contains("entry 2"),
-            "{spoil}: {listed}"
-        );
+        assert!(listed["damaged"][0].as_str().unwrap().contains("entry 2"), "{spoil}: {listed}");
         let ranking = hub.json_with(3, ["rank", "t.npz"]);
-        assert_eq!(
-            (&ranking["ranked"], ranking["damaged"].as_array().unwrap().len()),
-            (&2.into(), 1),
-            "{spoil}"
-        );
+        assert_eq!((&ranking["ranked"], ranking["damaged"].as_array().unwrap().len()), (&2.into(), 1), "{spoil}");
         assert_eq!(hub.json_with(3, ["log"])["damaged"].as_array().unwrap().len(), 1);
     }
 }
@@ -166,14 +149,9 @@ fn damaged_marker_is_damage_and_not_an_absent_registry() {
     flipped[sound.len() - 120] ^= 1;
     for bytes in [&flipped[..], &sound[..100], &[], b"format = 1\n"] {
         overwrite(&marker, bytes);
-        for arguments in [
-            &["list"][..],
-            &["init"],
-            &["verify"],
-            &["rank", "t.npz"],
-            &["publish", "esms/a"],
-            &["pull", "a"],
-        ] {
+        for arguments in
+            [&["list"][..], &["init"], &["verify"], &["rank", "t.npz"], &["publish", "esms/a"], &["pull", "a"]]
+        {
             let message = hub.refused(16, arguments);
             assert!(message.contains("esmhub.toml"), "{message}");
         }

@@ -13,21 +13,14 @@ fn newcomer() -> Hub {
 fn demo_does_the_main_job_twice() {
     let hub = newcomer();
     let said = hub.ok(["demo"]);
-    for part in [
-        "20 ESMs",
-        "tweet_emotion",
-        "(no transfer)",
-        "esmhub-demo/winner",
-        "esmhub --registry esmhub-demo/pool list",
-    ] {
+    for part in
+        ["20 ESMs", "tweet_emotion", "(no transfer)", "esmhub-demo/winner", "esmhub --registry esmhub-demo/pool list"]
+    {
         assert!(said.contains(part), "{part:?} is not said: {said}");
     }
     let before = Tree::of(&hub.path("esmhub-demo"));
     hub.ok(["demo"]);
-    assert_eq!(
-        before.changes(&Tree::of(&hub.path("esmhub-demo"))),
-        Vec::<String>::new()
-    );
+    assert_eq!(before.changes(&Tree::of(&hub.path("esmhub-demo"))), Vec::<String>::new());
 }
 
 #[test]
@@ -38,23 +31,20 @@ fn demo_is_a_whole_document() {
     assert_eq!(at(&document, ["rank/ranked", "rank/skipped"]), json!([20, []]));
     assert_eq!(document["rank"]["target"]["classes"], 4);
     let winner = &document["rank"]["results"][0];
-    assert_eq!(
-        (&document["pull"]["name"], &document["pull"]["digest"]),
-        (&winner["name"], &winner["digest"])
-    );
+    assert_eq!((&document["pull"]["name"], &document["pull"]["digest"]), (&winner["name"], &winner["digest"]));
     let folder = document["pull"]["folder"].as_str().unwrap();
     assert_eq!(EsmFolder::bits_in(&hub.path(folder)).1.len(), 384);
     assert!(hub.path(folder).join("config.json").is_file());
 }
 
-/// What it says to try next works as it stands.
+/// What it says to try next works as it stands, with the program named as it was called.
 #[test]
 fn what_the_demo_suggests_works() {
     let hub = newcomer();
     let said = hub.ok(["demo"]);
     let commands: Vec<Vec<&str>> = said
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("esmhub "))
+        .filter_map(|line| line.trim().strip_prefix(env!("CARGO_BIN_EXE_esmhub")))
         .map(|line| line.split_whitespace().collect())
         .collect();
     assert!(commands.len() >= 4, "{said}");

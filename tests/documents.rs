@@ -45,12 +45,9 @@ fn quiet_prints_digests_or_names_only() {
     let digest = hub.json(["resolve", "mr"])["digest"].as_str().unwrap().to_owned();
     let one = |arguments: &[&str]| hub.ok(arguments.iter().chain(&["-q"]));
     let line = format!("{digest}\n");
-    for arguments in [
-        &["publish", "esms/mr", "--codec", "f32"][..],
-        &["resolve", "mr"],
-        &["show", "mr"],
-        &["log", "mr:v1"],
-    ] {
+    for arguments in
+        [&["publish", "esms/mr", "--codec", "f32"][..], &["resolve", "mr"], &["show", "mr"], &["log", "mr:v1"]]
+    {
         assert_eq!(one(arguments), line, "{arguments:?}");
     }
     assert_eq!(one(&["list"]), "mr:v1\ntrec:v1\n");
@@ -70,11 +67,7 @@ fn json_has_no_colour_even_when_it_is_forced() {
     damage(&hub.object_of("trec"));
     for arguments in [&["list"][..], &["rank", "t.npz"], &["verify"], &["show", "mr"]] {
         let mut command = hub.command();
-        let command = command
-            .args(arguments)
-            .arg("--json")
-            .env("ESMHUB_COLOR", "always")
-            .env("CLICOLOR_FORCE", "1");
+        let command = command.args(arguments).arg("--json").env("ESMHUB_COLOR", "always").env("CLICOLOR_FORCE", "1");
         let output = command.output().unwrap();
         assert!(!output.stdout.contains(&0x1b), "{output:?}");
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
@@ -98,10 +91,7 @@ fn environment_stands_in_for_every_global_flag() {
     assert_eq!(with("ESMHUB_JSON", "1", &["list"]), hub.ok(["list", "--json"]));
     assert_eq!(with("ESMHUB_JSON", "0", &["list"]), hub.ok(["list"]));
     assert_eq!(with("ESMHUB_QUIET", "1", &["list"]), hub.ok(["list", "-q"]));
-    assert_eq!(
-        with("ESMHUB_THREADS", "1", &["rank", "t.npz", "--json"]),
-        hub.ok(["rank", "t.npz", "--json"])
-    );
+    assert_eq!(with("ESMHUB_THREADS", "1", &["rank", "t.npz", "--json"]), hub.ok(["rank", "t.npz", "--json"]));
     assert!(with("ESMHUB_REGISTRY", "other", &["init"]).contains("other"));
     assert!(hub.path("other/esmhub.toml").is_file());
 }
@@ -118,11 +108,9 @@ fn nothing_is_left_in_the_home_folder() {
 #[test]
 fn failures_leave_stdout_empty_with_json_too() {
     let hub = pool();
-    for (code, arguments) in [
-        (13, &["show", "absent", "--json"][..]),
-        (1, &["rank", "absent.npz", "--json"]),
-        (2, &["rank", "--json"]),
-    ] {
+    for (code, arguments) in
+        [(13, &["show", "absent", "--json"][..]), (1, &["rank", "absent.npz", "--json"]), (2, &["rank", "--json"])]
+    {
         hub.refused(code, arguments);
     }
 }
@@ -135,19 +123,12 @@ fn reader_that_goes_away_is_no_error() {
     let esm = EsmFolder::new("mr", 2, 1);
     let source = hub.esm(&esm);
     for number in 0..4 {
-        let long: Vec<String> = (0..20)
-            .flat_map(|at| ["--set".to_owned(), format!("k{number}-{at}={}", "x".repeat(300))])
-            .collect();
+        let long: Vec<String> =
+            (0..20).flat_map(|at| ["--set".to_owned(), format!("k{number}-{at}={}", "x".repeat(300))]).collect();
         hub.ok(["publish".to_owned(), source.clone()].into_iter().chain(long));
     }
     for arguments in [&["show", "mr"][..], &["show", "mr", "--json"], &["list"], &["log"]] {
-        let mut child = hub
-            .command()
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = hub.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut said = String::new();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -155,16 +136,9 @@ fn reader_that_goes_away_is_no_error() {
         // Whatever wins the race, there is no panic and no complaint.
         assert!(code == Some(0) && said.is_empty(), "{arguments:?}: {code:?}, {said}");
     }
-    let mut child = hub
-        .command()
-        .args(["log", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = hub.command().args(["log", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut first = [0];
-    BufReader::new(child.stdout.take().unwrap())
-        .read_exact(&mut first)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_exact(&mut first).unwrap();
     assert_eq!((first, child.wait().unwrap().code()), ([b'{'], Some(0)));
 }
 

@@ -35,19 +35,8 @@ fn pool() -> Hub {
 /// Appends an entry with these records, as a later program might.
 fn append(hub: &Hub, records: Vec<Record>) {
     let previous = Entry::from_frame(&fs::read(hub.entry(1)).unwrap()).unwrap().1;
-    let writer = Writer {
-        user: "ada".into(),
-        host: "engine".into(),
-        program: "esmhub 9.0.0".into(),
-    };
-    let entry = Entry {
-        number: 2,
-        previous,
-        transaction: [7; 16],
-        time: 5,
-        writer,
-        records,
-    };
+    let writer = Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 9.0.0".into() };
+    let entry = Entry { number: 2, previous, transaction: [7; 16], time: 5, writer, records };
     fs::write(hub.entry(2), entry.to_frame().unwrap().0).unwrap();
 }
 
@@ -59,10 +48,7 @@ fn folder_that_is_no_registry_is_ten() {
     for arguments in COMMANDS {
         for registry in ["plain", "absent"] {
             let message = hub.refused(10, arguments.iter().chain(&["--registry", registry]));
-            assert!(
-                message.contains(registry) && message.contains("esmhub init"),
-                "{message}"
-            );
+            assert!(message.contains(registry) && message.contains("esmhub init"), "{message}");
         }
     }
 }
@@ -93,15 +79,8 @@ fn command_lines_that_make_no_sense_are_usage() {
     ];
     for arguments in cases {
         let output = hub.run(arguments);
-        assert_eq!(
-            (output.code, output.stdout.as_str()),
-            (2, ""),
-            "{arguments:?}: {output:#?}"
-        );
-        assert!(
-            output.stderr.starts_with("error: ") || arguments.is_empty(),
-            "{output:#?}"
-        );
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{arguments:?}: {output:#?}");
+        assert!(output.stderr.starts_with("error: ") || arguments.is_empty(), "{output:#?}");
     }
 }
 
@@ -114,20 +93,9 @@ fn help_and_version_are_no_errors() {
         assert!(output.stdout.contains("esmhub"), "{output:#?}");
     }
     let help = hub.ok(["--help"]);
-    for verb in [
-        "init",
-        "publish",
-        "pull",
-        "rank",
-        "list",
-        "show",
-        "log",
-        "resolve",
-        "stats",
-        "verify",
-        "demo",
-        "16 integrity",
-    ] {
+    for verb in
+        ["init", "publish", "pull", "rank", "list", "show", "log", "resolve", "stats", "verify", "demo", "16 integrity"]
+    {
         assert!(help.contains(verb), "{verb} is missing: {help}");
     }
 }
@@ -138,19 +106,12 @@ fn marker_of_a_later_format_is_newer() {
     let hub = pool();
     let marker = hub.path("pool/esmhub.toml");
     let text = fs::read_to_string(&marker).unwrap();
-    let body = text
-        .rsplit_once("checksum")
-        .unwrap()
-        .0
-        .replace("format = 1", "format = 2");
+    let body = text.rsplit_once("checksum").unwrap().0.replace("format = 1", "format = 2");
     let checksum = blake3::hash(body.as_bytes()).to_hex();
     overwrite(&marker, format!("{body}checksum = \"{checksum}\"\n").as_bytes());
     for arguments in COMMANDS.into_iter().chain([&["init"][..]]) {
         let message = hub.refused(12, arguments);
-        assert!(
-            message.contains("esmhub.toml") && message.contains("newer"),
-            "{message}"
-        );
+        assert!(message.contains("esmhub.toml") && message.contains("newer"), "{message}");
     }
     // One digit of it flipped is damage, whatever the format.
     overwrite(&marker, text.replace("format = 1", "format = 2").as_bytes());
@@ -165,15 +126,8 @@ fn unknown_kind() -> (Card, Vec<u8>, Digest) {
     canonical[0] = 77;
     let digest = Digest::of(&canonical);
     let card = Card {
-        weights: Weights {
-            digest,
-            kind: 77,
-            ..Weights::of(&known, 0.0)
-        },
-        base: BaseModel {
-            id: "acme/encoder".into(),
-            ..BaseModel::default()
-        },
+        weights: Weights { digest, kind: 77, ..Weights::of(&known, 0.0) },
+        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
         source: Source::default(),
         fit: Fit::imported(),
         license: None,
@@ -189,20 +143,12 @@ fn object_of_an_unknown_kind_is_newer() {
     let hub = pool();
     let (card, object, digest) = unknown_kind();
     let card = card.to_canonical().unwrap();
-    let published = Published {
-        name: "later".parse().unwrap(),
-        tag: "v1".parse().unwrap(),
-        card,
-    };
+    let published = Published { name: "later".parse().unwrap(), tag: "v1".parse().unwrap(), card };
     let hex = digest.to_string();
     hub.write(&format!("pool/objects/{}/{}", &hex[..2], &hex[2..]), &object);
     append(&hub, vec![Action::Publish(published.clone()).to_record().unwrap()]);
 
-    hub.refused_saying(
-        12,
-        ["pull", "later"],
-        &["later", "newer", "hint: install a newer esmhub"],
-    );
+    hub.refused_saying(12, ["pull", "later"], &["later", "newer", "hint: install a newer esmhub"]);
     let ranking = hub.json_with(3, ["rank", "t.npz"]);
     assert_eq!(at(&ranking, ["ranked", "skipped/0/name"]), json!([1, "later"]));
     assert_eq!(hub.json(["verify"])["sound"], true, "newer is no damage");
@@ -215,13 +161,7 @@ fn object_of_an_unknown_kind_is_newer() {
 
 #[test]
 fn records_of_unknown_kinds_stop_whom_they_say() {
-    let unknown = |flags| {
-        vec![Record {
-            kind: 900,
-            flags,
-            payload: vec![1, 2, 3],
-        }]
-    };
+    let unknown = |flags| vec![Record { kind: 900, flags, payload: vec![1, 2, 3] }];
     // Neither readers nor writers.
     let hub = pool();
     append(&hub, unknown(0));

@@ -14,14 +14,9 @@ fn esm_is_fitted_from_texts_and_two_models() {
     let models = format!("--base {base} --tuned {tuned} --data task.csv --text text --max-length 24");
     let first = hub.json(line(format!("publish {models}")));
     let card = &hub.json(["show", "task"])["card"];
-    assert_eq!(
-        at(card, ["base/id", "base/pooling", "base/max_length"]),
-        json!(["tiny", "mean", 24])
-    );
+    assert_eq!(at(card, ["base/id", "base/pooling", "base/max_length"]), json!(["tiny", "mean", 24]));
     assert!(card["base"]["weights"].is_string() && card["base"]["tokenizer"].is_string());
-    let bytes = fs::metadata(tiny_model("bert-mean").join("model.safetensors"))
-        .unwrap()
-        .len();
+    let bytes = fs::metadata(tiny_model("bert-mean").join("model.safetensors")).unwrap().len();
     assert_eq!(card["base"]["bytes"], bytes);
     assert_eq!(at(card, ["source/dataset", "source/rows"]), json!(["task", 120]));
     assert_eq!(card["source"]["text_columns"], json!(["text"]));
@@ -52,10 +47,7 @@ fn model_tuned_on_nothing_gives_the_identity() {
     let (base, tuned) = (tiny_base("bert-mean"), tiny_model("bert-mean").display().to_string());
     let models = format!("--base {base} --tuned {tuned} --data task.csv --text text --max-length 24");
     let published = hub.json(line(format!("publish --codec f32 {models}")));
-    assert!(
-        published["published"][0]["fit"]["held_out"]["r2"].as_f64().unwrap() > 0.999_999,
-        "{published}"
-    );
+    assert!(published["published"][0]["fit"]["held_out"]["r2"].as_f64().unwrap() > 0.999_999, "{published}");
     hub.ok(["pull", "task"]);
     let map = EsmFolder::map_in(&hub.path("task"));
     let x: Vec<f64> = (0..32).map(|at| f64::from(at).sin()).collect();
@@ -84,16 +76,9 @@ fn fits_do_not_depend_on_threads_or_on_how_often_they_run() {
     hub.write("task.npz", pairs(200, 16, 3));
     let publish = |threads| hub.json(["publish", "task.npz", "--base", "acme/encoder", "--threads", threads]);
     let first = publish("1");
-    assert_eq!(
-        at(&first, ["published/0/name", "published/0/tag"]),
-        json!(["task", "v1"])
-    );
+    assert_eq!(at(&first, ["published/0/name", "published/0/tag"]), json!(["task", "v1"]));
     for threads in ["2", "3"] {
-        assert_eq!(
-            at(&publish(threads), ["published/0/status"]),
-            json!(["unchanged"]),
-            "{threads} threads"
-        );
+        assert_eq!(at(&publish(threads), ["published/0/status"]), json!(["unchanged"]), "{threads} threads");
     }
 }
 

@@ -53,14 +53,8 @@ fn yanked_esm_is_hidden_but_can_be_had() {
 
     hub.ok(["yank", "mr:v2", "--undo"]);
     assert_eq!(hub.json(["resolve", "mr"])["tag"], "v2");
-    let all = [
-        event(1, "publish", "mr:v1"),
-        event(2, "publish", "mr:v2"),
-        event(3, "yank", "mr:v2"),
-    ];
-    let all = all
-        .into_iter()
-        .chain([event(4, "yank", "mr:v1"), event(5, "unyank", "mr:v2")]);
+    let all = [event(1, "publish", "mr:v1"), event(2, "publish", "mr:v2"), event(3, "yank", "mr:v2")];
+    let all = all.into_iter().chain([event(4, "yank", "mr:v1"), event(5, "unyank", "mr:v2")]);
     assert_eq!(events(&hub, &[]), all.collect::<Vec<_>>());
     let own = [event(1, "publish", "mr:v1"), event(4, "yank", "mr:v1")];
     assert_eq!(events(&hub, &["mr:v1"]), own);
@@ -121,10 +115,7 @@ fn dry_runs_change_nothing() {
 #[test]
 fn list_shows_what_fits_the_pattern() {
     let hub = Hub::with(&["acme/Reviews", "acme/movies", "mr", "msrp"]);
-    assert_eq!(
-        list(&hub, &[]),
-        ["acme/Reviews:v1", "acme/movies:v1", "mr:v1", "msrp:v1"]
-    );
+    assert_eq!(list(&hub, &[]), ["acme/Reviews:v1", "acme/movies:v1", "mr:v1", "msrp:v1"]);
     assert_eq!(list(&hub, &["ACME/*"]), ["acme/Reviews:v1", "acme/movies:v1"]);
     assert_eq!(list(&hub, &["m?"]), ["mr:v1"]);
     assert_eq!(list(&hub, &["nothing*"]), Vec::<String>::new());
@@ -159,10 +150,7 @@ fn stats_count_every_byte_once() {
     assert_eq!(at(&stats, ["objects", "stored_bytes"]), json!([2, bytes("objects")]));
     assert_eq!(at(&stats, ["log_entries", "log_bytes"]), json!([6, bytes("log")]));
     let base = &stats["bases"][0];
-    assert_eq!(
-        at(base, ["base", "references", "objects"]),
-        json!(["acme/encoder", 3, 2])
-    );
+    assert_eq!(at(base, ["base", "references", "objects"]), json!(["acme/encoder", 3, 2]));
     assert_eq!(
         (&base["model_bytes"], &base["reduction"], &stats["reduction"]),
         (&Value::Null, &Value::Null, &Value::Null)
@@ -179,10 +167,7 @@ fn log_says_who_and_when() {
     let log = hub.json(["log"]);
     let event = &log["events"][0];
     assert!(event["program"].as_str().unwrap().starts_with("esmhub "), "{log}");
-    assert!(
-        !event["user"].as_str().unwrap().is_empty() && !event["host"].as_str().unwrap().is_empty(),
-        "{log}"
-    );
+    assert!(!event["user"].as_str().unwrap().is_empty() && !event["host"].as_str().unwrap().is_empty(), "{log}");
     // After this test was written, and in milliseconds.
     assert!(event["time"].as_u64().unwrap() > 1_700_000_000_000, "{log}");
     assert_eq!(event["digest"], hub.json(["resolve", "mr"])["digest"]);

@@ -5,12 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{EsmFolder, Hub, at, damage, target};
 
 fn names(ranking: &Value) -> Vec<&str> {
-    ranking["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|esm| esm["name"].as_str().unwrap())
-        .collect()
+    ranking["results"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect()
 }
 
 /// A pool of five and a target of its dimension.
@@ -42,20 +37,13 @@ fn several_base_models_must_be_told_apart() {
     hub.ok(["publish", &source]);
     hub.refused_saying(2, ["rank", "t.npz"], &["acme/encoder, acme/other", "--base"]);
     // A filter may leave only one of them.
-    assert_eq!(
-        hub.json(["rank", "t.npz", "--filter", "name=one"])["base"]["id"],
-        "acme/other"
-    );
+    assert_eq!(hub.json(["rank", "t.npz", "--filter", "name=one"])["base"]["id"], "acme/other");
 }
 
 #[test]
 fn pool_without_the_base_model_is_incompatible() {
     let hub = pool();
-    hub.refused_saying(
-        17,
-        ["rank", "t.npz", "--base", "acme/absent"],
-        &["acme/absent", "acme/encoder (5)", "hint: "],
-    );
+    hub.refused_saying(17, ["rank", "t.npz", "--base", "acme/absent"], &["acme/absent", "acme/encoder (5)", "hint: "]);
 }
 
 #[test]
@@ -119,11 +107,7 @@ fn only_the_newest_tag_is_ranked_unless_all_are_asked_for() {
     hub.ok(["publish", &second]);
     let tags = |options: &[&str]| {
         let ranking = hub.json(["rank", "t.npz"].iter().chain(options));
-        let trecs = ranking["results"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|esm| esm["name"] == "trec");
+        let trecs = ranking["results"].as_array().unwrap().iter().filter(|esm| esm["name"] == "trec");
         let mut tags: Vec<String> = trecs.map(|esm| esm["tag"].as_str().unwrap().to_owned()).collect();
         tags.sort();
         tags

@@ -5,12 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{EsmFolder, Hub, Tree, at, line};
 
 fn field<'a>(document: &'a Value, key: &str) -> Vec<&'a str> {
-    document["published"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|esm| esm[key].as_str().unwrap())
-        .collect()
+    document["published"].as_array().unwrap().iter().map(|esm| esm[key].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -31,21 +26,11 @@ fn publishing_again_adds_no_byte() {
 #[test]
 fn batch_is_one_entry_of_the_log() {
     let hub = Hub::with(&["a", "b", "c", "d", "e"]);
-    assert_eq!(
-        hub.pool()
-            .files()
-            .iter()
-            .filter(|file| file.starts_with("log/"))
-            .count(),
-        1
-    );
+    assert_eq!(hub.pool().files().iter().filter(|file| file.starts_with("log/")).count(), 1);
     let log = hub.json(["log"]);
     let events = log["events"].as_array().unwrap();
     assert_eq!(
-        events
-            .iter()
-            .map(|event| event["name"].as_str().unwrap())
-            .collect::<Vec<_>>(),
+        events.iter().map(|event| event["name"].as_str().unwrap()).collect::<Vec<_>>(),
         ["a", "b", "c", "d", "e"]
     );
     assert!(events.iter().all(|event| event["entry"] == 1), "{log}");
@@ -56,10 +41,7 @@ fn same_content_has_the_same_digest_everywhere() {
     let digests = [Hub::new(), Hub::new()].map(|hub| {
         let source = hub.esm(&EsmFolder::new("mr", 8, 1));
         let published = hub.json(["publish", &source]);
-        (
-            field(&published, "digest")[0].to_owned(),
-            field(&published, "weights")[0].to_owned(),
-        )
+        (field(&published, "digest")[0].to_owned(), field(&published, "weights")[0].to_owned())
     });
     assert_eq!(digests[0], digests[1]);
 }
@@ -85,11 +67,7 @@ fn tag_that_holds_other_content_is_a_conflict() {
     let hub = Hub::with(&["mr"]);
     let held = hub.ok(["resolve", "mr:v1", "-q"]);
     let other = hub.esm(&EsmFolder::new("mr", 8, 99));
-    hub.refused_saying(
-        15,
-        ["publish", &other, "--tag", "v1"],
-        &["mr:v1", held.trim(), "hint: "],
-    );
+    hub.refused_saying(15, ["publish", &other, "--tag", "v1"], &["mr:v1", held.trim(), "hint: "]);
     assert_eq!(hub.ok(["resolve", "mr:v1", "-q"]), held);
 }
 
@@ -122,14 +100,7 @@ fn second_tag_for_the_same_content_stores_no_weights() {
     assert_eq!(field(&second, "digest"), field(&first, "digest"));
     assert_eq!(field(&second, "status"), ["added-reference"]);
     assert_eq!(field(&third, "weights"), field(&first, "weights"));
-    assert_eq!(
-        hub.pool()
-            .files()
-            .iter()
-            .filter(|file| file.starts_with("objects/"))
-            .count(),
-        1
-    );
+    assert_eq!(hub.pool().files().iter().filter(|file| file.starts_with("objects/")).count(), 1);
     assert_eq!(hub.json(["show", "mr:best"])["other_tags"], json!(["v1"]));
 }
 
@@ -140,26 +111,18 @@ fn names_that_differ_in_case_are_one_name() {
     EsmFolder::new("cola", 8, 2).write(&hub.path("two"));
     hub.ok(["publish", "one"]);
     let second = hub.json(["publish", "two"]);
-    assert_eq!(
-        (field(&second, "name"), field(&second, "tag")),
-        (vec!["CoLA"], vec!["v2"])
-    );
+    assert_eq!((field(&second, "name"), field(&second, "tag")), (vec!["CoLA"], vec!["v2"]));
     hub.refused(15, ["publish", "two", "--name", "COLA", "--tag", "V1"]);
     let resolved = hub.json(["resolve", "cOlA:V1"]);
-    assert_eq!(
-        (resolved["name"].as_str(), resolved["tag"].as_str()),
-        (Some("CoLA"), Some("v1"))
-    );
+    assert_eq!((resolved["name"].as_str(), resolved["tag"].as_str()), (Some("CoLA"), Some("v1")));
 }
 
 #[test]
 fn subset_stands_behind_the_name_unless_it_is_the_default() {
     let hub = Hub::new();
-    for (subset, name) in [
-        (Some("emotion"), "tweet_eval/emotion"),
-        (Some("default"), "tweet_eval"),
-        (None, "tweet_eval"),
-    ] {
+    for (subset, name) in
+        [(Some("emotion"), "tweet_eval/emotion"), (Some("default"), "tweet_eval"), (None, "tweet_eval")]
+    {
         let esm = EsmFolder::new("tweet_eval", 8, 1).set("task_subset", json!(subset));
         let source = hub.esm(&esm);
         assert_eq!(field(&hub.json(["publish", &source]), "name"), [name]);
@@ -187,10 +150,7 @@ fn card_says_what_the_source_and_the_command_line_say() {
     assert_eq!(card["source"]["text_columns"], json!(["question", "context"]));
     assert_eq!(card["source"]["language"], "en");
     assert_eq!(at(card, ["source/rows", "source/seed"]), json!([1000, 42]));
-    assert_eq!(
-        at(card, ["fit/method", "fit/program"]),
-        json!(["imported", "hfselect 0.2.1"])
-    );
+    assert_eq!(at(card, ["fit/method", "fit/program"]), json!(["imported", "hfselect 0.2.1"]));
     assert_eq!(card["weights"]["dimension"], 8);
 }
 
@@ -202,10 +162,7 @@ fn dry_run_changes_nothing_and_says_the_same() {
     let said = hub.json(["publish", &source, "--dry-run"]);
     assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
     let done = hub.json(["publish", &source]);
-    assert_eq!(
-        (field(&said, "digest"), field(&said, "tag")),
-        (field(&done, "digest"), field(&done, "tag"))
-    );
+    assert_eq!((field(&said, "digest"), field(&said, "tag")), (field(&done, "digest"), field(&done, "tag")));
     assert_eq!((&said["dry_run"], &done["dry_run"]), (&true.into(), &false.into()));
     let other = hub.esm(&EsmFolder::new("trec", 8, 10));
     hub.refused(15, ["publish", &other, "--tag", "v1", "--dry-run"]);
@@ -216,21 +173,14 @@ fn every_codec_stores_what_it_says() {
     let hub = Hub::new();
     let source = hub.esm(&EsmFolder::new("mr", 64, 1));
     let matrix = 64 * 64;
-    let sizes = [
-        ("f32", 4 * matrix),
-        ("f16", 2 * matrix),
-        ("int8", 4 * 64 + matrix),
-        ("int4", 64 * (2 * 2 + 32)),
-    ];
+    let sizes = [("f32", 4 * matrix), ("f16", 2 * matrix), ("int8", 4 * 64 + matrix), ("int4", 64 * (2 * 2 + 32))];
     let mut weights = Vec::new();
     for (codec, bytes) in sizes {
         let published = hub.json(["publish", &source, "--codec", codec, "--tag", codec]);
         let esm = &published["published"][0];
         assert_eq!(at(esm, ["codec", "size_bytes"]), json!([codec, (24 + bytes + 4 * 64)]));
         weights.push(esm["weights"].as_str().unwrap().to_owned());
-        let error = hub.json(["show", &format!("mr:{codec}")])["card"]["weights"]["codec_error"]
-            .as_f64()
-            .unwrap();
+        let error = hub.json(["show", &format!("mr:{codec}")])["card"]["weights"]["codec_error"].as_f64().unwrap();
         let bound = match codec {
             "f32" => 0.0,
             "f16" => 1e-3,
@@ -258,20 +208,13 @@ fn exported_esm_published_elsewhere_is_the_same() {
     from.ok(["export", "*r*", "two.esm"]);
     let file = from.path("two.esm");
     let before = from.tree();
-    assert_ne!(
-        from.run(["export", "mr", "two.esm"]).code,
-        0,
-        "a file that is there is never replaced"
-    );
+    assert_ne!(from.run(["export", "mr", "two.esm"]).code, 0, "a file that is there is never replaced");
     assert_eq!(before.changes(&from.tree()), Vec::<String>::new());
     let published = to.json(["publish".as_ref(), file.as_os_str()]);
     assert_eq!(field(&published, "name"), ["mr", "trec"]);
     for name in ["mr", "trec"] {
         assert_eq!(from.ok(["resolve", name]), to.ok(["resolve", name]));
-        assert_eq!(
-            Tree::of(from.object_of(name).parent().unwrap()),
-            Tree::of(to.object_of(name).parent().unwrap())
-        );
+        assert_eq!(Tree::of(from.object_of(name).parent().unwrap()), Tree::of(to.object_of(name).parent().unwrap()));
     }
 }
 

@@ -19,19 +19,13 @@ fn f32_weights_come_back_bit_for_bit() {
     hub.ok(["publish", &source, "--codec", "f32"]);
     hub.ok(["pull", "mr", "--output", "here"]);
     assert_eq!(EsmFolder::bits_in(&hub.path("here")), esm.bits());
-    assert_eq!(
-        Tree::of(&hub.path("here")).files(),
-        ["config.json", "model.safetensors"]
-    );
+    assert_eq!(Tree::of(&hub.path("here")).files(), ["config.json", "model.safetensors"]);
 }
 
 #[test]
 fn pulled_config_is_what_the_peer_reads() {
     let hub = Hub::new();
-    let esm = EsmFolder::new("trec", 8, 1)
-        .set("developers", "Ada")
-        .set("language", "en")
-        .set("lm_learning_rate", 2e-5);
+    let esm = EsmFolder::new("trec", 8, 1).set("developers", "Ada").set("language", "en").set("lm_learning_rate", 2e-5);
     let source = hub.esm(&esm);
     hub.ok(["publish", &source]);
     hub.ok(["pull", "trec"]);
@@ -49,12 +43,7 @@ fn pulled_folder_published_again_is_the_same_esm() {
         let first = here.json(["publish", &source, "--codec", codec]);
         here.ok(["pull", "mr", "--output", "pulled"]);
         let pulled = here.path("pulled");
-        let again = there.json([
-            "publish".as_ref(),
-            pulled.as_os_str(),
-            "--codec".as_ref(),
-            codec.as_ref(),
-        ]);
+        let again = there.json(["publish".as_ref(), pulled.as_os_str(), "--codec".as_ref(), codec.as_ref()]);
         let (first, again) = (&first["published"][0], &again["published"][0]);
         assert_eq!((&first["name"], &first["tag"]), (&again["name"], &again["tag"]));
         if codec == "f32" {
@@ -71,10 +60,7 @@ fn pulling_again_changes_nothing() {
     let before = hub.tree();
     let again = hub.json(["pull", "mr"]);
     assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
-    assert_eq!(
-        (&first["pulled"][0]["unchanged"], &again["pulled"][0]["unchanged"]),
-        (&false.into(), &true.into())
-    );
+    assert_eq!((&first["pulled"][0]["unchanged"], &again["pulled"][0]["unchanged"]), (&false.into(), &true.into()));
 }
 
 #[test]
@@ -151,12 +137,7 @@ fn several_references_and_patterns_get_a_folder_each() {
             .concat(),
     );
     let pulled = hub.json(["pull", "m?", "M*", "--output", "other"]);
-    let names: Vec<_> = pulled["pulled"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|esm| esm["name"].as_str().unwrap())
-        .collect();
+    let names: Vec<_> = pulled["pulled"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["mr", "msrp"], "what two patterns mean is pulled once");
     hub.refused_saying(13, ["pull", "mr", "x*", "--output", "third"], &["\"x*\""]);
 }
@@ -200,21 +181,13 @@ fn legacy_names_and_pickles_publish_as_their_twin() {
     let hub = Hub::new();
     let twin = fixture("pickled-twin");
     let weights = |source: &std::path::Path| {
-        let published = hub.json([
-            "publish".as_ref(),
-            source.as_os_str(),
-            "--codec".as_ref(),
-            "f32".as_ref(),
-        ]);
+        let published = hub.json(["publish".as_ref(), source.as_os_str(), "--codec".as_ref(), "f32".as_ref()]);
         published["published"][0]["weights"].clone()
     };
     let expected = weights(&twin);
     assert_eq!(weights(&fixture("pickled")), expected);
     assert_eq!(weights(&fixture("pickled-legacy")), expected);
-    assert_eq!(
-        hub.json(["show", "pickled:v2"])["card"]["fit"]["program"],
-        "hfselect 0.1.0"
-    );
+    assert_eq!(hub.json(["show", "pickled:v2"])["card"]["fit"]["program"], "hfselect 0.1.0");
 
     let mut esm = EsmFolder::new("legacy", 8, 1).set("version", "0.1.0");
     esm.tensors = ["sequential.0.weight", "sequential.0.bias"];

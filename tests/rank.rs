@@ -5,12 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{EsmFolder, Hub, at, f32_array, fixture, i64_array, labels_array, npz, target};
 
 fn names(ranking: &Value) -> Vec<&str> {
-    ranking["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|esm| esm["name"].as_str().unwrap())
-        .collect()
+    ranking["results"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect()
 }
 
 /// A pool of five and a target of its dimension.
@@ -28,10 +23,7 @@ fn ranking_is_a_whole_document() {
     assert_eq!(at(&ranking, ["target/rows", "target/classes"]), json!([60, 3]));
     assert_eq!(ranking["target"]["task"], "classification");
     assert_eq!(at(&ranking, ["base/id", "base/dimension"]), json!(["acme/encoder", 8]));
-    assert_eq!(
-        at(&ranking, ["score", "other_base", "skipped"]),
-        json!(["exact", 0, []])
-    );
+    assert_eq!(at(&ranking, ["score", "other_base", "skipped"]), json!(["exact", 0, []]));
     let baseline = ranking["baseline"]["score"].as_f64().unwrap();
     let results = ranking["results"].as_array().unwrap();
     assert_eq!(results.len(), 5);
@@ -40,10 +32,7 @@ fn ranking_is_a_whole_document() {
         assert_eq!(at(esm, ["rank", "tag"]), json!([rank, "v1"]));
         let score = esm["score"].as_f64().unwrap();
         assert!(score <= before, "{ranking}");
-        assert!(
-            (esm["gain"].as_f64().unwrap() - (score - baseline)).abs() < 1e-12,
-            "{ranking}"
-        );
+        assert!((esm["gain"].as_f64().unwrap() - (score - baseline)).abs() < 1e-12, "{ranking}");
         for optional in ["interval", "tie_group", "overlap"] {
             assert!(esm.as_object().unwrap().contains_key(optional), "{optional}");
         }
@@ -66,12 +55,7 @@ fn baseline_is_the_score_of_the_identity() {
     for formula in ["exact", "hfselect"] {
         let ranking = hub.json(["rank", "t.npz", "--score", formula]);
         assert_eq!(ranking["score"], formula);
-        let esm = ranking["results"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|esm| esm["name"] == "identity")
-            .unwrap();
+        let esm = ranking["results"].as_array().unwrap().iter().find(|esm| esm["name"] == "identity").unwrap();
         assert!(esm["gain"].as_f64().unwrap().abs() < 1e-9, "{ranking}");
         if formula == "exact" {
             assert_eq!(ranking["baseline"], before);
@@ -98,15 +82,9 @@ fn rows_labelled_minus_one_are_left_out() {
     let kept: Vec<usize> = (0..40).filter(labelled).collect();
     let kept_x: Vec<f32> = kept.iter().flat_map(|row| x[row * 8..][..8].to_vec()).collect();
     let kept_y: Vec<i64> = kept.iter().map(|row| y[*row]).collect();
-    hub.write(
-        "kept.npz",
-        npz(&[("x", f32_array(&kept_x, 8)), ("y", i64_array(&kept_y))]),
-    );
+    hub.write("kept.npz", npz(&[("x", f32_array(&kept_x, 8)), ("y", i64_array(&kept_y))]));
     let (some, kept) = (hub.json(["rank", "some.npz"]), hub.json(["rank", "kept.npz"]));
-    assert_eq!(
-        (&some["target"]["unlabelled"], &kept["target"]["unlabelled"]),
-        (&11.into(), &0.into())
-    );
+    assert_eq!((&some["target"]["unlabelled"], &kept["target"]["unlabelled"]), (&11.into(), &0.into()));
     assert_eq!(some["target"]["classes"], 2);
     assert_eq!(some["target"]["digest"], kept["target"]["digest"]);
     assert_eq!(some["results"], kept["results"]);
@@ -120,19 +98,10 @@ fn labels_as_texts_and_as_numbers_mean_the_same() {
     let hub = pool();
     let x: Vec<f32> = (0..30 * 8).map(|at| (at as f32 * 0.7).sin()).collect();
     let y: Vec<i64> = (0..30).map(|row| row % 3).collect();
-    let texts: Vec<&str> = y
-        .iter()
-        .map(|class| ["anger", "joy", "sadness"][*class as usize])
-        .collect();
+    let texts: Vec<&str> = y.iter().map(|class| ["anger", "joy", "sadness"][*class as usize]).collect();
     hub.write("numbers.npz", npz(&[("x", f32_array(&x, 8)), ("y", i64_array(&y))]));
-    hub.write(
-        "texts.npz",
-        npz(&[("x", f32_array(&x, 8)), ("y", labels_array(&texts))]),
-    );
-    assert_eq!(
-        hub.json(["rank", "numbers.npz"])["results"],
-        hub.json(["rank", "texts.npz"])["results"]
-    );
+    hub.write("texts.npz", npz(&[("x", f32_array(&x, 8)), ("y", labels_array(&texts))]));
+    assert_eq!(hub.json(["rank", "numbers.npz"])["results"], hub.json(["rank", "texts.npz"])["results"]);
 }
 
 #[test]
@@ -145,10 +114,7 @@ fn rows_are_limited_and_drawn_by_the_seed() {
     };
     assert_eq!(digest(&["--rows", "25"]), digest(&["--rows", "25", "--seed", "42"]));
     assert_ne!(digest(&["--rows", "25"]), digest(&["--rows", "25", "--seed", "43"]));
-    assert_ne!(
-        digest(&["--rows", "25"]),
-        digest(&["--rows", "25", "--sample", "first"])
-    );
+    assert_ne!(digest(&["--rows", "25"]), digest(&["--rows", "25", "--sample", "first"]));
     assert_eq!(
         digest(&["--rows", "25", "--sample", "first", "--seed", "1"]),
         digest(&["--rows", "25", "--sample", "first"])
@@ -181,19 +147,9 @@ fn pool_that_is_empty_says_so() {
 fn table_shows_where_no_transfer_stands() {
     let hub = pool();
     let ranking = hub.json(["rank", "t.npz"]);
-    let above = ranking["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|esm| esm["gain"].as_f64().unwrap() > 0.0)
-        .count();
+    let above = ranking["results"].as_array().unwrap().iter().filter(|esm| esm["gain"].as_f64().unwrap() > 0.0).count();
     let table = hub.ok(["rank", "t.npz"]);
-    let rows: Vec<&str> = table
-        .lines()
-        .skip_while(|line| !line.contains("RANK"))
-        .skip(1)
-        .take(6)
-        .collect();
+    let rows: Vec<&str> = table.lines().skip_while(|line| !line.contains("RANK")).skip(1).take(6).collect();
     assert!(rows[above].contains("(no transfer)"), "{table}");
     assert_eq!(table.matches("(no transfer)").count(), 1, "{table}");
 }

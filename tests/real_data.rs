@@ -17,10 +17,7 @@ const NO_TRANSFER: &str = "(no transfer)";
 /// A registry with everything in a folder of the data, published in one command.
 fn published(data: &Path, what: &str, options: &[&str]) -> (Hub, Value) {
     let hub = Hub::new();
-    let mut sources: Vec<_> = fs::read_dir(data.join(what))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut sources: Vec<_> = fs::read_dir(data.join(what)).unwrap().map(|entry| entry.unwrap().path()).collect();
     sources.sort();
     assert_eq!(sources.len(), 20);
     let arguments = ["publish"].iter().chain(options).map(AsRef::as_ref);
@@ -34,18 +31,12 @@ fn published(data: &Path, what: &str, options: &[&str]) -> (Hub, Value) {
 fn scores(ranking: &Value) -> BTreeMap<String, f64> {
     let results = ranking["results"].as_array().unwrap().iter();
     let scores = results.map(|esm| (esm["name"].as_str().unwrap().to_owned(), esm["score"].as_f64().unwrap()));
-    scores
-        .chain([(NO_TRANSFER.to_owned(), ranking["baseline"]["score"].as_f64().unwrap())])
-        .collect()
+    scores.chain([(NO_TRANSFER.to_owned(), ranking["baseline"]["score"].as_f64().unwrap())]).collect()
 }
 
 fn rank(hub: &Hub, data: &Path, target: &str, options: &[&str]) -> Value {
     let file = data.join(format!("targets/{target}.npz"));
-    hub.json(
-        ["rank".as_ref(), file.as_os_str()]
-            .into_iter()
-            .chain(options.iter().map(AsRef::as_ref)),
-    )
+    hub.json(["rank".as_ref(), file.as_os_str()].into_iter().chain(options.iter().map(AsRef::as_ref)))
 }
 
 fn reference(data: &Path) -> Value {
@@ -54,9 +45,7 @@ fn reference(data: &Path) -> Value {
 
 fn reference_scores(reference: &Value, target: &str, rows: &str, formula: &str) -> BTreeMap<String, f64> {
     let by_name = reference[target][rows].as_object().unwrap().iter();
-    by_name
-        .map(|(name, scores)| (name.clone(), scores[formula].as_f64().unwrap()))
-        .collect()
+    by_name.map(|(name, scores)| (name.clone(), scores[formula].as_f64().unwrap())).collect()
 }
 
 fn tau(a: &BTreeMap<String, f64>, b: &BTreeMap<String, f64>) -> f64 {
@@ -84,19 +73,12 @@ fn scores_are_those_of_the_references() {
                 for (name, score) in &ours {
                     let off = (score - theirs[name]).abs();
                     worst = worst.max(off);
-                    assert!(
-                        off <= 1e-6,
-                        "{target}, {formula}, {rows} rows, {name}: {score} is off by {off}"
-                    );
+                    assert!(off <= 1e-6, "{target}, {formula}, {rows} rows, {name}: {score} is off by {off}");
                 }
                 assert_eq!(ranking["target"]["rows"].to_string(), rows);
                 assert_eq!(ranking["target"]["task"] == "regression", target == "wellformed");
-                let in_order: Vec<f64> = ranking["results"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|esm| esm["score"].as_f64().unwrap())
-                    .collect();
+                let in_order: Vec<f64> =
+                    ranking["results"].as_array().unwrap().iter().map(|esm| esm["score"].as_f64().unwrap()).collect();
                 assert!(in_order.is_sorted_by(|a, b| a >= b), "{in_order:?}");
             }
         }
@@ -120,10 +102,7 @@ fn small_codecs_keep_the_order_of_the_pool() {
         });
         let mean = taus.iter().sum::<f64>() / taus.len() as f64;
         figure(&format!("mean Kendall tau of {codec} with the reference"), mean);
-        assert!(
-            mean >= mean_bound && taus.iter().all(|tau| *tau >= least_bound),
-            "{codec}: {taus:?}"
-        );
+        assert!(mean >= mean_bound && taus.iter().all(|tau| *tau >= least_bound), "{codec}: {taus:?}");
     }
 }
 
@@ -137,12 +116,7 @@ fn pulled_weights_are_those_that_were_published() {
     for entry in fs::read_dir(data.join("esms")).unwrap() {
         let source = entry.unwrap().path();
         let pulled = hub.path("pulled").join(source.file_name().unwrap());
-        assert_eq!(
-            EsmFolder::bits_in(&pulled),
-            EsmFolder::bits_in(&source),
-            "{}",
-            source.display()
-        );
+        assert_eq!(EsmFolder::bits_in(&pulled), EsmFolder::bits_in(&source), "{}", source.display());
     }
 }
 
@@ -187,25 +161,10 @@ fn fits_explain_rows_that_were_kept_from_them() {
             let all: Vec<&[f64]> = array.rows().collect();
             rows.iter().map(|&row| all[row].to_vec()).collect::<Vec<_>>()
         };
-        let written = |array| {
-            f32_array(
-                &part(array, training)
-                    .concat()
-                    .iter()
-                    .map(|v| *v as f32)
-                    .collect::<Vec<_>>(),
-                384,
-            )
-        };
-        hub.write(
-            &format!("split/{name}.npz"),
-            npz(&[("x", written(&x)), ("y", written(&y))]),
-        );
-        tasks.push(Task {
-            name,
-            x: part(&x, kept),
-            y: part(&y, kept),
-        });
+        let written =
+            |array| f32_array(&part(array, training).concat().iter().map(|v| *v as f32).collect::<Vec<_>>(), 384);
+        hub.write(&format!("split/{name}.npz"), npz(&[("x", written(&x)), ("y", written(&y))]));
+        tasks.push(Task { name, x: part(&x, kept), y: part(&y, kept) });
     }
     let sources: Vec<String> = tasks.iter().map(|task| format!("split/{}.npz", task.name)).collect();
     let options = ["publish", "--base", MODEL, "--codec", "f32"];
@@ -232,10 +191,7 @@ fn pool_is_verified_and_counted() {
     assert_eq!(at(&verified, ["sound", "objects", "references"]), json!([true, 20, 20]));
     let stats = hub.json(["stats", "--model-bytes", "90900000"]);
     let base = &stats["bases"][0];
-    assert_eq!(
-        at(base, ["base", "references", "model_bytes"]),
-        json!([MODEL, 20, 90_900_000])
-    );
+    assert_eq!(at(base, ["base", "references", "model_bytes"]), json!([MODEL, 20, 90_900_000]));
     // 384 x 384 bytes, 384 scales, 384 biases, a header: 90.9 MB are 604 times as much.
     assert_eq!(base["bytes_per_object"], 384 * 384 + 4 * 384 + 4 * 384 + 24);
     assert_eq!(base["reduction"].as_f64().unwrap().round(), 604.0);

@@ -40,11 +40,7 @@ fn every_spelling_means_the_same() {
         "MR:V2".to_owned(),
     ] {
         let resolved = hub.json(["resolve", &reference]);
-        assert_eq!(
-            at(&resolved, ["digest", "tag"]),
-            json!([whole.as_str(), "v2"]),
-            "{reference}"
-        );
+        assert_eq!(at(&resolved, ["digest", "tag"]), json!([whole.as_str(), "v2"]), "{reference}");
     }
     assert_eq!(hub.ok(["resolve", "mr:v2"]), format!("mr:v2@{whole}\n"));
     assert_eq!(hub.ok(["resolve", "mr:v2", "-q"]), format!("{whole}\n"));
@@ -66,11 +62,7 @@ fn bare_name_means_the_newest_in_the_log() {
 #[test]
 fn mistyped_name_is_answered_with_what_was_meant() {
     let hub = Hub::with(&["tweet_emotion", "acme/reviews", "trec"]);
-    for (typed, meant) in [
-        ("tweet_emotoin", "tweet_emotion"),
-        ("reviews", "acme/reviews"),
-        ("treck:v1", "trec"),
-    ] {
+    for (typed, meant) in [("tweet_emotoin", "tweet_emotion"), ("reviews", "acme/reviews"), ("treck:v1", "trec")] {
         hub.refused_saying(13, ["show", typed], &[typed, &format!("did you mean {meant}?")]);
     }
     hub.refused_saying(13, ["pull", "zzzzzzzz"], &["zzzzzzzz", "esmhub list"]);
@@ -109,23 +101,11 @@ fn digest_of_another_name_is_not_found() {
 #[test]
 fn references_that_are_none_are_usage() {
     let hub = tagged();
-    for reference in [
-        "",
-        ":v1",
-        "mr:",
-        "mr@",
-        "mr@1234567",
-        "mr@xyzxyzxy",
-        "../mr",
-        "mr:v1:v2",
-        "a b",
-        "mr@sha256:0123456789",
-    ] {
+    for reference in
+        ["", ":v1", "mr:", "mr@", "mr@1234567", "mr@xyzxyzxy", "../mr", "mr:v1:v2", "a b", "mr@sha256:0123456789"]
+    {
         let message = hub.refused(2, ["show", reference]);
-        assert!(
-            message.contains("REF") || message.contains("reference"),
-            "{reference}: {message}"
-        );
+        assert!(message.contains("REF") || message.contains("reference"), "{reference}: {message}");
         hub.refused(2, ["pull", reference]);
     }
 }
@@ -137,10 +117,7 @@ fn ambiguous_prefix_lists_its_candidates() {
     let object = Object::encode(&map, Codec::F32).unwrap();
     let card = |number: u32| Card {
         weights: Weights::of(&object, 0.0),
-        base: BaseModel {
-            id: "acme/encoder".into(),
-            ..BaseModel::default()
-        },
+        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
         source: Source::default(),
         fit: Fit::imported(),
         license: None,
@@ -158,19 +135,8 @@ fn ambiguous_prefix_lists_its_candidates() {
     let mut file = Vec::new();
     for (name, number) in [("first", a), ("second", b)] {
         let card = card(number).to_canonical().unwrap();
-        let published = Published {
-            name: name.parse().unwrap(),
-            tag: "v1".parse().unwrap(),
-            card,
-        };
-        bundle::append(
-            &Bundled {
-                published,
-                object: object.clone(),
-            },
-            &mut file,
-        )
-        .unwrap();
+        let published = Published { name: name.parse().unwrap(), tag: "v1".parse().unwrap(), card };
+        bundle::append(&Bundled { published, object: object.clone() }, &mut file).unwrap();
     }
     let hub = Hub::new();
     hub.write("twins.esm", &file);

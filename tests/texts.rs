@@ -20,16 +20,12 @@ fn pool(names: &[&str]) -> Hub {
         .zip(1..)
         .map(|(name, seed)| hub.esm(&EsmFolder::new(name, 32, seed).set("base_model_name", "tiny")));
     let sources: Vec<String> = sources.collect();
-    hub.ok(["publish", "--codec", "f32"]
-        .into_iter()
-        .chain(sources.iter().map(String::as_str)));
+    hub.ok(["publish", "--codec", "f32"].into_iter().chain(sources.iter().map(String::as_str)));
     hub
 }
 
 fn rank(hub: &Hub, file: &str, base: &str) -> Value {
-    hub.json(line(format!(
-        "rank {file} --text text --label label --base {base} --max-length 24"
-    )))
+    hub.json(line(format!("rank {file} --text text --label label --base {base} --max-length 24")))
 }
 
 fn write_parquet(path: &Path, rows: &[(String, &str)]) {
@@ -38,17 +34,12 @@ fn write_parquet(path: &Path, rows: &[(String, &str)]) {
     let properties = Arc::new(WriterProperties::builder().build());
     let mut writer = SerializedFileWriter::new(fs::File::create(path).unwrap(), schema, properties).unwrap();
     let mut group = writer.next_row_group().unwrap();
-    let columns: [Vec<&str>; 2] = [
-        rows.iter().map(|row| row.0.as_str()).collect(),
-        rows.iter().map(|row| row.1).collect(),
-    ];
+    let columns: [Vec<&str>; 2] =
+        [rows.iter().map(|row| row.0.as_str()).collect(), rows.iter().map(|row| row.1).collect()];
     for column in columns {
         let values: Vec<ByteArray> = column.into_iter().map(ByteArray::from).collect();
         let mut writer = group.next_column().unwrap().unwrap();
-        writer
-            .typed::<ByteArrayType>()
-            .write_batch(&values, None, None)
-            .unwrap();
+        writer.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
         writer.close().unwrap();
     }
     group.close().unwrap();
@@ -61,10 +52,8 @@ fn all_kinds_of_tables_mean_the_same() {
     let rows = words(60, 1);
     hub.write("t.csv", csv(&rows));
     hub.write("t.tsv", csv(&rows).replace(',', "\t"));
-    let lines: String = rows
-        .iter()
-        .map(|(text, label)| format!("{}\n", json!({"label": label, "text": text})))
-        .collect();
+    let lines: String =
+        rows.iter().map(|(text, label)| format!("{}\n", json!({"label": label, "text": text}))).collect();
     hub.write("t.jsonl", lines);
     write_parquet(&hub.path("t.parquet"), &rows);
     let [csv, others @ ..] = ["t.csv", "t.tsv", "t.jsonl", "t.parquet"].map(|file| {
@@ -86,13 +75,8 @@ fn all_kinds_of_tables_mean_the_same() {
 fn every_family_of_models_embeds() {
     let hub = pool(&["a", "b"]);
     hub.write("t.csv", csv(&words(40, 2)));
-    let poolings = [
-        ("bert", "pooler"),
-        ("bert-mean", "mean"),
-        ("distilbert", "cls"),
-        ("roberta", "cls"),
-        ("xlm-roberta", "cls"),
-    ];
+    let poolings =
+        [("bert", "pooler"), ("bert-mean", "mean"), ("distilbert", "cls"), ("roberta", "cls"), ("xlm-roberta", "cls")];
     for (model, pooling) in poolings {
         let ranking = rank(&hub, "t.csv", &tiny_base(model));
         assert_eq!(at(&ranking, ["base/pooling", "ranked"]), json!([pooling, 2]), "{model}");
@@ -105,10 +89,7 @@ fn other_texts_give_other_scores() {
     let hub = pool(&["a", "b"]);
     hub.write("t.csv", csv(&words(40, 2)));
     hub.write("u.csv", csv(&words(40, 3)));
-    let (t, u) = (
-        rank(&hub, "t.csv", &tiny_base("bert-mean")),
-        rank(&hub, "u.csv", &tiny_base("bert-mean")),
-    );
+    let (t, u) = (rank(&hub, "t.csv", &tiny_base("bert-mean")), rank(&hub, "u.csv", &tiny_base("bert-mean")));
     assert_ne!(t["target"]["digest"], u["target"]["digest"]);
     assert_ne!(t["baseline"], u["baseline"]);
 }
@@ -117,22 +98,12 @@ fn other_texts_give_other_scores() {
 fn several_columns_are_joined_in_the_order_of_the_command_line() {
     let hub = pool(&["a"]);
     let rows = words(40, 4);
-    let joined: String = rows
-        .iter()
-        .map(|(text, label)| format!("{text} [SEP] the {label},{label}\n"))
-        .collect();
+    let joined: String = rows.iter().map(|(text, label)| format!("{text} [SEP] the {label},{label}\n")).collect();
     hub.write("joined.csv", format!("text,label\n{joined}"));
-    let apart: String = rows
-        .iter()
-        .map(|(text, label)| format!("the {label},{label},{text}\n"))
-        .collect();
+    let apart: String = rows.iter().map(|(text, label)| format!("the {label},{label},{text}\n")).collect();
     hub.write("apart.csv", format!("second,label,first\n{apart}"));
     let base = tiny_base("bert-mean");
-    let of = |text| {
-        hub.json(line(format!(
-            "rank apart.csv --text {text} --label label --base {base} --max-length 24"
-        )))
-    };
+    let of = |text| hub.json(line(format!("rank apart.csv --text {text} --label label --base {base} --max-length 24")));
     let expected = rank(&hub, "joined.csv", &base);
     assert_eq!(of("first,second")["target"]["digest"], expected["target"]["digest"]);
     assert_ne!(of("second,first")["target"]["digest"], expected["target"]["digest"]);
@@ -143,16 +114,9 @@ fn esms_without_a_digest_match_by_name_with_a_warning() {
     let hub = pool(&["a"]);
     hub.write("t.csv", csv(&words(40, 2)));
     let base = tiny_base("bert-mean");
-    let output = hub.run(line(format!(
-        "rank t.csv --text text --label label --max-length 24 --base {base}"
-    )));
+    let output = hub.run(line(format!("rank t.csv --text text --label label --max-length 24 --base {base}")));
     assert_eq!(output.code, 0, "{output:#?}");
-    assert!(
-        output
-            .stderr
-            .contains("warning: 1 ESM matched by the base model's name alone (tiny)"),
-        "{output:#?}"
-    );
+    assert!(output.stderr.contains("warning: 1 ESM matched by the base model's name alone (tiny)"), "{output:#?}");
 }
 
 #[test]
@@ -160,9 +124,7 @@ fn more_tokens_than_the_model_has_places_for_are_refused() {
     let hub = pool(&["a"]);
     hub.write("t.csv", csv(&words(40, 2)));
     let base = tiny_base("bert-mean");
-    let rank = line(format!(
-        "rank t.csv --text text --label label --base {base} --max-length 100"
-    ));
+    let rank = line(format!("rank t.csv --text text --label label --base {base} --max-length 100"));
     let message = hub.refused(1, rank);
     assert!(message.contains("100") && message.contains("40"), "{message}");
 }
@@ -185,12 +147,8 @@ fn real_texts_score_as_their_embeddings_by_torch() {
         return;
     };
     let hub = Hub::new();
-    let folders = fs::read_dir(data.join("esms"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path().into_os_string());
-    hub.ok(["publish".into(), "--codec".into(), "f32".into()]
-        .into_iter()
-        .chain(folders));
+    let folders = fs::read_dir(data.join("esms")).unwrap().map(|entry| entry.unwrap().path().into_os_string());
+    hub.ok(["publish".into(), "--codec".into(), "f32".into()].into_iter().chain(folders));
     let file = |name: &str| data.join("targets").join(name).display().to_string();
     let base = format!("sentence-transformers/all-MiniLM-L6-v2={}", model.display());
     let table = file("tweet_emotion.csv");
@@ -199,9 +157,7 @@ fn real_texts_score_as_their_embeddings_by_torch() {
     let by_torch = hub.json(["rank", &file("tweet_emotion.npz")]);
     let score = |ranking: &Value, name: &Value| {
         let mut results = ranking["results"].as_array().unwrap().iter();
-        results.find(|esm| esm["name"] == *name).unwrap()["score"]
-            .as_f64()
-            .unwrap()
+        results.find(|esm| esm["name"] == *name).unwrap()["score"].as_f64().unwrap()
     };
     let mut worst =
         (by_texts["baseline"]["score"].as_f64().unwrap() - by_torch["baseline"]["score"].as_f64().unwrap()).abs();

@@ -8,13 +8,7 @@ use crate::commands;
 
 /// A shared registry of Embedding Space Maps: publish them, rank them for a target task, pull the best.
 #[derive(Debug, Parser)]
-#[command(
-    name = "esmhub",
-    version,
-    max_term_width = 100,
-    propagate_version = true,
-    infer_subcommands = false
-)]
+#[command(name = "esmhub", version, max_term_width = 100, propagate_version = true, infer_subcommands = false)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 done in part, 10 no registry, 11 busy, 12 format too new,\n\
     13 not found, 14 ambiguous, 15 conflict, 16 integrity, 17 incompatible, 101 a bug, 130 interrupted."
@@ -31,13 +25,7 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The registry's directory
-    #[arg(
-        long,
-        global = true,
-        env = "ESMHUB_REGISTRY",
-        hide_env_values = true,
-        value_name = "DIR"
-    )]
+    #[arg(long, global = true, env = "ESMHUB_REGISTRY", hide_env_values = true, value_name = "DIR")]
     pub(crate) registry: Option<PathBuf>,
     /// Print one JSON document on stdout
     #[arg(long, global = true, env = "ESMHUB_JSON", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
@@ -62,13 +50,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) offline: bool,
     /// Where indexes are kept, all of which can be deleted at any time [default: the platform's cache folder]
-    #[arg(
-        long,
-        global = true,
-        env = "ESMHUB_CACHE",
-        hide_env_values = true,
-        value_name = "DIR"
-    )]
+    #[arg(long, global = true, env = "ESMHUB_CACHE", hide_env_values = true, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Threads to compute with [default: one per core]
     #[arg(long, global = true, env = "ESMHUB_THREADS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

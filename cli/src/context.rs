@@ -40,11 +40,7 @@ impl Context {
         let threads = global.threads.map_or(cores, usize::from);
         // Only the first pool of a process can be set; here it is always the first.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        let platform = || {
-            etcetera::choose_base_strategy()
-                .ok()
-                .map(|strategy| strategy.cache_dir().join("esmhub"))
-        };
+        let platform = || etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("esmhub"));
         let form = match (global.json, global.quiet) {
             (true, _) => Form::Json,
             (_, true) => Form::Lines,

@@ -57,16 +57,8 @@ fn to_json<D: Document>(document: &D) -> Outcome<String> {
         #[serde(flatten)]
         document: &'a D,
     }
-    serde_json::to_string(&WithSchema {
-        schema: D::SCHEMA,
-        document,
-    })
-    .map(|text| text + "\n")
-    .map_err(|error| {
-        Failure::new(
-            crate::failure::OTHER,
-            format!("the document cannot be written as JSON: {error}"),
-        )
+    serde_json::to_string(&WithSchema { schema: D::SCHEMA, document }).map(|text| text + "\n").map_err(|error| {
+        Failure::new(crate::failure::OTHER, format!("the document cannot be written as JSON: {error}"))
     })
 }
 
@@ -78,11 +70,7 @@ pub(crate) fn printable(text: &str) -> String {
         // Bidirectional overrides can make a name read as another one.
         let hidden =
             matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
-        if (c.is_control() && c != '\n') || hidden {
-            shown.extend(c.escape_unicode())
-        } else {
-            shown.push(c)
-        }
+        if (c.is_control() && c != '\n') || hidden { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     shown
 }
@@ -114,50 +102,29 @@ pub(crate) fn bytes(count: u64) -> String {
 
 /// A count with its noun: `1 ESM`, `20 ESMs`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// A time in a log entry, as UTC to the second.
 pub(crate) fn time(milliseconds: u64) -> String {
-    let at = i64::try_from(milliseconds)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    at.map_or_else(
-        || "unknown".to_owned(),
-        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    )
+    let at = i64::try_from(milliseconds).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// An aligned table that fits the terminal. Columns named in `right` are aligned to the right.
 pub(crate) fn columns(header: &[&str], right: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let aligned = |index: usize| header.get(index).is_some_and(|name| right.contains(name));
     let cell = |index: usize, text: String| {
         let cell = Cell::new(text);
-        if aligned(index) {
-            cell.set_alignment(CellAlignment::Right)
-        } else {
-            cell
-        }
+        if aligned(index) { cell.set_alignment(CellAlignment::Right) } else { cell }
     };
-    let head = header
-        .iter()
-        .enumerate()
-        .map(|(index, name)| cell(index, (*name).to_owned()).add_attribute(Attribute::Bold));
+    let head =
+        header.iter().enumerate().map(|(index, name)| cell(index, (*name).to_owned()).add_attribute(Attribute::Bold));
     table.set_header(head);
     for row in rows {
-        table.add_row(
-            row.into_iter()
-                .enumerate()
-                .map(|(index, text)| cell(index, printable(&text))),
-        );
+        table.add_row(row.into_iter().enumerate().map(|(index, text)| cell(index, printable(&text))));
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
@@ -165,17 +132,10 @@ pub(crate) fn columns(header: &[&str], right: &[&str], rows: impl IntoIterator<I
 
 /// Two aligned columns: a label and what it is. Rows without a value are left out.
 pub(crate) fn fields(rows: &[(&str, Option<String>)]) -> String {
-    let width = rows
-        .iter()
-        .filter(|(_, value)| value.is_some())
-        .map(|(label, _)| label.len())
-        .max()
-        .unwrap_or(0);
+    let width = rows.iter().filter(|(_, value)| value.is_some()).map(|(label, _)| label.len()).max().unwrap_or(0);
     let style = Style::new().dimmed();
     let shown = rows.iter().filter_map(|(label, value)| Some((label, value.as_ref()?)));
-    shown
-        .map(|(label, value)| format!("{style}{label:width$}{style:#}  {}\n", printable(value)))
-        .collect()
+    shown.map(|(label, value)| format!("{style}{label:width$}{style:#}  {}\n", printable(value))).collect()
 }
 
 /// A heading, or a verdict that the eye should find first.

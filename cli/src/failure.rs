@@ -46,11 +46,7 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A failure with a code of the contract.
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            hint: None,
-        }
+        Self { code, message: message.into(), hint: None }
     }
 
     /// A failure of the user's command line.
@@ -69,9 +65,12 @@ impl Failure {
         self
     }
 
-    /// With what it happened to in front.
+    /// With what it happened to in front, unless the message begins with it already.
     pub(crate) fn at(mut self, place: impl std::fmt::Display) -> Self {
-        self.message = format!("{place}: {}", self.message);
+        let place = place.to_string();
+        if !self.message.starts_with(&place) {
+            self.message = format!("{place}: {}", self.message);
+        }
         self
     }
 
@@ -170,11 +169,7 @@ impl From<ScoreError> for Failure {
 
 impl From<FitError> for Failure {
     fn from(error: FitError) -> Self {
-        let code = if matches!(error, FitError::Shapes { .. }) {
-            INCOMPATIBLE
-        } else {
-            OTHER
-        };
+        let code = if matches!(error, FitError::Shapes { .. }) { INCOMPATIBLE } else { OTHER };
         Self::from_error(code, &error, None)
     }
 }

@@ -31,11 +31,9 @@ fn settings(context: &Context) -> Outcome<HubSettings> {
         let strategy = etcetera::choose_base_strategy().ok()?;
         Some(strategy.cache_dir().join("huggingface"))
     });
-    let cache = variable("HF_HUB_CACHE")
-        .or_else(|| home.as_ref().map(|home| home.join("hub")))
-        .ok_or_else(|| {
-            Failure::usage("there is no folder for models").hint("set HF_HOME, or name a model's folder: ID=FOLDER")
-        })?;
+    let cache = variable("HF_HUB_CACHE").or_else(|| home.as_ref().map(|home| home.join("hub"))).ok_or_else(|| {
+        Failure::usage("there is no folder for models").hint("set HF_HOME, or name a model's folder: ID=FOLDER")
+    })?;
     let token = env::var("HF_TOKEN").ok().filter(|token| !token.is_empty()).or_else(|| {
         let file = home.as_ref()?.join("token");
         let token = std::fs::read_to_string(file).ok()?.trim().to_owned();

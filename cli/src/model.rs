@@ -42,10 +42,8 @@ impl FromStr for Model {
             !id.is_empty() && id.len() <= 200 && id.chars().all(allowed)
         };
         match id {
-            Some(id) if !is_id(&id) => Err(
-                Failure::usage(format!("{id:?} is neither a folder nor a Hugging Face id"))
-                    .hint("a model is `owner/name`, a folder, or `owner/name=FOLDER`"),
-            ),
+            Some(id) if !is_id(&id) => Err(Failure::usage(format!("{id:?} is neither a folder nor a Hugging Face id"))
+                .hint("a model is `owner/name`, a folder, or `owner/name=FOLDER`")),
             id => Ok(Self { id, revision, folder }),
         }
     }

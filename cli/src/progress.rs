@@ -9,11 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// A bar for work whose amount is known; hidden where nobody looks.
 pub(crate) fn bar(visible: bool, total: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let visible = visible && std::io::stderr().is_terminal();
-    let target = if visible {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
+    let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what);
     let style = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {per_sec:>10} {eta:>5}");
     if let Ok(style) = style {

@@ -8,16 +8,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(card) = Card::from_canonical(bytes) {
-        assert_eq!(
-            card.to_canonical().expect("a decoded card is within the limits"),
-            bytes,
-            "a card has one spelling"
-        );
+        assert_eq!(card.to_canonical().expect("a decoded card is within the limits"), bytes, "a card has one spelling");
     }
     if let Ok(published) = Published::from_canonical(bytes) {
-        assert_eq!(
-            published.to_canonical().expect("a decoded record is within the limits"),
-            bytes
-        );
+        assert_eq!(published.to_canonical().expect("a decoded record is within the limits"), bytes);
     }
 });

@@ -9,19 +9,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(object) = Object::from_canonical(bytes.to_vec()) {
-        assert!(
-            object
-                .map()
-                .weight()
-                .iter()
-                .chain(object.map().bias())
-                .all(|v| v.is_finite())
-        );
+        assert!(object.map().weight().iter().chain(object.map().bias()).all(|v| v.is_finite()));
         let framed = object.to_frame().expect("a decoded object is within the limits");
-        assert_eq!(
-            Object::from_frame(&framed, &Digest::of(bytes)).expect("what was written is read"),
-            object
-        );
+        assert_eq!(Object::from_frame(&framed, &Digest::of(bytes)).expect("what was written is read"), object);
     }
     let _ = frame::decode(frame::Content::Object, bytes);
 });

@@ -45,12 +45,7 @@ impl<'a> Transaction<'a> {
     /// [`RegistryError::UnknownRecord`] where one stops writers.
     pub(crate) fn begin(registry: &'a Registry, by: &'a Signature) -> Result<Self, RegistryError> {
         let catalog = registry.catalog()?;
-        let mut transaction = Self {
-            registry,
-            by,
-            catalog,
-            lost: 0,
-        };
+        let mut transaction = Self { registry, by, catalog, lost: 0 };
         transaction.catch_up(&log::numbers(&registry.storage)?)?;
         Ok(transaction)
     }
@@ -86,20 +81,12 @@ impl<'a> Transaction<'a> {
         let number = self.catalog.last + 1;
         let place = || schema::entry(number);
         // The catalog is whole here, so its head is known; the error is for the type, not for a case.
-        let previous = self
-            .catalog
-            .head
-            .ok_or_else(|| RegistryError::unsound(place(), "what it follows is not known"))?;
+        let previous =
+            self.catalog.head.ok_or_else(|| RegistryError::unsound(place(), "what it follows is not known"))?;
         let mut transaction = [0; 16];
         getrandom::fill(&mut transaction).map_err(RegistryError::Random)?;
-        let entry = Entry {
-            number,
-            previous,
-            transaction,
-            time: self.by.time,
-            writer: self.by.writer.clone(),
-            records,
-        };
+        let entry =
+            Entry { number, previous, transaction, time: self.by.time, writer: self.by.writer.clone(), records };
         if let Some(logged) = log::create(&self.registry.storage, &entry)? {
             self.lost = 0;
             self.catalog.take(number, Ok(logged))?;
@@ -107,10 +94,7 @@ impl<'a> Transaction<'a> {
         }
         self.lost += 1;
         if self.lost >= ATTEMPTS {
-            return Err(RegistryError::Busy {
-                entry: number,
-                attempts: self.lost,
-            });
+            return Err(RegistryError::Busy { entry: number, attempts: self.lost });
         }
         self.catch_up(&[])?;
         if self.catalog.last < number {
@@ -125,10 +109,7 @@ pub(crate) fn first_entry(actions: impl IntoIterator<Item = Action>) -> Result<V
     let mut bytes = ENTRY_FIELDS;
     let mut records = Vec::new();
     for action in actions {
-        let record = action.to_record().map_err(|source| RegistryError::Refused {
-            what: "a record".into(),
-            source,
-        })?;
+        let record = action.to_record().map_err(|source| RegistryError::Refused { what: "a record".into(), source })?;
         bytes += RECORD_FIELDS + record.payload.len() as u64;
         if records.len() == MAX_ENTRY_RECORDS || bytes > MAX_ENTRY_BYTES {
             break;

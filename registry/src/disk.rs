@@ -61,11 +61,7 @@ pub(crate) struct Listed {
 impl Disk {
     /// The directory must exist. `shared`: what is written here is for the directory's group.
     pub(crate) fn new(root: &Path, shared: bool) -> Self {
-        Self {
-            root: root.to_owned(),
-            shared,
-            lasting: Mutex::default(),
-        }
+        Self { root: root.to_owned(), shared, lasting: Mutex::default() }
     }
 
     /// The path of a file outside the registry's own words.
@@ -118,10 +114,7 @@ impl Disk {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(error)),
             };
-            names.push(Listed {
-                name: entry.file_name().to_string_lossy().into_owned(),
-                is_folder,
-            });
+            names.push(Listed { name: entry.file_name().to_string_lossy().into_owned(), is_folder });
         }
         names.sort();
         Ok(names)
@@ -129,12 +122,7 @@ impl Disk {
 
     /// Makes a folder and those on the way, and sees to it that they last, whoever made them.
     pub(crate) fn ensure_folder(&self, folder: &str) -> Result<(), RegistryError> {
-        let known = |folder: &str| {
-            self.lasting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(folder)
-        };
+        let known = |folder: &str| self.lasting.lock().unwrap_or_else(PoisonError::into_inner).contains(folder);
         let ends = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
         for folder in ends.map(|end| folder.split_at(end).0) {
             if folder.is_empty() || known(folder) {
@@ -145,15 +133,9 @@ impl Disk {
                 Some(found) => return Err(unexpected(folder, &found, "a folder")),
                 None => self.make_folder(folder)?,
             }
-            let parent = self
-                .path(folder)
-                .parent()
-                .map_or_else(|| self.root.clone(), Path::to_owned);
+            let parent = self.path(folder).parent().map_or_else(|| self.root.clone(), Path::to_owned);
             sync(&parent)?;
-            self.lasting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(folder.to_owned());
+            self.lasting.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
         }
         Ok(())
     }

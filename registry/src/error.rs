@@ -225,11 +225,7 @@ impl RegistryError {
     }
 
     pub(crate) fn unsound(place: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Unsound {
-            place: place.into(),
-            detail: detail.into(),
-            advice: None,
-        }
+        Self::Unsound { place: place.into(), detail: detail.into(), advice: None }
     }
 
     pub(crate) fn io(
@@ -237,11 +233,7 @@ impl RegistryError {
         path: impl Into<PathBuf>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self::Io {
-            action,
-            path: path.into(),
-            source: source.into(),
-        }
+        Self::Io { action, path: path.into(), source: source.into() }
     }
 
     /// What is wrong, in one line, for a report that names the place itself.

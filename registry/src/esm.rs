@@ -99,10 +99,6 @@ impl Esm {
     }
 
     pub(crate) fn candidate(&self) -> Candidate {
-        Candidate {
-            name: self.name.clone(),
-            tag: self.tag.clone(),
-            digest: self.digest,
-        }
+        Candidate { name: self.name.clone(), tag: self.tag.clone(), digest: self.digest }
     }
 }

@@ -60,10 +60,7 @@ impl fmt::Display for Flaky {
 }
 
 fn lost() -> object_store::Error {
-    object_store::Error::Generic {
-        store: "Flaky",
-        source: "the connection was reset".into(),
-    }
+    object_store::Error::Generic { store: "Flaky", source: "the connection was reset".into() }
 }
 
 #[async_trait]
@@ -94,9 +91,7 @@ impl ObjectStore for Flaky {
             Fault::Overtaken => {
                 // In a thread of its own: an executor does not run inside another.
                 let other = registry(Box::new(self.inner.clone()));
-                std::thread::spawn(move || publish(&other, "other").unwrap())
-                    .join()
-                    .unwrap();
+                std::thread::spawn(move || publish(&other, "other").unwrap()).join().unwrap();
                 self.inner.put_opts(location, payload, options).await
             }
         }
@@ -130,22 +125,14 @@ impl ObjectStore for Flaky {
 fn flaky(fault: Fault, at: u64) -> (InMemory, Registry) {
     let inner = InMemory::new();
     let creates = AtomicU64::new(0);
-    let store = Flaky {
-        inner: inner.clone(),
-        fault,
-        at,
-        creates,
-    };
+    let store = Flaky { inner: inner.clone(), fault, at, creates };
     (inner, registry(Box::new(store)))
 }
 
 fn registry(store: Box<dyn ObjectStore>) -> Registry {
     Registry {
         storage: Storage::in_store(store),
-        marker: Marker {
-            id: RegistryId([3; 16]),
-            settings: Settings::default(),
-        },
+        marker: Marker { id: RegistryId([3; 16]), settings: Settings::default() },
         location: PathBuf::from("memory"),
         index: None,
     }
@@ -157,10 +144,7 @@ fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError>
     let object = Object::encode(&map, Codec::F32).unwrap();
     let card = Card {
         weights: Weights::of(&object, 0.0),
-        base: BaseModel {
-            id: "acme/encoder".into(),
-            ..BaseModel::default()
-        },
+        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
         source: Source::default(),
         fit: Fit::imported(),
         license: None,
@@ -168,14 +152,8 @@ fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError>
         extra: BTreeMap::new(),
         extensions: Vec::new(),
     };
-    let by = Signature {
-        writer: Writer {
-            user: "ada".into(),
-            host: "engine".into(),
-            program: "esmhub".into(),
-        },
-        time: 1,
-    };
+    let by =
+        Signature { writer: Writer { user: "ada".into(), host: "engine".into(), program: "esmhub".into() }, time: 1 };
     let batch = [NewEsm::new(name.parse().unwrap(), None, card, object).unwrap()];
     registry.publish(&batch, &by, &PublishOptions::default())
 }
@@ -199,11 +177,7 @@ fn an_entry_that_was_never_written_is_not_acknowledged() {
     let error = publish(&registry, "first").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Other);
     assert_eq!(self::registry(Box::new(inner)).catalog().unwrap().entries(), 0);
-    assert_eq!(
-        publish(&registry, "first").unwrap().entries,
-        [1],
-        "publishing again goes through"
-    );
+    assert_eq!(publish(&registry, "first").unwrap().entries, [1], "publishing again goes through");
 }
 
 #[test]

@@ -28,25 +28,15 @@ impl Registry {
     /// card says; [`RegistryError::Newer`] where card or object are newer than this program.
     pub fn fetch(&self, esm: &Esm) -> Result<Fetched, RegistryError> {
         let card = esm.card().map_err(|error| {
-            RegistryError::format(
-                format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference()),
-                error,
-            )
+            RegistryError::format(format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference()), error)
         })?;
         let place = schema::object(&card.weights.digest);
         let (canonical, stored_bytes) =
             read_canonical(&self.storage, &card.weights.digest)?.ok_or_else(|| missing(&place))?;
         let object = Object::from_canonical(canonical).map_err(|error| RegistryError::format(&*place, error))?;
         match mismatch(&card.weights, &object) {
-            Some(detail) => Err(RegistryError::unsound(
-                place,
-                format!("{} says {detail}", esm.reference()),
-            )),
-            None => Ok(Fetched {
-                card,
-                object,
-                stored_bytes,
-            }),
+            Some(detail) => Err(RegistryError::unsound(place, format!("{} says {detail}", esm.reference()))),
+            None => Ok(Fetched { card, object, stored_bytes }),
         }
     }
 

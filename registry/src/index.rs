@@ -118,11 +118,7 @@ impl Index {
     pub(crate) fn discard(&self) -> Result<(), IndexError> {
         let folder = self.folder.clone();
         let done = in_thread(move || {
-            let removed = if folder.is_dir() {
-                fs::remove_dir_all(&folder)
-            } else {
-                fs::remove_file(&folder)
-            };
+            let removed = if folder.is_dir() { fs::remove_dir_all(&folder) } else { fs::remove_file(&folder) };
             match removed {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
                 _ => Ok(()),
@@ -147,11 +143,8 @@ fn send_frames(folder: &Path, frames: &SyncSender<(u64, Vec<u8>)>) -> Result<(),
 }
 
 fn open(folder: &Path) -> Result<sled::Db, IndexError> {
-    let config = sled::Config::new()
-        .path(folder)
-        .mode(sled::Mode::LowSpace)
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(None);
+    let config =
+        sled::Config::new().path(folder).mode(sled::Mode::LowSpace).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let mut tries = 0;
     let database = loop {
         match config.open() {

@@ -43,10 +43,7 @@ impl Registry {
             storage.ensure_folder(schema::LOG)?;
             let mut id = [0; 16];
             getrandom::fill(&mut id).map_err(RegistryError::Random)?;
-            let marker = Marker {
-                id: RegistryId(id),
-                settings: *settings,
-            };
+            let marker = Marker { id: RegistryId(id), settings: *settings };
             storage.create(schema::MARKER, marker.to_bytes())?;
             // Who was second finds the other's marker there.
             created = read_marker(&storage)? == Some(marker);

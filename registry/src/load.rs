@@ -28,20 +28,14 @@ impl Registry {
             None => self.unindexed(None),
         };
         // A first visit lists the names: there, a missing entry would look like the end of the log.
-        let numbers = if catalog.last == 0 {
-            log::numbers(&self.storage)?
-        } else {
-            Vec::new()
-        };
+        let numbers = if catalog.last == 0 { log::numbers(&self.storage)? } else { Vec::new() };
         let fresh = follow(&mut catalog, &self.storage, &numbers)?;
         if let Some(index) = self.index.as_ref().filter(|_| writable)
             && !fresh.is_empty()
             && catalog.damaged.is_empty()
             && let Err(error) = index.write(fresh)
         {
-            catalog
-                .notice
-                .get_or_insert(format!("the index could not be brought up to date: {error}"));
+            catalog.notice.get_or_insert(format!("the index could not be brought up to date: {error}"));
         }
         Ok(catalog)
     }
@@ -61,17 +55,11 @@ impl Registry {
             Ok(()) => {}
         }
         if catalog.last == 0 {
-            return Ok(Indexed {
-                catalog,
-                writable: true,
-            });
+            return Ok(Indexed { catalog, writable: true });
         }
         let last = catalog.last;
         match log::read(&self.storage, last) {
-            Ok(Some(logged)) if Some(logged.digest) == catalog.head => Ok(Indexed {
-                catalog,
-                writable: true,
-            }),
+            Ok(Some(logged)) if Some(logged.digest) == catalog.head => Ok(Indexed { catalog, writable: true }),
             Ok(Some(_)) => Ok(self.rebuilt(index, "it belongs to another history of this registry")),
             Ok(None) => Err(RegistryError::Unsound {
                 place: schema::entry(last),
@@ -90,20 +78,14 @@ impl Registry {
     fn unindexed(&self, why: Option<&IndexError>) -> Indexed {
         let mut catalog = Catalog::empty(&self.marker.id);
         catalog.notice = why.map(|why| format!("the index was not used, and the whole log read instead: {why}"));
-        Indexed {
-            catalog,
-            writable: false,
-        }
+        Indexed { catalog, writable: false }
     }
 
     fn rebuilt(&self, index: &Index, why: &str) -> Indexed {
         let mut catalog = Catalog::empty(&self.marker.id);
         let (outcome, writable) = match index.discard() {
             Ok(()) => ("the index was deleted and made anew", true),
-            Err(_) => (
-                "the index could be neither used nor deleted, and the whole log was read instead",
-                false,
-            ),
+            Err(_) => ("the index could be neither used nor deleted, and the whole log was read instead", false),
         };
         catalog.notice = Some(format!("{outcome}: {why}"));
         Indexed { catalog, writable }

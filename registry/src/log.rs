@@ -36,10 +36,7 @@ impl Logged {
 /// # Errors
 /// [`crate::ErrorKind::Integrity`] where the file does not hold it.
 pub(crate) fn read(storage: &Storage, number: u64) -> Result<Option<Logged>, RegistryError> {
-    storage
-        .read(&schema::entry(number), LIMIT)?
-        .map(|frame| Logged::from_frame(number, frame))
-        .transpose()
+    storage.read(&schema::entry(number), LIMIT)?.map(|frame| Logged::from_frame(number, frame)).transpose()
 }
 
 /// What follows entry `last`: up to which number, and the entry, or why there is none. `None` at the end of the log.
@@ -57,10 +54,7 @@ pub(crate) fn next(storage: &Storage, last: u64, numbers: &[u64]) -> Option<(u64
     let there = higher.first()?;
     let detail = match there - number {
         1 => format!("it is missing, although entry {there} is there"),
-        several => format!(
-            "it and the next {} are missing, although entry {there} is there",
-            several - 1
-        ),
+        several => format!("it and the next {} are missing, although entry {there} is there", several - 1),
     };
     Some((there - 1, Err(RegistryError::unsound(schema::entry(number), detail))))
 }
@@ -68,10 +62,7 @@ pub(crate) fn next(storage: &Storage, last: u64, numbers: &[u64]) -> Option<(u64
 /// The numbers of which there are files, in ascending order.
 pub(crate) fn numbers(storage: &Storage) -> Result<Vec<u64>, RegistryError> {
     let names = storage.names(schema::LOG)?;
-    Ok(names
-        .iter()
-        .filter_map(|listed| schema::entry_of(&listed.name))
-        .collect())
+    Ok(names.iter().filter_map(|listed| schema::entry_of(&listed.name)).collect())
 }
 
 /// Creates an entry's file. `None` where another writer's entry stands there.
@@ -83,10 +74,7 @@ pub(crate) fn numbers(storage: &Storage) -> Result<Vec<u64>, RegistryError> {
 /// Where it cannot be known that the entry stands there and lasts.
 pub(crate) fn create(storage: &Storage, entry: &Entry) -> Result<Option<Logged>, RegistryError> {
     let place = schema::entry(entry.number);
-    let refused = |source| RegistryError::Refused {
-        what: place.clone(),
-        source,
-    };
+    let refused = |source| RegistryError::Refused { what: place.clone(), source };
     let (frame, digest) = entry.to_frame().map_err(refused)?;
     let failure = match storage.create(&place, frame.clone()) {
         Ok(Creation::Created) => None,

@@ -37,10 +37,7 @@ pub struct Settings {
 impl Default for Settings {
     /// 14 days, not shared.
     fn default() -> Self {
-        Self {
-            grace_seconds: 14 * 24 * 60 * 60,
-            shared: false,
-        }
+        Self { grace_seconds: 14 * 24 * 60 * 60, shared: false }
     }
 }
 
@@ -83,25 +80,14 @@ impl Marker {
         let body = checked(bytes)?;
         let Version { format } = toml::from_str(body).map_err(|e| invalid(e.message()))?;
         if format > FORMAT {
-            return Err(FormatError::Newer {
-                what: WHAT,
-                found: format,
-                supported: FORMAT,
-            });
+            return Err(FormatError::Newer { what: WHAT, found: format, supported: FORMAT });
         }
         if format != FORMAT {
             return Err(invalid(&format!("format is {format}, expected {FORMAT}")));
         }
-        let Fields {
-            id,
-            grace_seconds,
-            shared,
-        } = toml::from_str(body).map_err(|e| invalid(e.message()))?;
+        let Fields { id, grace_seconds, shared } = toml::from_str(body).map_err(|e| invalid(e.message()))?;
         let settings = Settings { grace_seconds, shared };
-        Ok(Self {
-            id: parse_id(&id)?,
-            settings,
-        })
+        Ok(Self { id: parse_id(&id)?, settings })
     }
 }
 
@@ -112,9 +98,7 @@ fn checked(bytes: &[u8]) -> Result<&str, FormatError> {
         .strip_suffix('\n')
         .and_then(|text| text.rfind('\n'))
         .ok_or_else(|| damaged("cut short: it does not end with a line that holds its checksum"))?;
-    let (body, line) = text
-        .split_at_checked(body_end + 1)
-        .ok_or_else(|| damaged("cut short"))?;
+    let (body, line) = text.split_at_checked(body_end + 1).ok_or_else(|| damaged("cut short"))?;
     let stated: Digest = line
         .strip_prefix(CHECKSUM)
         .and_then(|line| line.strip_suffix(CLOSE))
@@ -137,17 +121,11 @@ fn parse_id(hex: &str) -> Result<RegistryId, FormatError> {
 }
 
 fn damaged(detail: &str) -> FormatError {
-    FormatError::Damaged {
-        what: WHAT,
-        detail: detail.into(),
-    }
+    FormatError::Damaged { what: WHAT, detail: detail.into() }
 }
 
 fn invalid(detail: &str) -> FormatError {
-    FormatError::Invalid {
-        what: WHAT,
-        detail: detail.into(),
-    }
+    FormatError::Invalid { what: WHAT, detail: detail.into() }
 }
 
 #[cfg(test)]
@@ -156,13 +134,7 @@ mod tests {
     use super::*;
 
     fn marker() -> Marker {
-        Marker {
-            id: RegistryId([0x0f; 16]),
-            settings: Settings {
-                grace_seconds: 77,
-                shared: true,
-            },
-        }
+        Marker { id: RegistryId([0x0f; 16]), settings: Settings { grace_seconds: 77, shared: true } }
     }
 
     #[test]
@@ -176,16 +148,10 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(
-                matches!(Marker::parse(&flipped), Err(FormatError::Damaged { .. })),
-                "bit {bit}"
-            );
+            assert!(matches!(Marker::parse(&flipped), Err(FormatError::Damaged { .. })), "bit {bit}");
         }
         for end in 0..bytes.len() {
-            assert!(
-                matches!(Marker::parse(&bytes[..end]), Err(FormatError::Damaged { .. })),
-                "{end}"
-            );
+            assert!(matches!(Marker::parse(&bytes[..end]), Err(FormatError::Damaged { .. })), "{end}");
         }
         let longer = [&bytes[..], b"\n"].concat();
         assert!(matches!(Marker::parse(&longer), Err(FormatError::Damaged { .. })));
@@ -193,18 +159,10 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_believed_only_with_its_checksum() {
-        let newer = String::from_utf8(marker().to_bytes())
-            .unwrap()
-            .replace("format = 1", "format = 2");
-        assert!(matches!(
-            Marker::parse(newer.as_bytes()),
-            Err(FormatError::Damaged { .. })
-        ));
+        let newer = String::from_utf8(marker().to_bytes()).unwrap().replace("format = 1", "format = 2");
+        assert!(matches!(Marker::parse(newer.as_bytes()), Err(FormatError::Damaged { .. })));
         let body = &newer[..newer.rfind(CHECKSUM).unwrap()];
         let sealed = format!("{body}{CHECKSUM}{}{CLOSE}", Digest::of(body.as_bytes()));
-        assert!(matches!(
-            Marker::parse(sealed.as_bytes()),
-            Err(FormatError::Newer { found: 2, .. })
-        ));
+        assert!(matches!(Marker::parse(sealed.as_bytes()), Err(FormatError::Newer { found: 2, .. })));
     }
 }

@@ -46,11 +46,7 @@ impl Plan {
     /// # Errors
     /// [`RegistryError::Conflict`] and [`RegistryError::TagGone`], for the first ESM that has one.
     pub(crate) fn new(catalog: &Catalog, batch: &[NewEsm]) -> Result<Self, RegistryError> {
-        let mut planned = Planned {
-            catalog,
-            names: HashMap::new(),
-            tags: HashMap::new(),
-        };
+        let mut planned = Planned { catalog, names: HashMap::new(), tags: HashMap::new() };
         let mut actions = Vec::new();
         let decide = |esm| {
             let decision = planned.decide(esm)?;
@@ -87,10 +83,7 @@ impl Planned<'_> {
         };
         if how == How::New {
             self.tags.insert((name.key(), tag.key()), given);
-            let (_, tags) = self
-                .names
-                .entry(name.key())
-                .or_insert_with(|| (name.clone(), Vec::new()));
+            let (_, tags) = self.names.entry(name.key()).or_insert_with(|| (name.clone(), Vec::new()));
             tags.push((tag.clone(), given));
         }
         Ok(Decision { name, tag, how })
@@ -128,11 +121,7 @@ impl Planned<'_> {
         if let Some(esm) = live.or(same.first()) {
             return (esm.tag.clone(), held(esm));
         }
-        let planned = self
-            .names
-            .get(&name.key())
-            .map(|(_, tags)| tags.as_slice())
-            .unwrap_or_default();
+        let planned = self.names.get(&name.key()).map(|(_, tags)| tags.as_slice()).unwrap_or_default();
         if let Some((tag, _)) = planned.iter().find(|(_, digest)| *digest == given) {
             return (tag.clone(), How::Repeated);
         }
@@ -144,8 +133,5 @@ impl Planned<'_> {
 }
 
 fn held(esm: &Esm) -> How {
-    How::Held {
-        entry: esm.stamp.entry,
-        yanked: esm.is_yanked(),
-    }
+    How::Held { entry: esm.stamp.entry, yanked: esm.is_yanked() }
 }

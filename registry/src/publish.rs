@@ -34,10 +34,7 @@ impl NewEsm {
     /// # Errors
     /// [`RegistryError::Refused`] where the card breaks a rule or does not describe the object.
     pub fn new(name: Name, tag: Option<Tag>, card: Card, object: Object) -> Result<Self, RegistryError> {
-        let refused = |source| RegistryError::Refused {
-            what: name.to_string(),
-            source,
-        };
+        let refused = |source| RegistryError::Refused { what: name.to_string(), source };
         if let Some(detail) = mismatch(&card.weights, &object) {
             let what = "card";
             return Err(refused(FormatError::Invalid { what, detail }));
@@ -92,11 +89,7 @@ pub struct PublishOptions<'a> {
 impl Default for PublishOptions<'_> {
     /// Four threads, nobody is told.
     fn default() -> Self {
-        Self {
-            dry_run: false,
-            threads: 4,
-            progress: None,
-        }
+        Self { dry_run: false, threads: 4, progress: None }
     }
 }
 
@@ -203,9 +196,7 @@ impl Registry {
             How::Held { entry, .. } if !own.contains(&entry) => Some(entry),
             _ => None,
         });
-        held.collect::<HashSet<u64>>()
-            .into_iter()
-            .try_for_each(|entry| self.storage.settle(&schema::entry(entry)))
+        held.collect::<HashSet<u64>>().into_iter().try_for_each(|entry| self.storage.settle(&schema::entry(entry)))
     }
 
     /// Objects that were in place before the entry stood could have been taken out until then, as not referred to.
@@ -233,15 +224,8 @@ fn partly(error: RegistryError, transaction: &Transaction<'_>, entries: &[u64], 
     if entries.is_empty() {
         return error;
     }
-    let published = transaction
-        .catalog()
-        .esms()
-        .filter(|esm| entries.contains(&esm.entry()));
-    RegistryError::Partial {
-        published: published.count(),
-        all,
-        source: Box::new(error),
-    }
+    let published = transaction.catalog().esms().filter(|esm| entries.contains(&esm.entry()));
+    RegistryError::Partial { published: published.count(), all, source: Box::new(error) }
 }
 
 fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>, entries: &[u64]) -> Vec<Publication> {
@@ -249,10 +233,8 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
     let mut used = HashSet::new();
     let one = |(esm, decision): (&NewEsm, &Decision)| {
         let object = esm.card.weights.digest;
-        let Placed { stored_bytes, is_new } = placed.get(&object).copied().unwrap_or(Placed {
-            stored_bytes: 0,
-            is_new: false,
-        });
+        let Placed { stored_bytes, is_new } =
+            placed.get(&object).copied().unwrap_or(Placed { stored_bytes: 0, is_new: false });
         let first = seen.insert((decision.name.key(), decision.tag.key()));
         let (wrote, yanked) = match decision.how {
             How::New => (true, false),

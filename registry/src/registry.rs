@@ -42,12 +42,7 @@ impl Registry {
         };
         let storage = Storage::on_disk(&location, marker.settings.shared)?;
         let index = cache.map(|cache| Index::at(schema::index(cache, &marker.id, &location)));
-        Ok(Self {
-            storage,
-            marker,
-            location,
-            index,
-        })
+        Ok(Self { storage, marker, location, index })
     }
 
     /// The registry's id.
@@ -69,9 +64,7 @@ impl Registry {
 /// The marker; `None` where there is none and there never was a registry.
 pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryError> {
     match storage.read(schema::MARKER, MAX_MARKER_BYTES)? {
-        Some(bytes) => Marker::parse(&bytes)
-            .map(Some)
-            .map_err(|error| RegistryError::format(schema::MARKER, error)),
+        Some(bytes) => Marker::parse(&bytes).map(Some).map_err(|error| RegistryError::format(schema::MARKER, error)),
         None if !log::numbers(storage)?.is_empty() => Err(RegistryError::Unsound {
             place: schema::MARKER.into(),
             detail: "it is missing, although there is a log".into(),

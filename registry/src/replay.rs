@@ -44,11 +44,7 @@ impl Catalog {
             Ok(actions) => actions,
             Err(error) => return Ok(self.damage(number, error.to_string())),
         };
-        let stamp = Stamp {
-            entry: number,
-            time: logged.entry.time,
-            writer: Arc::new(logged.entry.writer),
-        };
+        let stamp = Stamp { entry: number, time: logged.entry.time, writer: Arc::new(logged.entry.writer) };
         for action in actions {
             self.apply(action, &stamp)?;
         }
@@ -67,17 +63,11 @@ impl Catalog {
             Action::Yank(target) => self.change(target, State::Yanked),
             Action::Unyank(target) => self.change(target, State::Live),
             Action::Remove(target) => self.change(target, State::Removed { entry }),
-            Action::Unknown {
-                kind,
-                stops_readers: true,
-                ..
-            } => {
+            Action::Unknown { kind, stops_readers: true, .. } => {
                 let stops = "readers";
                 return Err(RegistryError::UnknownRecord { entry, kind, stops });
             }
-            Action::Unknown {
-                kind, stops_writers, ..
-            } => {
+            Action::Unknown { kind, stops_writers, .. } => {
                 if stops_writers {
                     self.stops_writers.get_or_insert((entry, kind));
                 }
@@ -85,12 +75,7 @@ impl Catalog {
             }
         };
         match done {
-            Ok(what) => self.events.push(Event {
-                entry,
-                time: stamp.time,
-                writer: Arc::clone(&stamp.writer),
-                what,
-            }),
+            Ok(what) => self.events.push(Event { entry, time: stamp.time, writer: Arc::clone(&stamp.writer), what }),
             Err(detail) => self.void.push(Damage { entry, detail }),
         }
         Ok(())
@@ -123,9 +108,7 @@ impl Catalog {
         let Target { name, tag, digest } = &target;
         let held = self.tagged_mut(name, tag);
         let Some(held) = held.filter(|held| held.digest == *digest && !held.is_removed()) else {
-            return Err(format!(
-                "{name}:{tag}@{digest} is to be changed, but does not stand for that"
-            ));
+            return Err(format!("{name}:{tag}@{digest} is to be changed, but does not stand for that"));
         };
         held.state = state;
         Ok(match state {

@@ -47,10 +47,9 @@ impl Catalog {
             return Err(self.absent(reference, Absence::Removed { entry }));
         }
         match digest {
-            Some(digest) if !digest.matches(&esm.digest) => Err(RegistryError::Disagreement {
-                reference: reference.to_string(),
-                found: esm.digest,
-            }),
+            Some(digest) if !digest.matches(&esm.digest) => {
+                Err(RegistryError::Disagreement { reference: reference.to_string(), found: esm.digest })
+            }
             _ => Ok(esm),
         }
     }
@@ -74,9 +73,8 @@ impl Catalog {
         digest: &DigestPrefix,
         among: impl Iterator<Item = &'a Esm>,
     ) -> Result<&'a Esm, RegistryError> {
-        let (gone, found): (Vec<&Esm>, Vec<&Esm>) = among
-            .filter(|esm| digest.matches(&esm.digest))
-            .partition(|esm| esm.is_removed());
+        let (gone, found): (Vec<&Esm>, Vec<&Esm>) =
+            among.filter(|esm| digest.matches(&esm.digest)).partition(|esm| esm.is_removed());
         let distinct: BTreeSet<_> = found.iter().map(|esm| esm.digest).collect();
         if distinct.len() > 1 {
             return Err(RegistryError::Ambiguous {
@@ -104,11 +102,7 @@ impl Catalog {
             (Absence::Digest, _) | (_, None) => Vec::new(),
             (_, Some(name)) => self.references(name),
         };
-        RegistryError::NotFound {
-            reference: reference.to_string(),
-            why,
-            suggestions,
-        }
+        RegistryError::NotFound { reference: reference.to_string(), why, suggestions }
     }
 
     /// What a name has: the newest references first.

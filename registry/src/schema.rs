@@ -59,10 +59,7 @@ pub(crate) fn entry(number: u64) -> String {
 /// The number of the log entry that a file is named after.
 pub(crate) fn entry_of(file: &str) -> Option<u64> {
     let digits = file.len() == ENTRY_DIGITS && file.bytes().all(|b| b.is_ascii_digit());
-    digits
-        .then(|| file.parse().ok())
-        .flatten()
-        .filter(|&number: &u64| number > 0)
+    digits.then(|| file.parse().ok()).flatten().filter(|&number: &u64| number > 0)
 }
 
 /// The name under which a file or folder is written before it gets its own.
@@ -98,13 +95,8 @@ mod tests {
         for number in [1, 42, u64::MAX] {
             assert_eq!(entry_of(entry(number).rsplit('/').next().unwrap()), Some(number));
         }
-        for odd in [
-            "0",
-            "00000000000000000000",
-            "0000000000000000042x",
-            "99999999999999999999",
-            "+0000000000000000042",
-        ] {
+        for odd in ["0", "00000000000000000000", "0000000000000000042x", "99999999999999999999", "+0000000000000000042"]
+        {
             assert_eq!(entry_of(odd), None, "{odd}");
         }
         assert_eq!(object_of("3F", file), None);

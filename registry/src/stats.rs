@@ -51,10 +51,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Io`].
     pub fn stats(&self, catalog: &Catalog) -> Result<Stats, RegistryError> {
-        let mut stats = Stats {
-            removed: catalog.esms.iter().filter(|esm| esm.is_removed()).count() as u64,
-            ..Stats::default()
-        };
+        let mut stats =
+            Stats { removed: catalog.esms.iter().filter(|esm| esm.is_removed()).count() as u64, ..Stats::default() };
         let mut names = HashSet::new();
         let mut objects: HashSet<Digest> = HashSet::new();
         let mut of_base: HashSet<(String, Digest)> = HashSet::new();

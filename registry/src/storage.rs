@@ -36,18 +36,12 @@ impl Storage {
     /// The files below a directory that exists. `shared`: what is written is for the directory's group.
     pub(crate) fn on_disk(root: &Path, shared: bool) -> Result<Self, RegistryError> {
         if root.to_str().is_none() {
-            return Err(RegistryError::Location {
-                location: root.to_owned(),
-                detail: "the path is not UTF-8",
-            });
+            return Err(RegistryError::Location { location: root.to_owned(), detail: "the path is not UTF-8" });
         }
         let store = LocalFileSystem::new_with_prefix(root)
             .map_err(|error| RegistryError::io("open the directory", root, error))?
             .with_fsync(true);
-        Ok(Self {
-            store: Box::new(store),
-            disk: Some(Disk::new(root, shared)),
-        })
+        Ok(Self { store: Box::new(store), disk: Some(Disk::new(root, shared)) })
     }
 
     /// The files in an object store.
@@ -101,10 +95,7 @@ impl Storage {
         let name = |location: &Location| location.filename().unwrap_or_default().to_owned();
         let folders = listed.common_prefixes.iter().map(|prefix| (name(prefix), true));
         let files = listed.objects.iter().map(|object| (name(&object.location), false));
-        let mut names: Vec<Listed> = folders
-            .chain(files)
-            .map(|(name, is_folder)| Listed { name, is_folder })
-            .collect();
+        let mut names: Vec<Listed> = folders.chain(files).map(|(name, is_folder)| Listed { name, is_folder }).collect();
         names.sort();
         Ok(names)
     }
@@ -124,10 +115,7 @@ impl Storage {
         };
         let staged = disk.stage(place, &bytes)?;
         let create = CopyOptions::new().with_mode(CopyMode::Create);
-        let linked = block_on(
-            self.store
-                .copy_opts(&Location::from(staged.name.as_str()), &location, create),
-        );
+        let linked = block_on(self.store.copy_opts(&Location::from(staged.name.as_str()), &location, create));
         let created = match linked {
             Ok(()) => return Ok(Creation::Created),
             Err(object_store::Error::AlreadyExists { .. }) => Creation::AlreadyThere,
@@ -149,10 +137,7 @@ impl Storage {
     }
 
     fn failed(&self, action: &'static str, place: &str, error: object_store::Error) -> RegistryError {
-        let path = self
-            .disk
-            .as_ref()
-            .map_or_else(|| PathBuf::from(place), |disk| disk.path(place));
+        let path = self.disk.as_ref().map_or_else(|| PathBuf::from(place), |disk| disk.path(place));
         // The system's own words, where there are some: `object_store` repeats each cause in every message above it.
         match io_cause(&error) {
             Some(cause) => RegistryError::io(action, path, copy_of(cause)),

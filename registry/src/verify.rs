@@ -81,13 +81,7 @@ impl Problem {
             "log entry" => Some("copy the file from a backup, or from a copy of this registry"),
             _ => None,
         };
-        Self {
-            what,
-            place: place.into(),
-            detail: detail.into(),
-            used_by: Vec::new(),
-            hint: hint.map(str::to_owned),
-        }
+        Self { what, place: place.into(), detail: detail.into(), used_by: Vec::new(), hint: hint.map(str::to_owned) }
     }
 }
 

@@ -63,13 +63,7 @@ impl Registry {
             let esm = target(transaction.catalog(), reference)?;
             let done = esm.state == wanted;
             let Esm { name, tag, digest, .. } = esm.clone();
-            let changed = |entry, notice| Changed {
-                name: name.clone(),
-                tag: tag.clone(),
-                digest,
-                entry,
-                notice,
-            };
+            let changed = |entry, notice| Changed { name: name.clone(), tag: tag.clone(), digest, entry, notice };
             if done || dry_run {
                 return Ok(changed(None, transaction.into_notice()));
             }
@@ -100,11 +94,7 @@ fn target<'a>(catalog: &'a Catalog, reference: &Reference) -> Result<&'a Esm, Re
         (name, _) => {
             let found = found?;
             let of_name = |esm: &&Esm| name.is_none_or(|name| name.key() == esm.name.key());
-            let same: Vec<&Esm> = catalog
-                .esms()
-                .filter(|esm| esm.digest == found.digest)
-                .filter(of_name)
-                .collect();
+            let same: Vec<&Esm> = catalog.esms().filter(|esm| esm.digest == found.digest).filter(of_name).collect();
             match same.as_slice() {
                 [one] => Ok(one),
                 several => Err(RegistryError::Ambiguous {

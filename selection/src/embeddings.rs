@@ -48,10 +48,7 @@ impl Embeddings {
             let start = row.saturating_mul(self.dimension);
             values.extend_from_slice(self.values.get(start..start + self.dimension).unwrap_or_default());
         }
-        Self {
-            dimension: self.dimension,
-            values,
-        }
+        Self { dimension: self.dimension, values }
     }
 
     /// The first NaN or infinite value as (row, column), if there is one.

@@ -38,10 +38,7 @@ impl Embeddings {
             return None;
         }
         let features = apply(map, to_matrix(self).as_ref());
-        let values = features
-            .row_iter()
-            .flat_map(|row| row.iter().map(|&v| v as f32))
-            .collect();
+        let values = features.row_iter().flat_map(|row| row.iter().map(|&v| v as f32)).collect();
         Self::new(self.dimension(), values)
     }
 }

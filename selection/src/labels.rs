@@ -40,10 +40,9 @@ impl Labels {
     /// The classes stay as they are, also those that no chosen row has.
     pub fn select(&self, rows: &[usize]) -> Self {
         match self {
-            Self::Classes { names, y } => Self::Classes {
-                names: names.clone(),
-                y: rows.iter().filter_map(|&row| y.get(row).copied()).collect(),
-            },
+            Self::Classes { names, y } => {
+                Self::Classes { names: names.clone(), y: rows.iter().filter_map(|&row| y.get(row).copied()).collect() }
+            }
             Self::Numbers(numbers) => Self::Numbers(rows.iter().filter_map(|&row| numbers.get(row).copied()).collect()),
         }
     }

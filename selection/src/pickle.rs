@@ -66,16 +66,8 @@ pub fn read_pickle(path: &Path) -> Result<DenseMap, PickleError> {
     let (weight, bias) = exchange::find_names(&file.names())?;
     let read = |name: &str| -> Result<exchange::Tensor, PickleError> {
         let shape = file.shape(name).unwrap_or_default().to_vec();
-        let values = file
-            .read(name)?
-            .map(|tensor| to_f32(&tensor))
-            .transpose()
-            .map_err(|e| file.unreadable(e))?;
-        Ok(exchange::Tensor {
-            name: name.to_owned(),
-            shape,
-            values: values.unwrap_or_default(),
-        })
+        let values = file.read(name)?.map(|tensor| to_f32(&tensor)).transpose().map_err(|e| file.unreadable(e))?;
+        Ok(exchange::Tensor { name: name.to_owned(), shape, values: values.unwrap_or_default() })
     };
     Ok(exchange::dense_map(read(weight)?, read(bias)?)?)
 }
@@ -93,17 +85,10 @@ pub(crate) struct PickleFile {
 
 impl PickleFile {
     pub(crate) fn open(path: &Path) -> Result<Self, PickleError> {
-        let read = |source| PickleError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let read = |source| PickleError::Read { path: path.to_owned(), source };
         let size = path.metadata().map_err(read)?.len();
         let tensors = guarded(path, || PthTensors::new(path, None))?;
-        Ok(Self {
-            path: path.to_owned(),
-            tensors,
-            size,
-        })
+        Ok(Self { path: path.to_owned(), tensors, size })
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
@@ -121,17 +106,12 @@ impl PickleFile {
             return Ok(None);
         };
         if !matches!(info.dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
-            return Err(PickleError::TensorType {
-                name: name.into(),
-                found: format!("{:?}", info.dtype),
-            });
+            return Err(PickleError::TensorType { name: name.into(), found: format!("{:?}", info.dtype) });
         }
         // torch stores without compressing: more bytes than the file has cannot be there, and candle would allocate them
         // before it finds out.
         let dimensions = info.layout.dims().iter();
-        let bytes = dimensions.fold(info.dtype.size_in_bytes() as u64, |n, &dim| {
-            n.saturating_mul(dim as u64)
-        });
+        let bytes = dimensions.fold(info.dtype.size_in_bytes() as u64, |n, &dim| n.saturating_mul(dim as u64));
         if bytes > self.size {
             return Err(self.damaged(format!("the tensor {name} is larger than the file")));
         }
@@ -139,38 +119,20 @@ impl PickleFile {
     }
 
     fn damaged(&self, reason: String) -> PickleError {
-        PickleError::Damaged {
-            path: self.path.clone(),
-            reason,
-            source: None,
-        }
+        PickleError::Damaged { path: self.path.clone(), reason, source: None }
     }
 
     fn unreadable(&self, source: candle_core::Error) -> PickleError {
         let reason = "not a PyTorch checkpoint that can be read".into();
-        PickleError::Damaged {
-            path: self.path.clone(),
-            reason,
-            source: Some(Box::new(source)),
-        }
+        PickleError::Damaged { path: self.path.clone(), reason, source: Some(Box::new(source)) }
     }
 }
 
 fn guarded<T>(path: &Path, work: impl FnOnce() -> candle_core::Result<T>) -> Result<T, PickleError> {
-    let damaged = |reason: &str, source| PickleError::Damaged {
-        path: path.to_owned(),
-        reason: reason.into(),
-        source,
-    };
+    let damaged = |reason: &str, source| PickleError::Damaged { path: path.to_owned(), reason: reason.into(), source };
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(source)) => Err(damaged(
-            "not a PyTorch checkpoint that can be read",
-            Some(Box::new(source)),
-        )),
-        Err(_) => Err(damaged(
-            "damaged: the reader of PyTorch checkpoints gave up on it",
-            None,
-        )),
+        Ok(Err(source)) => Err(damaged("not a PyTorch checkpoint that can be read", Some(Box::new(source)))),
+        Err(_) => Err(damaged("damaged: the reader of PyTorch checkpoints gave up on it", None)),
     }
 }

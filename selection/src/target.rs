@@ -52,10 +52,7 @@ impl Target {
     pub fn new(x: &Embeddings, labels: &Labels) -> Result<Self, ScoreError> {
         let rows = x.rows();
         if rows != labels.len() || rows < 2 {
-            return Err(ScoreError::Rows {
-                embeddings: rows,
-                labels: labels.len(),
-            });
+            return Err(ScoreError::Rows { embeddings: rows, labels: labels.len() });
         }
         if x.first_non_finite().is_some() {
             return Err(ScoreError::NotFinite);
@@ -66,11 +63,7 @@ impl Target {
                     return Err(ScoreError::OneClass(names.len()));
                 }
                 let is_class = |row: usize, class: usize| y.get(row).is_some_and(|&c| c as usize == class);
-                Mat::from_fn(
-                    rows,
-                    names.len(),
-                    |row, class| if is_class(row, class) { 1.0 } else { 0.0 },
-                )
+                Mat::from_fn(rows, names.len(), |row, class| if is_class(row, class) { 1.0 } else { 0.0 })
             }
             Labels::Numbers(values) => {
                 if values.iter().any(|v| !v.is_finite()) {
@@ -98,10 +91,7 @@ impl Target {
     /// [`ScoreError::Dimension`], [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].
     pub fn score(&self, map: &DenseMap, formula: Formula) -> Result<f64, ScoreError> {
         if map.dimension() as usize != self.dimension() {
-            return Err(ScoreError::Dimension {
-                expected: self.dimension(),
-                found: map.dimension() as usize,
-            });
+            return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
         }
         self.score_features(apply(map, self.x.as_ref()).as_ref(), formula)
     }

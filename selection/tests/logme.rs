@@ -12,11 +12,7 @@ fn uniform(random: &mut SplitMix64) -> f64 {
 }
 
 fn embeddings(random: &mut SplitMix64, rows: usize, dimension: usize) -> Embeddings {
-    Embeddings::new(
-        dimension,
-        (0..rows * dimension).map(|_| uniform(random) as f32).collect(),
-    )
-    .unwrap()
+    Embeddings::new(dimension, (0..rows * dimension).map(|_| uniform(random) as f32).collect()).unwrap()
 }
 
 fn random_map(random: &mut SplitMix64, dimension: usize) -> DenseMap {
@@ -25,17 +21,8 @@ fn random_map(random: &mut SplitMix64, dimension: usize) -> DenseMap {
 }
 
 fn classes(random: &mut SplitMix64, rows: usize, count: u32) -> Labels {
-    let y = (0..rows).map(|row| {
-        if row < count as usize {
-            row as u32
-        } else {
-            random.below(count as usize) as u32
-        }
-    });
-    Labels::Classes {
-        names: (0..count).map(|c| c.to_string()).collect(),
-        y: y.collect(),
-    }
+    let y = (0..rows).map(|row| if row < count as usize { row as u32 } else { random.below(count as usize) as u32 });
+    Labels::Classes { names: (0..count).map(|c| c.to_string()).collect(), y: y.collect() }
 }
 
 /// The evidence by its definition (arXiv 2110.10545, equations 3 to 6): A = alpha I + beta F'F of D x D.
@@ -55,9 +42,7 @@ fn by_definition(features: &Mat<f64>, labels: &Labels) -> f64 {
         let (mut mean_norm, mut residual);
         let mut rounds = 0;
         loop {
-            let posterior = Mat::from_fn(dimension, dimension, |i, j| {
-                alpha * identity[(i, j)] + beta * gram[(i, j)]
-            });
+            let posterior = Mat::from_fn(dimension, dimension, |i, j| alpha * identity[(i, j)] + beta * gram[(i, j)]);
             let inverse = posterior.partial_piv_lu().solve(&identity);
             let mean = faer::Scale(beta) * (&inverse * (features.transpose() * y));
             let trace: f64 = (0..dimension).map(|i| inverse[(i, i)]).sum();
@@ -72,9 +57,7 @@ fn by_definition(features: &Mat<f64>, labels: &Labels) -> f64 {
                 break;
             }
         }
-        let posterior = Mat::from_fn(dimension, dimension, |i, j| {
-            alpha * identity[(i, j)] + beta * gram[(i, j)]
-        });
+        let posterior = Mat::from_fn(dimension, dimension, |i, j| alpha * identity[(i, j)] + beta * gram[(i, j)]);
         let llt = posterior.llt(faer::Side::Lower).unwrap();
         let log_determinant: f64 = (0..dimension).map(|i| 2.0 * llt.L()[(i, i)].ln()).sum();
         let (n, d) = (rows as f64, dimension as f64);
@@ -93,36 +76,21 @@ fn features(x: &Embeddings, map: &DenseMap) -> Mat<f64> {
     Mat::from_fn(x.rows(), d, |n, i| {
         let row = &x.values()[n * d..(n + 1) * d];
         let weights = &map.weight()[i * d..(i + 1) * d];
-        row.iter()
-            .zip(weights)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum::<f64>()
-            + f64::from(map.bias()[i])
+        row.iter().zip(weights).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() + f64::from(map.bias()[i])
     })
 }
 
 #[test]
 fn exact_is_the_definition_at_every_shape() {
     let mut random = SplitMix64::new(1);
-    for (rows, dimension, count) in [
-        (60, 8, 2),
-        (60, 8, 7),
-        (9, 8, 2),
-        (8, 8, 3),
-        (7, 8, 2),
-        (12, 30, 4),
-        (3, 20, 2),
-    ] {
+    for (rows, dimension, count) in [(60, 8, 2), (60, 8, 7), (9, 8, 2), (8, 8, 3), (7, 8, 2), (12, 30, 4), (3, 20, 2)] {
         let x = embeddings(&mut random, rows, dimension);
         let map = random_map(&mut random, dimension);
         let numbers = Labels::Numbers((0..rows).map(|_| uniform(&mut random)).collect());
         for labels in [classes(&mut random, rows, count), numbers] {
             let found = Target::new(&x, &labels).unwrap().score(&map, Formula::Exact).unwrap();
             let expected = by_definition(&features(&x, &map), &labels);
-            assert!(
-                (found - expected).abs() < 1e-9,
-                "{rows} x {dimension}: {found} against {expected}"
-            );
+            assert!((found - expected).abs() < 1e-9, "{rows} x {dimension}: {found} against {expected}");
         }
     }
 }
@@ -133,12 +101,7 @@ fn exact_is_the_definition_where_features_have_low_rank() {
     let x = embeddings(&mut random, 40, 12);
     // Three directions survive, and every bias is the same: constant columns.
     let narrow = random_map(&mut random, 12);
-    let weight = narrow
-        .weight()
-        .iter()
-        .enumerate()
-        .map(|(at, w)| if at / 12 < 3 { *w } else { 0.0 })
-        .collect();
+    let weight = narrow.weight().iter().enumerate().map(|(at, w)| if at / 12 < 3 { *w } else { 0.0 }).collect();
     let map = DenseMap::new(weight, vec![0.25; 12]).unwrap();
     let labels = classes(&mut random, 40, 3);
     let target = Target::new(&x, &labels).unwrap();
@@ -155,11 +118,7 @@ fn the_formulas_agree_where_rows_exceed_dimensions_and_differ_where_they_do_not(
         let x = embeddings(&mut random, rows, 16);
         let target = Target::new(&x, &classes(&mut random, rows, 2)).unwrap();
         let [exact, hfselect] = [Formula::Exact, Formula::Hfselect].map(|f| target.score(&map, f).unwrap());
-        assert_eq!(
-            (exact - hfselect).abs() < 1e-12,
-            agree,
-            "{rows} rows: {exact}, {hfselect}"
-        );
+        assert_eq!((exact - hfselect).abs() < 1e-12, agree, "{rows} rows: {exact}, {hfselect}");
     }
 }
 
@@ -180,27 +139,15 @@ fn nan_one_class_and_wrong_dimensions_are_refused() {
     let labels = classes(&mut random, 10, 2);
     let target = Target::new(&x, &labels).unwrap();
     let other = random_map(&mut random, 5);
-    assert_eq!(
-        target.score(&other, Formula::Exact),
-        Err(ScoreError::Dimension { expected: 4, found: 5 })
-    );
+    assert_eq!(target.score(&other, Formula::Exact), Err(ScoreError::Dimension { expected: 4, found: 5 }));
 
-    let one = Labels::Classes {
-        names: vec!["a".into()],
-        y: vec![0; 10],
-    };
+    let one = Labels::Classes { names: vec!["a".into()], y: vec![0; 10] };
     assert!(matches!(Target::new(&x, &one), Err(ScoreError::OneClass(1))));
     let nan = Embeddings::new(4, vec![f32::NAN; 40]).unwrap();
     assert!(matches!(Target::new(&nan, &labels), Err(ScoreError::NotFinite)));
     let infinite = Labels::Numbers(vec![f64::INFINITY; 10]);
     assert!(matches!(Target::new(&x, &infinite), Err(ScoreError::NotFinite)));
-    assert!(matches!(
-        Target::new(&x, &labels.select(&[0, 1])),
-        Err(ScoreError::Rows {
-            embeddings: 10,
-            labels: 2
-        })
-    ));
+    assert!(matches!(Target::new(&x, &labels.select(&[0, 1])), Err(ScoreError::Rows { embeddings: 10, labels: 2 })));
 }
 
 #[test]

@@ -49,10 +49,7 @@ fn read_one(bytes: &[u8]) -> Result<(Bundled, &[u8]), FormatError> {
     let card = published.card()?;
     let (canonical, found, rest) = frame::decode_prefix(Content::Object, rest)?;
     if found != card.weights.digest {
-        return Err(FormatError::DigestMismatch {
-            expected: card.weights.digest,
-            found,
-        });
+        return Err(FormatError::DigestMismatch { expected: card.weights.digest, found });
     }
     let object = Object::from_canonical(canonical)?;
     let described = Weights::of(&object, card.weights.codec_error);

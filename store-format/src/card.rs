@@ -4,12 +4,15 @@
 //! nothing else that differs between two runs; those stand in the log entry that publishes it. A card's digest pins its
 //! metadata and, through [`Weights::digest`], the weights.
 
+mod pooling;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
+
+pub use pooling::{Pooling, PoolingError};
 
 use crate::limits::{MAX_CARD_BYTES, MAX_DIMENSION};
 use crate::{Digest, FormatError, Object, wire};
@@ -73,18 +76,6 @@ pub struct BaseModel {
     pub pooling: Option<Pooling>,
     /// Tokens per text, special ones included.
     pub max_length: Option<u32>,
-}
-
-/// How the embeddings of a text's tokens become one embedding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// The mean over tokens.
-    Mean,
-    /// The first token.
-    Cls,
-    /// The first token through BERT's pooler: a dense layer and tanh.
-    Pooler,
 }
 
 /// The task that an ESM stands for.
@@ -218,35 +209,20 @@ impl Card {
     pub fn from_canonical(bytes: &[u8]) -> Result<Self, FormatError> {
         let what = "card";
         if bytes.len() > LIMIT {
-            return Err(FormatError::TooLarge {
-                what,
-                found: bytes.len() as u64,
-                limit: MAX_CARD_BYTES,
-            });
+            return Err(FormatError::TooLarge { what, found: bytes.len() as u64, limit: MAX_CARD_BYTES });
         }
         let (version, fields) = wire::decode_prefix::<2, u16>(what, bytes)?;
         if version != VERSION {
-            return Err(FormatError::Newer {
-                what,
-                found: u32::from(version),
-                supported: u32::from(VERSION),
-            });
+            return Err(FormatError::Newer { what, found: u32::from(version), supported: u32::from(VERSION) });
         }
         let card: Self = wire::decode::<{ wire::IN_MEMORY * LIMIT }, _>(what, fields)?;
         card.check()?;
         // bincode accepts a map's keys in any order; only the ascending one is canonical.
         if wire::encode::<LIMIT, _>(what, &card)? != fields {
-            return Err(FormatError::invalid(
-                what,
-                "its keys are not in ascending order, each once",
-            ));
+            return Err(FormatError::invalid(what, "its keys are not in ascending order, each once"));
         }
         if let Some(unknown) = card.extensions.iter().find(|e| e.id >= Extension::CRITICAL) {
-            return Err(FormatError::Newer {
-                what: "card extension",
-                found: u32::from(unknown.id),
-                supported: 0,
-            });
+            return Err(FormatError::Newer { what: "card extension", found: u32::from(unknown.id), supported: 0 });
         }
         Ok(card)
     }
@@ -262,10 +238,7 @@ impl Card {
     fn check(&self) -> Result<(), FormatError> {
         let invalid = |detail: String| Err(FormatError::invalid("card", detail));
         if self.weights.dimension == 0 || self.weights.dimension > MAX_DIMENSION {
-            return invalid(format!(
-                "dimension {}, expected 1 to {MAX_DIMENSION}",
-                self.weights.dimension
-            ));
+            return invalid(format!("dimension {}, expected 1 to {MAX_DIMENSION}", self.weights.dimension));
         }
         if self.base.id.is_empty() {
             return invalid("base model id is empty".into());
@@ -286,15 +259,7 @@ impl Card {
 
     /// Every text of the card: what a terminal may be asked to show.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        let Self {
-            base,
-            source,
-            fit,
-            license,
-            authors,
-            extra,
-            ..
-        } = self;
+        let Self { base, source, fit, license, authors, extra, .. } = self;
         let optional = [
             &base.revision,
             &source.dataset,
@@ -312,39 +277,6 @@ impl Card {
             .chain(authors)
             .chain(extra.iter().flat_map(|(key, value)| [key, value]))
             .map(String::as_str)
-    }
-}
-
-impl Pooling {
-    /// Its name: `mean`, `cls` or `pooler`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Cls => "cls",
-            Self::Pooler => "pooler",
-        }
-    }
-}
-
-impl fmt::Display for Pooling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A pooling's name was not one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a pooling: mean, cls or pooler is expected")]
-pub struct PoolingError(String);
-
-impl FromStr for Pooling {
-    type Err = PoolingError;
-
-    fn from_str(text: &str) -> Result<Self, PoolingError> {
-        let all = [Self::Mean, Self::Cls, Self::Pooler];
-        all.into_iter()
-            .find(|p| p.name() == text)
-            .ok_or_else(|| PoolingError(text.chars().take(40).collect()))
     }
 }
 

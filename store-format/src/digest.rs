@@ -73,16 +73,12 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let refused = || DigestError {
-            found: text.chars().take(2 * DIGITS).collect(),
-        };
+        let refused = || DigestError { found: text.chars().take(2 * DIGITS).collect() };
         // `from_hex` also takes upper case, which would give one digest two spellings.
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(refused());
         }
-        blake3::Hash::from_hex(text)
-            .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|_| refused())
+        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes())).map_err(|_| refused())
     }
 }
 

@@ -69,16 +69,10 @@ impl FormatError {
     }
 
     pub(crate) fn damaged(what: &'static str, detail: impl Into<String>) -> Self {
-        Self::Damaged {
-            what,
-            detail: detail.into(),
-        }
+        Self::Damaged { what, detail: detail.into() }
     }
 
     pub(crate) fn invalid(what: &'static str, detail: impl Into<String>) -> Self {
-        Self::Invalid {
-            what,
-            detail: detail.into(),
-        }
+        Self::Invalid { what, detail: detail.into() }
     }
 }

@@ -177,17 +177,10 @@ impl Action {
             Self::Unyank(target) => (UNYANK, target.to_canonical()?),
             Self::Remove(target) => (REMOVE, target.to_canonical()?),
             Self::Unknown { kind, .. } => {
-                return Err(FormatError::invalid(
-                    "record",
-                    format!("kind {kind} cannot be written by this program"),
-                ));
+                return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
         };
-        Ok(Record {
-            kind,
-            flags: Record::STOPS_READERS | Record::STOPS_WRITERS,
-            payload,
-        })
+        Ok(Record { kind, flags: Record::STOPS_READERS | Record::STOPS_WRITERS, payload })
     }
 
     /// What a record says.
@@ -234,10 +227,7 @@ impl Entry {
     pub fn to_frame(&self) -> Result<(Vec<u8>, Digest), FormatError> {
         self.check()?;
         let canonical = wire::encode::<LIMIT, _>("log entry", &(VERSION, self))?;
-        Ok((
-            frame::encode(frame::Content::Entry, &canonical)?,
-            Digest::of(&canonical),
-        ))
+        Ok((frame::encode(frame::Content::Entry, &canonical)?, Digest::of(&canonical)))
     }
 
     /// Reads a frame, and gives the entry's digest with it.
@@ -253,11 +243,7 @@ impl Entry {
         let what = "log entry";
         let (version, fields) = wire::decode_prefix::<2, u16>(what, canonical)?;
         if version != VERSION {
-            return Err(FormatError::Newer {
-                what,
-                found: u32::from(version),
-                supported: u32::from(VERSION),
-            });
+            return Err(FormatError::Newer { what, found: u32::from(version), supported: u32::from(VERSION) });
         }
         let entry: Self = wire::decode::<{ wire::IN_MEMORY * LIMIT }, _>(what, fields)?;
         entry.check()?;
@@ -270,16 +256,11 @@ impl Entry {
             return Err(FormatError::invalid(what, "number 0, expected 1 or more"));
         }
         if self.records.len() > MAX_ENTRY_RECORDS {
-            let detail = format!(
-                "{} records, at most {MAX_ENTRY_RECORDS} are allowed",
-                self.records.len()
-            );
+            let detail = format!("{} records, at most {MAX_ENTRY_RECORDS} are allowed", self.records.len());
             return Err(FormatError::invalid(what, detail));
         }
         let Writer { user, host, program } = &self.writer;
-        if let Some(odd) = [user, host, program]
-            .into_iter()
-            .find(|t| t.len() > 255 || t.chars().any(char::is_control))
+        if let Some(odd) = [user, host, program].into_iter().find(|t| t.len() > 255 || t.chars().any(char::is_control))
         {
             let start: String = odd.chars().take(40).collect();
             return Err(FormatError::invalid(

@@ -74,11 +74,7 @@ impl FromStr for Name {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let refused = |reason| NameError {
-            what: "name",
-            text: printable(text),
-            reason,
-        };
+        let refused = |reason| NameError { what: "name", text: printable(text), reason };
         if text.split('/').count() > MAX_SEGMENTS {
             return Err(refused(format!("more than {MAX_SEGMENTS} segments")));
         }
@@ -91,11 +87,7 @@ impl FromStr for Tag {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check_segment(text).map_err(|reason| NameError {
-            what: "tag",
-            text: printable(text),
-            reason,
-        })?;
+        check_segment(text).map_err(|reason| NameError { what: "tag", text: printable(text), reason })?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -120,15 +112,9 @@ fn check_segment(segment: &str) -> Result<(), String> {
         return Err("it is empty, or has an empty segment".into());
     }
     if segment.len() > MAX_SEGMENT_BYTES {
-        return Err(format!(
-            "a segment has {} bytes, at most {MAX_SEGMENT_BYTES} are allowed",
-            segment.len()
-        ));
+        return Err(format!("a segment has {} bytes, at most {MAX_SEGMENT_BYTES} are allowed", segment.len()));
     }
-    if let Some(odd) = segment
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
-    {
+    if let Some(odd) = segment.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
         return Err(format!("{odd:?} is not allowed"));
     }
     if segment.starts_with('.') || segment.ends_with('.') {

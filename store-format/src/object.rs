@@ -47,10 +47,7 @@ impl DenseMap {
     pub fn new(weight: Vec<f32>, bias: Vec<f32>) -> Result<Self, FormatError> {
         let dimension = u32::try_from(bias.len()).unwrap_or(u32::MAX);
         if dimension == 0 || dimension > MAX_DIMENSION {
-            return Err(FormatError::invalid(
-                "bias",
-                format!("{} values, expected 1 to {MAX_DIMENSION}", bias.len()),
-            ));
+            return Err(FormatError::invalid("bias", format!("{} values, expected 1 to {MAX_DIMENSION}", bias.len())));
         }
         if weight.len() != bias.len() * bias.len() {
             let detail = format!("{} values, expected {dimension} x {dimension}", weight.len());
@@ -62,20 +59,12 @@ impl DenseMap {
                 let detail = if what == "bias" {
                     format!("value {at} is {found}, expected a finite number")
                 } else {
-                    format!(
-                        "row {}, column {} is {found}, expected a finite number",
-                        at / bias.len(),
-                        at % bias.len()
-                    )
+                    format!("row {}, column {} is {found}, expected a finite number", at / bias.len(), at % bias.len())
                 };
                 return Err(FormatError::invalid(what, detail));
             }
         }
-        Ok(Self {
-            dimension,
-            weight,
-            bias,
-        })
+        Ok(Self { dimension, weight, bias })
     }
 
     /// The dimension D of the embeddings.
@@ -105,11 +94,7 @@ impl DenseMap {
             changed += (f64::from(w) - identity).powi(2);
             apart += (f64::from(v) - f64::from(w)).powi(2);
         }
-        if changed > 0.0 {
-            (apart / changed).sqrt()
-        } else {
-            apart.sqrt()
-        }
+        if changed > 0.0 { (apart / changed).sqrt() } else { apart.sqrt() }
     }
 }
 
@@ -155,12 +140,7 @@ impl Object {
     /// is broken.
     pub fn from_canonical(canonical: Vec<u8>) -> Result<Self, FormatError> {
         let (codec, map) = decode_dense(&canonical)?;
-        Ok(Self {
-            digest: Digest::of(&canonical),
-            canonical,
-            codec,
-            map,
-        })
+        Ok(Self { digest: Digest::of(&canonical), canonical, codec, map })
     }
 
     /// Reads a frame, as it lies on disk, that must hold the object of this digest.
@@ -209,34 +189,20 @@ fn decode_dense(canonical: &[u8]) -> Result<(Codec, DenseMap), FormatError> {
     let what = "object";
     let (kind, _) = wire::decode_prefix::<2, u16>(what, canonical)?;
     if kind != KIND_DENSE {
-        return Err(FormatError::Newer {
-            what,
-            found: u32::from(kind),
-            supported: u32::from(KIND_DENSE),
-        });
+        return Err(FormatError::Newer { what, found: u32::from(kind), supported: u32::from(KIND_DENSE) });
     }
     let ((_, code), _) = wire::decode_prefix::<4, (u16, u16)>(what, canonical)?;
     let Some(codec) = Codec::from_code(code) else {
         let supported = u32::from(Codec::Int4.code());
-        return Err(FormatError::Newer {
-            what: "codec",
-            found: u32::from(code),
-            supported,
-        });
+        return Err(FormatError::Newer { what: "codec", found: u32::from(code), supported });
     };
     let (header, body): (Header, _) = wire::decode_prefix::<HEADER_BYTES, _>(what, canonical)?;
     let dimension = header.dimension;
     if dimension == 0 || dimension > MAX_DIMENSION {
-        return Err(FormatError::invalid(
-            what,
-            format!("dimension {dimension}, expected 1 to {MAX_DIMENSION}"),
-        ));
+        return Err(FormatError::invalid(what, format!("dimension {dimension}, expected 1 to {MAX_DIMENSION}")));
     }
     if header.reserved != 0 || !header.identity.is_finite() || (codec == Codec::F32 && header.identity.to_bits() != 0) {
-        return Err(FormatError::invalid(
-            what,
-            "its header has a value that the format does not allow",
-        ));
+        return Err(FormatError::invalid(what, "its header has a value that the format does not allow"));
     }
     let expected = codec.matrix_bytes(dimension);
     if header.matrix_bytes != expected || body.len() as u64 != expected + 4 * u64::from(dimension) {

@@ -25,11 +25,7 @@ pub struct Reference {
 impl Reference {
     /// A reference to one tag of one name.
     pub fn exact(name: Name, tag: Tag) -> Self {
-        Self {
-            name: Some(name),
-            tag: Some(tag),
-            digest: None,
-        }
+        Self { name: Some(name), tag: Some(tag), digest: None }
     }
 
     /// The name, where one was given.
@@ -80,21 +76,13 @@ impl FromStr for Reference {
             None => (text, None),
         };
         if spelled.is_empty() && digest.is_some() {
-            return Ok(Self {
-                name: None,
-                tag: None,
-                digest,
-            });
+            return Ok(Self { name: None, tag: None, digest });
         }
         let (name, tag) = match spelled.split_once(':') {
             Some((name, tag)) => (name, Some(tag.parse()?)),
             None => (spelled, None),
         };
-        Ok(Self {
-            name: Some(name.parse()?),
-            tag,
-            digest,
-        })
+        Ok(Self { name: Some(name.parse()?), tag, digest })
     }
 }
 

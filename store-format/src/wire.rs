@@ -9,10 +9,7 @@ use crate::FormatError;
 pub(crate) const IN_MEMORY: usize = 4;
 
 const fn configuration<const LIMIT: usize>() -> Configuration<LittleEndian, Fixint, Limit<LIMIT>> {
-    bincode::config::standard()
-        .with_little_endian()
-        .with_fixed_int_encoding()
-        .with_limit::<LIMIT>()
+    bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<LIMIT>()
 }
 
 /// The canonical bytes of a value.
@@ -23,11 +20,7 @@ pub(crate) fn encode<const LIMIT: usize, T: Encode>(what: &'static str, value: &
     let bytes = bincode::encode_to_vec(value, configuration::<LIMIT>())
         .map_err(|error| FormatError::invalid(what, error.to_string()))?;
     if bytes.len() > LIMIT {
-        return Err(FormatError::TooLarge {
-            what,
-            found: bytes.len() as u64,
-            limit: LIMIT as u64,
-        });
+        return Err(FormatError::TooLarge { what, found: bytes.len() as u64, limit: LIMIT as u64 });
     }
     Ok(bytes)
 }
@@ -39,10 +32,7 @@ pub(crate) fn encode<const LIMIT: usize, T: Encode>(what: &'static str, value: &
 pub(crate) fn decode<const MEMORY: usize, T: Decode<()>>(what: &'static str, bytes: &[u8]) -> Result<T, FormatError> {
     let (value, rest) = decode_prefix::<MEMORY, T>(what, bytes)?;
     if !rest.is_empty() {
-        return Err(FormatError::invalid(
-            what,
-            format!("{} bytes follow its end", rest.len()),
-        ));
+        return Err(FormatError::invalid(what, format!("{} bytes follow its end", rest.len())));
     }
     Ok(value)
 }
@@ -54,8 +44,6 @@ pub(crate) fn decode_prefix<'a, const LIMIT: usize, T: Decode<()>>(
 ) -> Result<(T, &'a [u8]), FormatError> {
     let (value, consumed) = bincode::decode_from_slice(bytes, configuration::<LIMIT>())
         .map_err(|error| FormatError::invalid(what, error.to_string()))?;
-    let rest = bytes
-        .get(consumed..)
-        .ok_or_else(|| FormatError::invalid(what, "ends early"))?;
+    let rest = bytes.get(consumed..).ok_or_else(|| FormatError::invalid(what, "ends early"))?;
     Ok((value, rest))
 }

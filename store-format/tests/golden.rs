@@ -24,11 +24,7 @@ fn golden(name: &str) -> PathBuf {
 fn read_or_write(name: &str, fresh: &[u8]) -> Vec<u8> {
     let path = golden(name);
     if !path.exists() {
-        assert!(
-            std::env::var_os("ESMHUB_WRITE_GOLDEN").is_some(),
-            "{} is missing",
-            path.display()
-        );
+        assert!(std::env::var_os("ESMHUB_WRITE_GOLDEN").is_some(), "{} is missing", path.display());
         fs::write(&path, fresh).unwrap();
     }
     fs::read(&path).unwrap()
@@ -75,20 +71,13 @@ fn card() -> Card {
             penalty: Some(0.1),
             folds: Some(5),
             seed: Some(42),
-            held_out: Some(HeldOut {
-                rows: 200,
-                r2: 0.8,
-                cosine: 0.95,
-            }),
+            held_out: Some(HeldOut { rows: 200, r2: 0.8, cosine: 0.95 }),
             anchors: Some(Digest::of(b"anchors")),
         },
         license: Some("Apache-2.0".into()),
         authors: vec!["Ä. Nonymous".into()],
         extra: BTreeMap::from([("b".into(), "2".into()), ("a".into(), "1".into())]),
-        extensions: vec![Extension {
-            id: 7,
-            bytes: vec![1, 2, 3],
-        }],
+        extensions: vec![Extension { id: 7, bytes: vec![1, 2, 3] }],
     }
 }
 
@@ -106,28 +95,16 @@ fn entry() -> Entry {
         tag: "v1".parse().unwrap(),
         digest: published().digest(),
     };
-    let actions = [
-        Action::Publish(published()),
-        Action::Yank(target()),
-        Action::Unyank(target()),
-        Action::Remove(target()),
-    ];
+    let actions =
+        [Action::Publish(published()), Action::Yank(target()), Action::Unyank(target()), Action::Remove(target())];
     let mut records: Vec<Record> = actions.iter().map(|action| action.to_record().unwrap()).collect();
-    records.push(Record {
-        kind: 900,
-        flags: 0,
-        payload: b"from the future".to_vec(),
-    });
+    records.push(Record { kind: 900, flags: 0, payload: b"from the future".to_vec() });
     Entry {
         number: 42,
         previous: RegistryId([7; 16]).genesis(),
         transaction: *b"0123456789abcdef",
         time: 1_763_942_400_000,
-        writer: Writer {
-            user: "ada".into(),
-            host: "engine".into(),
-            program: "esmhub 0.1.0".into(),
-        },
+        writer: Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 0.1.0".into() },
         records,
     }
 }
@@ -149,23 +126,13 @@ fn the_log_entry_is_its_golden_bytes() {
     let file = read_or_write("entry.frame", &frame_bytes);
     assert_eq!(Entry::from_frame(&file).unwrap(), (entry(), digest));
     let actions: Vec<Action> = entry().actions().map(Result::unwrap).collect();
-    assert_eq!(
-        actions[4],
-        Action::Unknown {
-            kind: 900,
-            stops_readers: false,
-            stops_writers: false
-        }
-    );
+    assert_eq!(actions[4], Action::Unknown { kind: 900, stops_readers: false, stops_writers: false });
     assert!(matches!(&actions[0], Action::Publish(p) if p.card().unwrap() == card()));
 }
 
 #[test]
 fn the_bundle_is_its_golden_bytes() {
-    let bundled = Bundled {
-        published: published(),
-        object: Object::encode(&map(), Codec::Int4).unwrap(),
-    };
+    let bundled = Bundled { published: published(), object: Object::encode(&map(), Codec::Int4).unwrap() };
     let mut bytes = Vec::new();
     bundle::append(&bundled, &mut bytes).unwrap();
     let file = read_or_write("bundle.esm", &bytes);
@@ -178,10 +145,7 @@ fn digests_are_what_they_were() {
     let digests: Vec<String> = Codec::ALL
         .iter()
         .map(|codec| Object::encode(&map(), *codec).unwrap().digest().to_string())
-        .chain([
-            card().digest().unwrap().to_string(),
-            entry().to_frame().unwrap().1.to_string(),
-        ])
+        .chain([card().digest().unwrap().to_string(), entry().to_frame().unwrap().1.to_string()])
         .collect();
     let file = read_or_write("digests.txt", (digests.join("\n") + "\n").as_bytes());
     assert_eq!(String::from_utf8(file).unwrap().lines().collect::<Vec<_>>(), digests);
@@ -189,17 +153,7 @@ fn digests_are_what_they_were() {
 
 #[test]
 fn f32_keeps_every_bit() {
-    let odd = [
-        f32::MIN_POSITIVE,
-        -0.0,
-        1.0e-45,
-        f32::MAX,
-        f32::MIN,
-        0.1,
-        1.0 / 3.0,
-        -1.0,
-        2.0f32.powi(-126),
-    ];
+    let odd = [f32::MIN_POSITIVE, -0.0, 1.0e-45, f32::MAX, f32::MIN, 0.1, 1.0 / 3.0, -1.0, 2.0f32.powi(-126)];
     let map = DenseMap::new(odd.to_vec(), vec![1.5, -0.0, 1.0e-45]).unwrap();
     let object = Object::encode(&map, Codec::F32).unwrap();
     let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
@@ -220,10 +174,7 @@ fn coarser_codecs_stay_within_half_a_step() {
 fn values_beyond_a_codec_are_refused_and_not_clipped() {
     let huge = DenseMap::new(vec![1e6, -1e6, 0.0, 1e6], vec![0.0, 0.0]).unwrap();
     for codec in [Codec::F16, Codec::Int4] {
-        assert!(
-            matches!(Object::encode(&huge, codec), Err(FormatError::Invalid { .. })),
-            "{codec}"
-        );
+        assert!(matches!(Object::encode(&huge, codec), Err(FormatError::Invalid { .. })), "{codec}");
     }
     assert!(Object::encode(&huge, Codec::Int8).unwrap().map().weight()[0] > 9.9e5);
     for odd in [f32::NAN, f32::INFINITY] {
@@ -238,23 +189,14 @@ fn a_kind_codec_or_version_from_the_future_is_newer_and_not_damage() {
     for at in [0, 2] {
         let mut changed = canonical.clone();
         changed[at] = 99;
-        assert!(matches!(
-            Object::from_canonical(changed),
-            Err(FormatError::Newer { found: 99, .. })
-        ));
+        assert!(matches!(Object::from_canonical(changed), Err(FormatError::Newer { found: 99, .. })));
     }
     let mut newer = card().to_canonical().unwrap();
     newer[0] = 2;
-    assert!(matches!(
-        Card::from_canonical(&newer),
-        Err(FormatError::Newer { found: 2, .. })
-    ));
+    assert!(matches!(Card::from_canonical(&newer), Err(FormatError::Newer { found: 2, .. })));
 
     let mut critical = card();
-    critical.extensions.push(Extension {
-        id: Extension::CRITICAL,
-        bytes: vec![],
-    });
+    critical.extensions.push(Extension { id: Extension::CRITICAL, bytes: vec![] });
     let bytes = critical.to_canonical().unwrap();
     assert!(matches!(Card::from_canonical(&bytes), Err(FormatError::Newer { .. })));
 }
@@ -264,22 +206,13 @@ fn lengths_that_do_not_fit_are_refused() {
     for codec in Codec::ALL {
         let canonical = Object::encode(&map(), codec).unwrap().canonical().to_vec();
         for end in [0, 1, 23, 24, 25, canonical.len() - 1] {
-            assert!(matches!(
-                Object::from_canonical(canonical[..end].to_vec()),
-                Err(FormatError::Invalid { .. })
-            ));
+            assert!(matches!(Object::from_canonical(canonical[..end].to_vec()), Err(FormatError::Invalid { .. })));
         }
         let longer = [&canonical[..], &[0]].concat();
-        assert!(matches!(
-            Object::from_canonical(longer),
-            Err(FormatError::Invalid { .. })
-        ));
+        assert!(matches!(Object::from_canonical(longer), Err(FormatError::Invalid { .. })));
         let mut larger = canonical.clone();
         larger[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(matches!(
-            Object::from_canonical(larger),
-            Err(FormatError::Invalid { .. })
-        ));
+        assert!(matches!(Object::from_canonical(larger), Err(FormatError::Invalid { .. })));
     }
     // A text that claims 2^60 bytes: refused before anything is allocated for it.
     let mut bytes = card().to_canonical().unwrap();
@@ -301,10 +234,7 @@ fn cards_that_could_lie_to_a_terminal_or_to_a_reader_are_refused() {
     for (case, change) in refused.into_iter().enumerate() {
         let mut card = card();
         change(&mut card);
-        assert!(
-            matches!(card.to_canonical(), Err(FormatError::Invalid { .. })),
-            "case {case}"
-        );
+        assert!(matches!(card.to_canonical(), Err(FormatError::Invalid { .. })), "case {case}");
     }
     let mut large = card();
     large.extra.insert("notes".into(), "x".repeat(9000));
@@ -324,10 +254,7 @@ fn two_spellings_of_one_card_are_refused() {
     };
     let ordered = [pair(b'a', b'1'), pair(b'b', b'2')].concat();
     let swapped = [pair(b'b', b'2'), pair(b'a', b'1')].concat();
-    let at = bytes
-        .windows(ordered.len())
-        .position(|window| window == ordered)
-        .expect("extra stands in the card");
+    let at = bytes.windows(ordered.len()).position(|window| window == ordered).expect("extra stands in the card");
     let mut other = bytes.clone();
     other[at..at + swapped.len()].copy_from_slice(&swapped);
     assert!(matches!(Card::from_canonical(&other), Err(FormatError::Invalid { .. })));

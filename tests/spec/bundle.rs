@@ -22,10 +22,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Decoded<Vec<Esm>> {
         let publish = entry::publish(&record.canonical)?;
         let card = Card::decode(&publish.card)?;
         let (frame, rest) = frame::next(rest, Content::Object)?;
-        ensure(
-            card.weights.digest == frame.digest,
-            Refusal::Damage("R25: digest of the object"),
-        )?;
+        ensure(card.weights.digest == frame.digest, Refusal::Damage("R25: digest of the object"))?;
         let object = Object::decode(&frame.canonical)?;
         agree(&card.weights, frame.canonical.len(), &object)?;
         esms.push(Esm { publish, card, object });
@@ -40,8 +37,5 @@ fn agree(weights: &Weights, canonical_length: usize, object: &Object) -> Decoded
         && weights.kind == object::DENSE
         && weights.codec == object.codec.number()
         && weights.dimension == object.dimension;
-    ensure(
-        agree,
-        Refusal::Invalid("R25: length, kind, codec or dimension of the object"),
-    )
+    ensure(agree, Refusal::Invalid("R25: length, kind, codec or dimension of the object"))
 }

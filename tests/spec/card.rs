@@ -177,13 +177,8 @@ fn fit(reader: &mut Reader<'_>) -> Decoded<Fit> {
         penalty: reader.option(Reader::finite)?,
         folds: reader.option(Reader::u32)?,
         seed: reader.option(Reader::u64)?,
-        held_out: reader.option(|reader| {
-            Ok(HeldOut {
-                rows: reader.u64()?,
-                r2: reader.finite()?,
-                cosine: reader.finite()?,
-            })
-        })?,
+        held_out: reader
+            .option(|reader| Ok(HeldOut { rows: reader.u64()?, r2: reader.finite()?, cosine: reader.finite()? }))?,
         anchors: reader.option(Reader::array)?,
     })
 }

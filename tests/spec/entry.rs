@@ -89,11 +89,7 @@ impl Entry {
             previous: reader.array()?,
             transaction: reader.array()?,
             time: reader.u64()?,
-            writer: Writer {
-                user: reader.text(WRITER)?,
-                host: reader.text(WRITER)?,
-                program: reader.text(WRITER)?,
-            },
+            writer: Writer { user: reader.text(WRITER)?, host: reader.text(WRITER)?, program: reader.text(WRITER)? },
             records: reader.list(RECORDS, record)?,
         };
         reader.finish()?;
@@ -109,11 +105,7 @@ impl Entry {
 }
 
 fn record(reader: &mut Reader<'_>) -> Decoded<Record> {
-    Ok(Record {
-        kind: reader.u16()?,
-        flags: reader.u16()?,
-        payload: reader.bytes(usize::MAX)?.to_vec(),
-    })
+    Ok(Record { kind: reader.u16()?, flags: reader.u16()?, payload: reader.bytes(usize::MAX)?.to_vec() })
 }
 
 impl Record {
@@ -125,14 +117,8 @@ impl Record {
             3 => target(&self.payload).map(Action::Unyank),
             4 => target(&self.payload).map(Action::Remove),
             kind => {
-                ensure(
-                    self.flags & STOPS_READERS == 0,
-                    Refusal::Newer("R36: a record that must be known"),
-                )?;
-                Ok(Action::Unknown {
-                    kind,
-                    stops_writers: self.flags & STOPS_WRITERS != 0,
-                })
+                ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
+                Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
             }
         }
     }
@@ -140,10 +126,7 @@ impl Record {
 
 /// Decodes the payload of a publish record.
 pub(crate) fn publish(payload: &[u8]) -> Decoded<Publish> {
-    ensure(
-        payload.len() <= PUBLISH,
-        Refusal::TooLarge("section 10: publish record"),
-    )?;
+    ensure(payload.len() <= PUBLISH, Refusal::TooLarge("section 10: publish record"))?;
     let mut reader = Reader::new(payload);
     let publish = Publish {
         name: name::name(&mut reader)?,
@@ -156,11 +139,7 @@ pub(crate) fn publish(payload: &[u8]) -> Decoded<Publish> {
 
 fn target(payload: &[u8]) -> Decoded<Target> {
     let mut reader = Reader::new(payload);
-    let target = Target {
-        name: name::name(&mut reader)?,
-        tag: name::tag(&mut reader)?,
-        card: reader.array()?,
-    };
+    let target = Target { name: name::name(&mut reader)?, tag: name::tag(&mut reader)?, card: reader.array()? };
     reader.finish()?;
     Ok(target)
 }

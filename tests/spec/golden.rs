@@ -6,22 +6,10 @@ use super::twins;
 
 /// The golden objects, and the codec of each.
 pub(crate) const OBJECTS: [(&[u8], Codec); 4] = [
-    (
-        include_bytes!("../../store-format/tests/golden/object-f32.frame"),
-        Codec::F32,
-    ),
-    (
-        include_bytes!("../../store-format/tests/golden/object-f16.frame"),
-        Codec::F16,
-    ),
-    (
-        include_bytes!("../../store-format/tests/golden/object-int8.frame"),
-        Codec::Int8,
-    ),
-    (
-        include_bytes!("../../store-format/tests/golden/object-int4.frame"),
-        Codec::Int4,
-    ),
+    (include_bytes!("../../store-format/tests/golden/object-f32.frame"), Codec::F32),
+    (include_bytes!("../../store-format/tests/golden/object-f16.frame"), Codec::F16),
+    (include_bytes!("../../store-format/tests/golden/object-int8.frame"), Codec::Int8),
+    (include_bytes!("../../store-format/tests/golden/object-int4.frame"), Codec::Int4),
 ];
 
 /// The golden log entry.
@@ -69,16 +57,7 @@ fn every_field_of_the_entry_and_of_its_card_means_the_same_to_both_readers() {
 fn the_bundle_means_the_same_to_both_readers() {
     let esms = twins::bundle(BUNDLE).agreed("golden bundle").unwrap();
     assert_eq!(esms.len(), 1);
-    assert_eq!(
-        (&*esms[0].publish.name, &*esms[0].publish.tag),
-        ("acme/reviews/de", "v1")
-    );
+    assert_eq!((&*esms[0].publish.name, &*esms[0].publish.tag), ("acme/reviews/de", "v1"));
     let two = [BUNDLE, BUNDLE].concat();
-    assert_eq!(
-        twins::bundle(&two)
-            .agreed("two bundles, one after the other")
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(twins::bundle(&two).agreed("two bundles, one after the other").unwrap().len(), 2);
 }

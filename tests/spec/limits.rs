@@ -12,11 +12,7 @@ const SPEC: &str = include_str!("../../SPEC.md");
 
 /// The limits of the table, in its own words.
 fn table() -> BTreeMap<&'static str, &'static str> {
-    let section = SPEC
-        .split("## 10. Limits\n")
-        .nth(1)
-        .and_then(|rest| rest.split("\n## ").next())
-        .unwrap();
+    let section = SPEC.split("## 10. Limits\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")).skip(1);
     rows.map(|row| {
         let mut cells = row.split(" | ");
@@ -45,20 +41,9 @@ fn number(limit: &str) -> u64 {
 /// The most bytes of a user's name that esmhub writes.
 fn longest_user() -> usize {
     let accepts = |length: &usize| {
-        let writer = Writer {
-            user: "x".repeat(*length),
-            host: String::new(),
-            program: String::new(),
-        };
+        let writer = Writer { user: "x".repeat(*length), host: String::new(), program: String::new() };
         let previous = RegistryId([0; 16]).genesis();
-        let entry = Entry {
-            number: 1,
-            previous,
-            transaction: [0; 16],
-            time: 0,
-            writer,
-            records: Vec::new(),
-        };
+        let entry = Entry { number: 1, previous, transaction: [0; 16], time: 0, writer, records: Vec::new() };
         entry.to_frame().is_ok()
     };
     (0..1000).rfind(accepts).unwrap()
@@ -68,12 +53,8 @@ fn longest_user() -> usize {
 fn the_table_and_both_readers_have_the_same_limits() {
     let mut table = table();
     let mut expect = |what: &str, spec: u64, store: u64| {
-        let limit = table
-            .remove(what)
-            .unwrap_or_else(|| panic!("{what} is not in the table"));
-        let limit = limit
-            .strip_prefix("card + ")
-            .map_or_else(|| number(limit), |more| 8 * 1024 + number(more));
+        let limit = table.remove(what).unwrap_or_else(|| panic!("{what} is not in the table"));
+        let limit = limit.strip_prefix("card + ").map_or_else(|| number(limit), |more| 8 * 1024 + number(more));
         assert_eq!((limit, limit), (spec, store), "{what}");
     };
     expect("dimension D", object::DIMENSION.into(), theirs::MAX_DIMENSION.into());
@@ -81,25 +62,13 @@ fn the_table_and_both_readers_have_the_same_limits() {
     expect("card", card::LIMIT as u64, theirs::MAX_CARD_BYTES);
     expect("publish record", entry::PUBLISH as u64, theirs::MAX_RECORD_BYTES);
     expect("log entry", Content::Entry.limit(), theirs::MAX_ENTRY_BYTES);
-    expect(
-        "records of an entry",
-        entry::RECORDS as u64,
-        theirs::MAX_ENTRY_RECORDS as u64,
-    );
-    expect(
-        "segment of a name, tag",
-        name::SEGMENT as u64,
-        theirs::MAX_SEGMENT_BYTES as u64,
-    );
+    expect("records of an entry", entry::RECORDS as u64, theirs::MAX_ENTRY_RECORDS as u64);
+    expect("segment of a name, tag", name::SEGMENT as u64, theirs::MAX_SEGMENT_BYTES as u64);
     expect("segments of a name", name::SEGMENTS as u64, theirs::MAX_SEGMENTS as u64);
     expect("zstd window", WINDOW, 1 << theirs::MAX_WINDOW_LOG);
     assert_eq!(Content::Publish.limit(), theirs::MAX_RECORD_BYTES);
     // esmhub keeps these two to itself: what it accepts shows them.
     expect("user, host, program", entry::WRITER as u64, longest_user() as u64);
-    expect(
-        "marker",
-        marker::LIMIT as u64,
-        directory::longest_marker(marker::LIMIT) as u64,
-    );
+    expect("marker", marker::LIMIT as u64, directory::longest_marker(marker::LIMIT) as u64);
     assert!(table.is_empty(), "no test knows the limits of {table:?}");
 }

@@ -39,9 +39,7 @@ fn card(authors: &[String], extra: &[(String, String)]) -> Vec<u8> {
     card.extend(u64::try_from(authors.len()).unwrap().to_le_bytes());
     authors.iter().for_each(|author| card.extend(text(author)));
     card.extend(u64::try_from(extra.len()).unwrap().to_le_bytes());
-    extra
-        .iter()
-        .for_each(|(key, value)| card.extend([text(key), text(value)].concat()));
+    extra.iter().for_each(|(key, value)| card.extend([text(key), text(value)].concat()));
     card.extend([0; 8]); // no extensions
     card
 }
@@ -64,11 +62,7 @@ fn entry_with(records: &[(u16, u16, Vec<u8>)]) -> Vec<u8> {
 fn many_short_texts_fit_into_a_card() {
     let authors: Vec<String> = (0..500).map(|number| format!("{number:03}")).collect();
     twins::card(&card(&authors, &[])).agreed("500 authors").unwrap();
-    let extra: Vec<_> = authors
-        .iter()
-        .take(350)
-        .map(|key| (key.clone(), "1".to_owned()))
-        .collect();
+    let extra: Vec<_> = authors.iter().take(350).map(|key| (key.clone(), "1".to_owned())).collect();
     twins::card(&card(&[], &extra)).agreed("350 pairs").unwrap();
 }
 
@@ -85,10 +79,7 @@ fn a_card_over_its_limit_is_too_large_wherever_it_stands() {
     let long = |length: usize| card(&["x".repeat(length)], &[]);
     let room = 8 * 1024 - long(0).len();
     assert!(twins::card(&long(room)).agreed("the longest card").is_ok());
-    assert_eq!(
-        twins::card(&long(room + 1)).agreed("a longer card").err(),
-        Some(Called::TooLarge)
-    );
+    assert_eq!(twins::card(&long(room + 1)).agreed("a longer card").err(), Some(Called::TooLarge));
 
     // The second card is longer than a whole publish record may be.
     for card in [long(room + 1), long(room + 3000)] {
@@ -110,11 +101,7 @@ fn control_characters_reach_nobody() {
         let odd = char::from_u32(code).unwrap();
         let author = format!("a{odd}b");
         let verdict = twins::card(&card(std::slice::from_ref(&author), &[])).agreed("author");
-        assert_eq!(
-            verdict.is_ok(),
-            !(code < 0x20 || (0x7f..0xa0).contains(&code)),
-            "{code:#x}"
-        );
+        assert_eq!(verdict.is_ok(), !(code < 0x20 || (0x7f..0xa0).contains(&code)), "{code:#x}");
         let key = twins::card(&card(&[], &[(author, String::new())])).agreed("key of extra");
         assert_eq!(key.is_ok(), verdict.is_ok());
     }
@@ -124,16 +111,11 @@ fn control_characters_reach_nobody() {
 fn an_entry_may_be_full_of_empty_records_behind_a_large_one() {
     let mut records = vec![(900, 0, vec![0; 15 << 20])];
     records.resize(60_000, (901, 0, Vec::new()));
-    twins::entry(&sealed::compressed(Content::Entry, &entry_with(&records)))
-        .agreed("a full entry")
-        .unwrap();
+    twins::entry(&sealed::compressed(Content::Entry, &entry_with(&records))).agreed("a full entry").unwrap();
     records.resize(65_537, (901, 0, Vec::new()));
     records[0].2.clear();
     let file = sealed::compressed(Content::Entry, &entry_with(&records));
-    assert_eq!(
-        twins::entry(&file).agreed("a record too many").err(),
-        Some(Called::Invalid)
-    );
+    assert_eq!(twins::entry(&file).agreed("a record too many").err(), Some(Called::Invalid));
 }
 
 #[test]
@@ -142,10 +124,7 @@ fn a_publish_record_counts_although_its_card_is_newer() {
     later[0] = 2;
     let file = sealed::stored(Content::Entry, &entry_with(&[(1, 3, publishing(&later))]));
     let (_, meanings) = twins::entry(&file).agreed("a later card").unwrap();
-    assert!(
-        matches!(&meanings[0], Ok((_, Some(Err(Called::Newer))))),
-        "{meanings:?}"
-    );
+    assert!(matches!(&meanings[0], Ok((_, Some(Err(Called::Newer))))), "{meanings:?}");
 }
 
 #[test]
@@ -153,19 +132,8 @@ fn unknown_records_stop_whom_their_flags_say() {
     let records: Vec<_> = (0..4).map(|flags| (900, flags, b"anything".to_vec())).collect();
     let file = sealed::stored(Content::Entry, &entry_with(&records));
     let (_, meanings) = twins::entry(&file).agreed("flags").unwrap();
-    let skipped = |stops_writers| {
-        Ok((
-            Action::Unknown {
-                kind: 900,
-                stops_writers,
-            },
-            None,
-        ))
-    };
-    assert_eq!(
-        meanings,
-        [skipped(false), Err(Called::Newer), skipped(true), Err(Called::Newer)]
-    );
+    let skipped = |stops_writers| Ok((Action::Unknown { kind: 900, stops_writers }, None));
+    assert_eq!(meanings, [skipped(false), Err(Called::Newer), skipped(true), Err(Called::Newer)]);
 }
 
 #[test]
@@ -184,9 +152,7 @@ fn names_are_judged_alike() {
             accepted.extend(meanings[0].is_ok().then_some((kind, name)));
         }
     }
-    let fine = [
-        &*long[0], "a", "A-b_c.d", "a..b", "con-", "xcon", "com0", "com10", "com",
-    ];
+    let fine = [&*long[0], "a", "A-b_c.d", "a..b", "con-", "xcon", "com0", "com10", "com"];
     let both = fine.iter().flat_map(|name| [(2, *name), (3, *name)]);
     let mut expected: Vec<_> = both.collect();
     expected.insert(2, (2, &*long[2]));

@@ -19,14 +19,9 @@ pub(crate) struct Marker {
 pub(crate) fn decode(bytes: &[u8]) -> Decoded<Marker> {
     ensure(bytes.len() <= LIMIT, Refusal::TooLarge("section 10: marker"))?;
     let text = str::from_utf8(bytes).map_err(|_| Refusal::Damage("R51: a marker that is not text"))?;
-    let line = text
-        .strip_suffix('\n')
-        .and_then(|text| text.rfind('\n'))
-        .map(|end| end + 1);
+    let line = text.strip_suffix('\n').and_then(|text| text.rfind('\n')).map(|end| end + 1);
     let (covered, checksum) = text.split_at(line.ok_or(Refusal::Damage("R50: no checksum"))?);
-    let digits = checksum
-        .strip_prefix("checksum = \"")
-        .and_then(|line| line.strip_suffix("\"\n"));
+    let digits = checksum.strip_prefix("checksum = \"").and_then(|line| line.strip_suffix("\"\n"));
     let stated = digits.and_then(hex).ok_or(Refusal::Damage("R50: no checksum"))?;
     ensure(digest(covered.as_bytes()) == stated, Refusal::Damage("R50: checksum"))?;
 
@@ -36,17 +31,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<Marker> {
         Some(2..) => return Err(Refusal::Newer("R50: format")),
         _ => return Err(Refusal::Invalid("section 8: format")),
     }
-    let id = value(covered, "id")
-        .and_then(quoted)
-        .and_then(hex)
-        .ok_or(Refusal::Invalid("section 8: id"))?;
+    let id = value(covered, "id").and_then(quoted).and_then(hex).ok_or(Refusal::Invalid("section 8: id"))?;
     let grace_seconds = whole("grace_seconds").ok_or(Refusal::Invalid("section 8: grace_seconds"))?;
     let shared = value(covered, "shared").and_then(|value| value.parse().ok());
-    Ok(Marker {
-        id,
-        grace_seconds,
-        shared: shared.ok_or(Refusal::Invalid("section 8: shared"))?,
-    })
+    Ok(Marker { id, grace_seconds, shared: shared.ok_or(Refusal::Invalid("section 8: shared"))? })
 }
 
 /// The value of the only line with this key.

@@ -32,11 +32,7 @@ impl Random {
 
     /// A place in bytes of this length: every other one in the first 100, where lengths and versions stand.
     fn place(&mut self, length: usize) -> usize {
-        let end = if self.next().is_multiple_of(2) {
-            length.min(100)
-        } else {
-            length
-        };
+        let end = if self.next().is_multiple_of(2) { length.min(100) } else { length };
         self.below(end)
     }
 
@@ -82,10 +78,7 @@ impl Random {
             3 | 4 => {
                 let width = self.one_of(&[1, 2, 4, 8]);
                 let value = self.one_of(&ODD).to_le_bytes();
-                bytes[at..]
-                    .iter_mut()
-                    .zip(&value[..width])
-                    .for_each(|(byte, new)| *byte = *new);
+                bytes[at..].iter_mut().zip(&value[..width]).for_each(|(byte, new)| *byte = *new);
             }
             5 => bytes.truncate(at),
             6 => bytes.extend(&self.next().to_le_bytes()[..1 + at % 8]),
@@ -129,10 +122,7 @@ fn judge<T: std::fmt::Debug>(
 
 fn assert_seen(tally: &Tally, expected: &[&str]) {
     for said in expected {
-        assert!(
-            tally.get(*said).is_some_and(|times| *times > 2),
-            "{said} was hardly ever said: {tally:?}"
-        );
+        assert!(tally.get(*said).is_some_and(|times| *times > 2), "{said} was hardly ever said: {tally:?}");
     }
 }
 
@@ -163,10 +153,7 @@ fn canonical_bytes_of_entries_are_judged_alike() {
 fn canonical_bytes_of_cards_are_judged_alike() {
     let (record, _) = bundle_parts();
     let canonical = super::entry::publish(&record).unwrap().card;
-    assert_seen(
-        &judge(6, |random| random.mutated(&canonical), twins::card),
-        &["accepted", "Invalid", "Newer"],
-    );
+    assert_seen(&judge(6, |random| random.mutated(&canonical), twins::card), &["accepted", "Invalid", "Newer"]);
 }
 
 /// The card names the mutated object, so that they may disagree in all but the digest.
@@ -187,10 +174,7 @@ fn canonical_bytes_of_bundles_are_judged_alike() {
         let record = random.sealed(Content::Publish, &record);
         [record, random.sealed(Content::Object, &object)].concat()
     };
-    assert_seen(
-        &judge(7, hostile, twins::bundle),
-        &["accepted", "Damage", "Invalid", "Newer"],
-    );
+    assert_seen(&judge(7, hostile, twins::bundle), &["accepted", "Damage", "Invalid", "Newer"]);
 }
 
 /// Headers whose check holds, over golden payloads.

@@ -15,10 +15,7 @@ pub(crate) const SEGMENT: usize = 96;
 /// Reads a name: 1 to 8 segments.
 pub(crate) fn name(reader: &mut Reader<'_>) -> Decoded<String> {
     let name = reader.text(usize::MAX)?;
-    ensure(
-        name.split('/').count() <= SEGMENTS,
-        Refusal::Invalid("R21: segments of a name"),
-    )?;
+    ensure(name.split('/').count() <= SEGMENTS, Refusal::Invalid("R21: segments of a name"))?;
     ensure(name.split('/').all(is_segment), Refusal::Invalid("R21: name"))?;
     Ok(name)
 }
@@ -33,9 +30,7 @@ pub(crate) fn tag(reader: &mut Reader<'_>) -> Decoded<String> {
 fn is_segment(text: &str) -> bool {
     let stem = text.split('.').next().unwrap_or_default();
     (1..=SEGMENT).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         && !text.starts_with('.')
         && !text.ends_with('.')
         && !DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device))

@@ -58,10 +58,7 @@ impl Codec {
 /// Reads a dimension, 1 to 8192.
 pub(crate) fn dimension(reader: &mut Reader<'_>) -> Decoded<u32> {
     let dimension = reader.u32()?;
-    ensure(
-        (1..=DIMENSION).contains(&dimension),
-        Refusal::Invalid("section 10: dimension"),
-    )?;
+    ensure((1..=DIMENSION).contains(&dimension), Refusal::Invalid("section 10: dimension"))?;
     Ok(dimension)
 }
 
@@ -86,10 +83,7 @@ impl Object {
         let dimension = dimension(&mut reader)?;
         let identity_bytes: [u8; 4] = reader.array()?;
         let identity = f32::from_le_bytes(identity_bytes);
-        ensure(
-            identity.is_finite(),
-            Refusal::Invalid("section 3: identity is not finite"),
-        )?;
+        ensure(identity.is_finite(), Refusal::Invalid("section 3: identity is not finite"))?;
         let identity_allowed = codec != Codec::F32 || identity_bytes == [0; 4];
         ensure(identity_allowed, Refusal::Invalid("section 3: f32 with an identity"))?;
         ensure(reader.u32()? == 0, Refusal::Invalid("section 3: reserved bytes"))?;
@@ -97,10 +91,7 @@ impl Object {
         let d = usize::try_from(dimension).map_err(|_| Refusal::Invalid("section 10: dimension"))?;
         let length = codec.matrix_length(d);
         let stated = reader.u64()?;
-        ensure(
-            usize::try_from(stated) == Ok(length),
-            Refusal::Invalid("R14: matrix length"),
-        )?;
+        ensure(usize::try_from(stated) == Ok(length), Refusal::Invalid("R14: matrix length"))?;
         let matrix = reader.take(length)?;
         let bias = floats(reader.take(4 * d)?);
         reader.finish()?;
@@ -112,49 +103,29 @@ impl Object {
             Codec::Int4 => int4(matrix, d)?,
         };
         if identity != 0.0 {
-            weight
-                .iter_mut()
-                .step_by(d + 1)
-                .for_each(|diagonal| *diagonal += identity);
+            weight.iter_mut().step_by(d + 1).for_each(|diagonal| *diagonal += identity);
         }
         let finite = weight.iter().chain(&bias).all(|value| value.is_finite());
         ensure(finite, Refusal::Invalid("R12: a decoded value is not finite"))?;
-        Ok(Self {
-            codec,
-            dimension,
-            identity,
-            weight,
-            bias,
-        })
+        Ok(Self { codec, dimension, identity, weight, bias })
     }
 }
 
 /// Consecutive `f32`.
 fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|chunk| f32::from_le_bytes(*chunk))
-        .collect()
+    bytes.as_chunks().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect()
 }
 
 /// Consecutive `f16`, widened.
 fn halves(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|chunk| f16::from_le_bytes(*chunk).to_f32())
-        .collect()
+    bytes.as_chunks().0.iter().map(|chunk| f16::from_le_bytes(*chunk).to_f32()).collect()
 }
 
 /// One `f32` scale for each of `d` rows, then the signed bytes.
 fn int8(matrix: &[u8], d: usize) -> Vec<f32> {
     let (scales, integers) = matrix.split_at(4 * d);
     let rows = floats(scales).into_iter().zip(integers.chunks_exact(d));
-    rows.flat_map(|(scale, row)| row.iter().map(move |q| scale * f32::from(q.cast_signed())))
-        .collect()
+    rows.flat_map(|(scale, row)| row.iter().map(move |q| scale * f32::from(q.cast_signed()))).collect()
 }
 
 /// One `f16` scale for each group of each of `d` rows, then the halves of bytes, each row on bytes of its own.
@@ -166,10 +137,7 @@ fn int4(matrix: &[u8], d: usize) -> Decoded<Vec<f32>> {
     for (scales, row) in scales.chunks_exact(groups).zip(integers.chunks_exact(row_bytes)) {
         let halves: Vec<u8> = row.iter().flat_map(|byte| [byte & 0xf, byte >> 4]).collect();
         let (row, padding) = halves.split_at(d);
-        ensure(
-            padding.iter().all(|half| *half == 0),
-            Refusal::Invalid("section 4: the last half byte of a row"),
-        )?;
+        ensure(padding.iter().all(|half| *half == 0), Refusal::Invalid("section 4: the last half byte of a row"))?;
         for (scale, group) in scales.iter().zip(row.chunks(GROUP)) {
             values.extend(group.iter().map(|half| scale * f32::from(sign_extended(*half))));
         }

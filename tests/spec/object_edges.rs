@@ -13,9 +13,7 @@ fn tiny(weight: f32) -> Vec<u8> {
 }
 
 fn object_verdict(canonical: &[u8], what: &str) -> Result<object::Object, Called> {
-    twins::object(&sealed::stored(Content::Object, canonical))
-        .agreed(what)
-        .map(|(object, _)| object)
+    twins::object(&sealed::stored(Content::Object, canonical)).agreed(what).map(|(object, _)| object)
 }
 
 #[test]
@@ -59,16 +57,8 @@ fn a_card_that_differs_from_its_object_in_more_than_the_digest_is_invalid() {
     for at in [0, 8, 10, 12] {
         let mut record = record.clone();
         record[weights + at] ^= 1;
-        let file = [
-            sealed::stored(Content::Publish, &record),
-            sealed::stored(Content::Object, &object),
-        ]
-        .concat();
-        assert_eq!(
-            twins::bundle(&file).agreed("R25").err(),
-            Some(Called::Invalid),
-            "offset {at}"
-        );
+        let file = [sealed::stored(Content::Publish, &record), sealed::stored(Content::Object, &object)].concat();
+        assert_eq!(twins::bundle(&file).agreed("R25").err(), Some(Called::Invalid), "offset {at}");
     }
 }
 
@@ -77,19 +67,10 @@ fn nothing_is_a_bundle_of_nothing() {
     assert_eq!(twins::bundle(&[]).agreed("no bytes").map(|esms| esms.len()), Ok(0));
     let (record, _) = bundle_parts();
     let alone = sealed::stored(Content::Publish, &record);
-    assert_eq!(
-        twins::bundle(&alone).agreed("a record alone").err(),
-        Some(Called::Damage)
-    );
+    assert_eq!(twins::bundle(&alone).agreed("a record alone").err(), Some(Called::Damage));
     let swapped = [OBJECTS[3].0, &alone].concat();
-    assert_eq!(
-        twins::bundle(&swapped).agreed("the other way round").err(),
-        Some(Called::Invalid)
-    );
-    assert_eq!(
-        twins::entry(BUNDLE).agreed("a bundle for an entry").err(),
-        Some(Called::Invalid)
-    );
+    assert_eq!(twins::bundle(&swapped).agreed("the other way round").err(), Some(Called::Invalid));
+    assert_eq!(twins::entry(BUNDLE).agreed("a bundle for an entry").err(), Some(Called::Invalid));
 }
 
 #[test]

@@ -95,10 +95,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self, limit: usize) -> Decoded<String> {
         let bytes = self.bytes(limit)?;
         let text = str::from_utf8(bytes).map_err(|_| Refusal::Invalid("section 1: a text is not UTF-8"))?;
-        ensure(
-            !text.chars().any(char::is_control),
-            Refusal::Invalid("R23: a text holds a control character"),
-        )?;
+        ensure(!text.chars().any(char::is_control), Refusal::Invalid("R23: a text holds a control character"))?;
         Ok(text.to_owned())
     }
 
@@ -125,9 +122,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn one_of<T: Copy>(&mut self, meanings: &[T]) -> Decoded<T> {
         let place = usize::try_from(self.u32()?).ok();
         let meaning = place.and_then(|place| meanings.get(place));
-        meaning
-            .copied()
-            .ok_or(Refusal::Invalid("section 1: none of those listed"))
+        meaning.copied().ok_or(Refusal::Invalid("section 1: none of those listed"))
     }
 
     /// R5: nothing may follow.

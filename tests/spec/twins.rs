@@ -58,18 +58,9 @@ impl<T: Debug> Verdicts<T> {
     pub(crate) fn agreed(self, what: &str) -> Result<T, Called> {
         let (spec, store) = (format!("{:?}", self.spec), format!("{:?}", self.store));
         if spec != store {
-            let same = spec
-                .chars()
-                .zip(store.chars())
-                .take_while(|(a, b)| a == b)
-                .count()
-                .saturating_sub(40);
+            let same = spec.chars().zip(store.chars()).take_while(|(a, b)| a == b).count().saturating_sub(40);
             let excerpt = |text: &str| text.chars().skip(same).take(160).collect::<String>();
-            panic!(
-                "{what}: they part at character {same}\n spec: {}\nstore: {}",
-                excerpt(&spec),
-                excerpt(&store)
-            );
+            panic!("{what}: they part at character {same}\n spec: {}\nstore: {}", excerpt(&spec), excerpt(&store));
         }
         self.spec
     }
@@ -92,43 +83,29 @@ pub(crate) fn object(file: &[u8]) -> Verdicts<(object::Object, [u8; 32])> {
 pub(crate) fn card(canonical: &[u8]) -> Verdicts<card::Card> {
     Verdicts {
         spec: card::Card::decode(canonical).map_err(Called::from),
-        store: store::Card::from_canonical(canonical)
-            .map(card_of)
-            .map_err(Called::from),
+        store: store::Card::from_canonical(canonical).map(card_of).map_err(Called::from),
     }
 }
 
 /// An entry, what its records mean, and the cards that they hold.
-pub(crate) type Whole = (
-    entry::Entry,
-    Vec<Result<(entry::Action, Option<Result<card::Card, Called>>), Called>>,
-);
+pub(crate) type Whole = (entry::Entry, Vec<Result<(entry::Action, Option<Result<card::Card, Called>>), Called>>);
 
 /// A file with a log entry.
 pub(crate) fn entry(file: &[u8]) -> Verdicts<Whole> {
     let spec = super::frame::only(file, super::frame::Content::Entry)
         .and_then(|frame| entry::Entry::decode(&frame.canonical))
         .map(|entry| {
-            let meanings = entry
-                .records
-                .iter()
-                .map(|record| with_card(record.action()?, card::Card::decode));
+            let meanings = entry.records.iter().map(|record| with_card(record.action()?, card::Card::decode));
             let meanings = meanings.collect();
             (entry, meanings)
         });
     let store = Entry::from_frame(file).map(|(entry, _)| {
         let decode = |canonical: &[u8]| store::Card::from_canonical(canonical).map(card_of);
-        let meanings = entry
-            .records
-            .iter()
-            .map(|record| with_card(action_of(Action::from_record(record)?)?, decode));
+        let meanings = entry.records.iter().map(|record| with_card(action_of(Action::from_record(record)?)?, decode));
         let meanings = meanings.collect();
         (entry_of(entry), meanings)
     });
-    Verdicts {
-        spec: spec.map_err(Called::from),
-        store: store.map_err(Called::from),
-    }
+    Verdicts { spec: spec.map_err(Called::from), store: store.map_err(Called::from) }
 }
 
 /// A bundle file.

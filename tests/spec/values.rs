@@ -29,20 +29,12 @@ pub(crate) fn object_of(object: &store::Object) -> object::Object {
 /// A publish record.
 pub(crate) fn publish_of(published: store::log::Published) -> entry::Publish {
     let store::log::Published { name, tag, card } = published;
-    entry::Publish {
-        name: name.to_string(),
-        tag: tag.to_string(),
-        card,
-    }
+    entry::Publish { name: name.to_string(), tag: tag.to_string(), card }
 }
 
 fn target_of(target: store::log::Target) -> entry::Target {
     let store::log::Target { name, tag, digest } = target;
-    entry::Target {
-        name: name.to_string(),
-        tag: tag.to_string(),
-        card: *digest.as_bytes(),
-    }
+    entry::Target { name: name.to_string(), tag: tag.to_string(), card: *digest.as_bytes() }
 }
 
 /// What esmhub makes of a record; where it says that readers must stop, that is *newer*.
@@ -52,25 +44,14 @@ pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
         Action::Yank(target) => entry::Action::Yank(target_of(target)),
         Action::Unyank(target) => entry::Action::Unyank(target_of(target)),
         Action::Remove(target) => entry::Action::Remove(target_of(target)),
-        Action::Unknown {
-            stops_readers: true, ..
-        } => return Err(Called::Newer),
-        Action::Unknown {
-            kind, stops_writers, ..
-        } => entry::Action::Unknown { kind, stops_writers },
+        Action::Unknown { stops_readers: true, .. } => return Err(Called::Newer),
+        Action::Unknown { kind, stops_writers, .. } => entry::Action::Unknown { kind, stops_writers },
     })
 }
 
 /// An entry, its records as they are written.
 pub(crate) fn entry_of(theirs: Entry) -> entry::Entry {
-    let Entry {
-        number,
-        previous,
-        transaction,
-        time,
-        writer,
-        records,
-    } = theirs;
+    let Entry { number, previous, transaction, time, writer, records } = theirs;
     let store::log::Writer { user, host, program } = writer;
     let record_of = |Record { kind, flags, payload }| entry::Record { kind, flags, payload };
     entry::Entry {
@@ -86,16 +67,7 @@ pub(crate) fn entry_of(theirs: Entry) -> entry::Entry {
 /// A card.
 pub(crate) fn card_of(theirs: store::Card) -> card::Card {
     let digest = *theirs.digest().unwrap().as_bytes();
-    let store::Card {
-        weights,
-        base,
-        source,
-        fit,
-        license,
-        authors,
-        extra,
-        extensions,
-    } = theirs;
+    let store::Card { weights, base, source, fit, license, authors, extra, extensions } = theirs;
     card::Card {
         digest,
         weights: weights_of(weights),
@@ -105,42 +77,17 @@ pub(crate) fn card_of(theirs: store::Card) -> card::Card {
         license,
         authors,
         extra: extra.into_iter().collect(),
-        extensions: extensions
-            .into_iter()
-            .map(|theirs::Extension { id, bytes }| (id, bytes))
-            .collect(),
+        extensions: extensions.into_iter().map(|theirs::Extension { id, bytes }| (id, bytes)).collect(),
     }
 }
 
 fn weights_of(theirs: theirs::Weights) -> card::Weights {
-    let theirs::Weights {
-        digest,
-        bytes,
-        kind,
-        codec,
-        dimension,
-        codec_error,
-    } = theirs;
-    card::Weights {
-        digest: *digest.as_bytes(),
-        bytes,
-        kind,
-        codec,
-        dimension,
-        codec_error,
-    }
+    let theirs::Weights { digest, bytes, kind, codec, dimension, codec_error } = theirs;
+    card::Weights { digest: *digest.as_bytes(), bytes, kind, codec, dimension, codec_error }
 }
 
 fn base_of(theirs: theirs::BaseModel) -> card::Base {
-    let theirs::BaseModel {
-        id,
-        revision,
-        weights,
-        bytes,
-        tokenizer,
-        pooling,
-        max_length,
-    } = theirs;
+    let theirs::BaseModel { id, revision, weights, bytes, tokenizer, pooling, max_length } = theirs;
     card::Base {
         id,
         revision,
@@ -157,41 +104,12 @@ fn base_of(theirs: theirs::BaseModel) -> card::Base {
 }
 
 fn source_of(theirs: theirs::Source) -> card::Source {
-    let theirs::Source {
-        dataset,
-        revision,
-        subset,
-        split,
-        text_columns,
-        label_column,
-        language,
-        rows,
-        seed,
-    } = theirs;
-    card::Source {
-        dataset,
-        revision,
-        subset,
-        split,
-        text_columns,
-        label_column,
-        language,
-        rows,
-        seed,
-    }
+    let theirs::Source { dataset, revision, subset, split, text_columns, label_column, language, rows, seed } = theirs;
+    card::Source { dataset, revision, subset, split, text_columns, label_column, language, rows, seed }
 }
 
 fn fit_of(theirs: theirs::Fit) -> card::Fit {
-    let theirs::Fit {
-        method,
-        program,
-        rows,
-        penalty,
-        folds,
-        seed,
-        held_out,
-        anchors,
-    } = theirs;
+    let theirs::Fit { method, program, rows, penalty, folds, seed, held_out, anchors } = theirs;
     card::Fit {
         method: match method {
             theirs::Method::Imported => card::Method::Imported,

@@ -8,14 +8,8 @@ const SPEC: &str = include_str!("../../SPEC.md");
 
 /// The bytes of the n-th ```hex block.
 fn block(n: usize) -> Vec<u8> {
-    let text = SPEC
-        .split("```hex\n")
-        .nth(n + 1)
-        .and_then(|rest| rest.split("```").next())
-        .unwrap();
-    let pairs = text
-        .lines()
-        .flat_map(|line| line.split('#').next().unwrap().split_whitespace());
+    let text = SPEC.split("```hex\n").nth(n + 1).and_then(|rest| rest.split("```").next()).unwrap();
+    let pairs = text.lines().flat_map(|line| line.split('#').next().unwrap().split_whitespace());
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
@@ -36,19 +30,11 @@ fn the_object_is_what_the_prose_says() {
 fn the_entry_is_what_the_prose_says() {
     let (entry, meanings) = twins::entry(&block(1)).agreed("the entry of section 13").unwrap();
     let object = block(0);
-    let yanked = entry::Target {
-        name: "mr".into(),
-        tag: "v1".into(),
-        card: digest(&object[64..]),
-    };
+    let yanked = entry::Target { name: "mr".into(), tag: "v1".into(), card: digest(&object[64..]) };
     assert_eq!(meanings, [Ok((entry::Action::Yank(yanked), None))]);
     assert_eq!(entry.records[0].flags, 3);
     assert_eq!((entry.number, entry.previous), (1, digest(&[0x11; 16])));
     assert_eq!((entry.transaction, entry.time), ([0x22; 16], 1_700_000_000_000));
-    let writer = entry::Writer {
-        user: "ada".into(),
-        host: "engine".into(),
-        program: "esmhub 0.1.0".into(),
-    };
+    let writer = entry::Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 0.1.0".into() };
     assert_eq!(entry.writer, writer);
 }

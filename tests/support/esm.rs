@@ -44,9 +44,7 @@ impl EsmFolder {
                 "version": "0.2.1",
             }),
             dimension,
-            weight: (0..dimension * dimension)
-                .map(|at| identity(at) + 0.3 * random.normal())
-                .collect(),
+            weight: (0..dimension * dimension).map(|at| identity(at) + 0.3 * random.normal()).collect(),
             bias: (0..dimension).map(|_| 0.1 * random.normal()).collect(),
             tensors: ["model.weight", "model.bias"],
         }
@@ -67,14 +65,8 @@ impl EsmFolder {
         let d = self.dimension;
         let (weight, bias) = (bytes(&self.weight), bytes(&self.bias));
         let tensors = HashMap::from([
-            (
-                self.tensors[0],
-                TensorView::new(Dtype::F32, vec![self.weight.len() / d, d], &weight).unwrap(),
-            ),
-            (
-                self.tensors[1],
-                TensorView::new(Dtype::F32, vec![self.bias.len()], &bias).unwrap(),
-            ),
+            (self.tensors[0], TensorView::new(Dtype::F32, vec![self.weight.len() / d, d], &weight).unwrap()),
+            (self.tensors[1], TensorView::new(Dtype::F32, vec![self.bias.len()], &bias).unwrap()),
         ]);
         safetensors::serialize(tensors, None).unwrap()
     }
@@ -92,13 +84,7 @@ impl EsmFolder {
         let bits = |name: &str| {
             let tensor = tensors.tensor(name).unwrap();
             assert_eq!(tensor.dtype(), Dtype::F32);
-            tensor
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|bytes| u32::from_le_bytes(*bytes))
-                .collect()
+            tensor.data().as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
         };
         (bits("model.weight"), bits("model.bias"))
     }
@@ -112,17 +98,11 @@ impl EsmFolder {
     /// `f(x) = W x + b` of a folder that was pulled, in f64.
     pub(crate) fn map_in(folder: &Path) -> impl Fn(&[f64]) -> Vec<f64> + use<> {
         let (weight, bias) = Self::bits_in(folder);
-        let values = |bits: Vec<u32>| {
-            bits.into_iter()
-                .map(|bits| f64::from(f32::from_bits(bits)))
-                .collect::<Vec<_>>()
-        };
+        let values = |bits: Vec<u32>| bits.into_iter().map(|bits| f64::from(f32::from_bits(bits))).collect::<Vec<_>>();
         let (weight, bias) = (values(weight), values(bias));
         move |x| {
             let outputs = weight.chunks_exact(bias.len()).zip(&bias);
-            outputs
-                .map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
-                .collect()
+            outputs.map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>()).collect()
         }
     }
 }

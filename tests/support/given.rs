@@ -6,15 +6,9 @@ use std::path::{Path, PathBuf};
 /// The folder that an environment variable names. Where there is none the test is skipped, and says so past the capture
 /// of its output.
 pub(crate) fn given(variable: &str, test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable)
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
+    let folder = std::env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     match &folder {
-        Some(folder) => assert!(
-            folder.is_dir(),
-            "{variable} is {}, which is no folder",
-            folder.display()
-        ),
+        Some(folder) => assert!(folder.is_dir(), "{variable} is {}, which is no folder", folder.display()),
         None => {
             // The print macros would be captured, and nobody would see it.
             let notice = format!("SKIPPED {test}: {variable} is not set\n");

@@ -34,14 +34,9 @@ impl Hub {
     /// With a registry that holds an ESM of each of these names, of dimension 8, in one log entry.
     pub(crate) fn with(names: &[&str]) -> Self {
         let hub = Self::new();
-        let folders = names
-            .iter()
-            .zip(1..)
-            .map(|(name, seed)| hub.esm(&EsmFolder::new(name, 8, seed)));
+        let folders = names.iter().zip(1..).map(|(name, seed)| hub.esm(&EsmFolder::new(name, 8, seed)));
         let folders: Vec<String> = folders.collect();
-        hub.ok(["publish", "--codec", "f32"]
-            .into_iter()
-            .chain(folders.iter().map(String::as_str)));
+        hub.ok(["publish", "--codec", "f32"].into_iter().chain(folders.iter().map(String::as_str)));
         hub
     }
 
@@ -117,10 +112,7 @@ impl Hub {
         let output = self.run(arguments);
         assert_eq!(output.code, code, "{output:#?}");
         assert_eq!(output.stdout, "", "{output:#?}");
-        assert!(
-            output.stderr.lines().any(|line| line.starts_with("error: ")),
-            "{output:#?}"
-        );
+        assert!(output.stderr.lines().any(|line| line.starts_with("error: ")), "{output:#?}");
         assert_eq!(before.changes(&self.tree()), Vec::<String>::new(), "{output:#?}");
         output.stderr
     }
@@ -170,10 +162,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
         stderr: String::from_utf8(output.stderr).unwrap(),
     };
     assert!(output.code != 101 && output.code != -1, "{output:#?}");
-    assert!(
-        !output.stdout.contains('\x1b') && !output.stderr.contains('\x1b'),
-        "colour in a pipe: {output:#?}"
-    );
+    assert!(!output.stdout.contains('\x1b') && !output.stderr.contains('\x1b'), "colour in a pipe: {output:#?}");
     output
 }
 
@@ -208,9 +197,7 @@ pub(crate) fn digests(value: &Value) -> Vec<String> {
 pub(crate) fn at<const N: usize>(document: &Value, places: [&str; N]) -> Value {
     let one = |place| {
         let found = document.pointer(&format!("/{place}"));
-        found
-            .unwrap_or_else(|| panic!("{place} is missing: {document}"))
-            .clone()
+        found.unwrap_or_else(|| panic!("{place} is missing: {document}")).clone()
     };
     Value::Array(places.map(one).to_vec())
 }

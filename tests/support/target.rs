@@ -22,11 +22,7 @@ pub(crate) fn pairs(rows: usize, dimension: usize, seed: u64) -> Vec<u8> {
     let x: Vec<f32> = (0..rows * dimension).map(|_| random.normal()).collect();
     let y: Vec<f32> = x
         .chunks_exact(dimension)
-        .flat_map(|x| {
-            weight
-                .chunks_exact(dimension)
-                .map(move |w| w.iter().zip(x).map(|(w, x)| w * x).sum::<f32>())
-        })
+        .flat_map(|x| weight.chunks_exact(dimension).map(move |w| w.iter().zip(x).map(|(w, x)| w * x).sum::<f32>()))
         .map(|y| y + 0.1 * random.normal())
         .collect();
     npz(&[("x", f32_array(&x, dimension)), ("y", f32_array(&y, dimension))])
@@ -38,11 +34,7 @@ pub(crate) fn words(rows: usize, seed: u64) -> Vec<(String, &'static str)> {
     const MILL: [&str; 6] = ["mill", "clock", "old", "stone", "hill", "noon"];
     let mut random = Random::new(seed);
     let mut text = || {
-        let (subject, words) = if random.below(2) == 0 {
-            ("river", RIVER)
-        } else {
-            ("mill", MILL)
-        };
+        let (subject, words) = if random.below(2) == 0 { ("river", RIVER) } else { ("mill", MILL) };
         let length = 3 + random.below(6);
         let text: Vec<&str> = (0..length).map(|_| words[random.below(words.len())]).collect();
         (format!("the {}", text.join(" ")), subject)

@@ -46,11 +46,7 @@ impl Tree {
 
     /// Which paths are new, gone or other in a later tree.
     pub(crate) fn changes(&self, later: &Self) -> Vec<String> {
-        let gone = self
-            .0
-            .keys()
-            .filter(|path| !later.0.contains_key(*path))
-            .map(|path| format!("gone: {path}"));
+        let gone = self.0.keys().filter(|path| !later.0.contains_key(*path)).map(|path| format!("gone: {path}"));
         let found = later.0.iter().filter_map(|(path, node)| match self.0.get(path) {
             None => Some(format!("new: {path}")),
             Some(before) if before != node => Some(format!("other: {path}")),
@@ -61,11 +57,7 @@ impl Tree {
 
     /// The paths of all files.
     pub(crate) fn files(&self) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter(|(_, node)| matches!(node, Node::File(_)))
-            .map(|(path, _)| path.as_str())
-            .collect()
+        self.0.iter().filter(|(_, node)| matches!(node, Node::File(_))).map(|(path, _)| path.as_str()).collect()
     }
 }
 

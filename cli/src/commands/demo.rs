@@ -46,23 +46,15 @@ impl Demo {
         let context = &context.with_registry(pool);
 
         let esms = from_bytes(POOL, &SourceOptions::none())?;
-        let publish = store(
-            context,
-            esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(),
-            false,
-        )?;
+        let publish = store(context, esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(), false)?;
 
         let target = self.dir.join("tweet_emotion.npz");
         fs::write(&target, TARGET).map_err(|error| Failure::io(target.display(), error))?;
         let rank = Rank::of_embeddings(target).execute(context)?;
 
-        let winner = rank
-            .winner()
-            .ok_or_else(|| Failure::new(OTHER, "the ranking is empty"))?;
+        let winner = rank.winner().ok_or_else(|| Failure::new(OTHER, "the ranking is empty"))?;
         let (registry, catalog) = context.open_catalog()?;
-        let reference = winner
-            .parse()
-            .map_err(|error| Failure::new(OTHER, format!("{error}")))?;
+        let reference = winner.parse().map_err(|error| Failure::new(OTHER, format!("{error}")))?;
         let esm = catalog.resolve(&reference)?;
         let folder = self.dir.join("winner");
         // An earlier demo's winner may be another one.
@@ -70,12 +62,7 @@ impl Demo {
             fs::remove_dir_all(&folder).map_err(|error| Failure::io(folder.display(), error))?;
         }
         let pull = write(&registry, esm, &folder, false)?;
-        context.emit(&DemoDocument {
-            publish,
-            rank,
-            pull,
-            dir: self.dir.display().to_string(),
-        })
+        context.emit(&DemoDocument { publish, rank, pull, dir: self.dir.display().to_string() })
     }
 }
 

@@ -60,22 +60,10 @@ impl Export {
         let mut out = Vec::new();
         let mut exported = Vec::new();
         for esm in esms {
-            let fetched = registry
-                .fetch(esm)
-                .map_err(|error| Failure::from(error).at(esm.reference()))?;
+            let fetched = registry.fetch(esm).map_err(|error| Failure::from(error).at(esm.reference()))?;
             let card = fetched.card.to_canonical()?;
-            let published = Published {
-                name: esm.name().clone(),
-                tag: esm.tag().clone(),
-                card,
-            };
-            bundle::append(
-                &Bundled {
-                    published,
-                    object: fetched.object,
-                },
-                &mut out,
-            )?;
+            let published = Published { name: esm.name().clone(), tag: esm.tag().clone(), card };
+            bundle::append(&Bundled { published, object: fetched.object }, &mut out)?;
             exported.push(ExportedEsm {
                 name: esm.name().to_string(),
                 tag: esm.tag().to_string(),
@@ -84,8 +72,7 @@ impl Export {
         }
         let size = out.len() as u64;
         if !self.dry_run {
-            self.write(&out)
-                .map_err(|error| Failure::io(self.file.display(), error))?;
+            self.write(&out).map_err(|error| Failure::io(self.file.display(), error))?;
         }
         context.emit(&ExportDocument {
             file: self.file.display().to_string(),
@@ -116,12 +103,7 @@ impl Document for ExportDocument {
 
     fn table(&self) -> String {
         let verb = if self.dry_run { "would export" } else { "exported" };
-        format!(
-            "{verb} {} to {} ({})\n",
-            count(self.exported.len() as u64, "ESM"),
-            self.file,
-            bytes(self.bytes)
-        )
+        format!("{verb} {} to {} ({})\n", count(self.exported.len() as u64, "ESM"), self.file, bytes(self.bytes))
     }
 
     fn lines(&self) -> Vec<String> {

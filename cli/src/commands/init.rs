@@ -42,10 +42,7 @@ impl Init {
             Some(dir) => dir.clone(),
             None => context.location()?.to_owned(),
         };
-        let settings = Settings {
-            grace_seconds: self.grace,
-            shared: self.shared,
-        };
+        let settings = Settings { grace_seconds: self.grace, shared: self.shared };
         if self.dry_run {
             let existing = Registry::open(&location, None).ok();
             return context.emit(&InitDocument {
@@ -89,11 +86,7 @@ impl Document for InitDocument {
 
 /// `14d`, `12h`, `30m` or `90s`, in seconds.
 fn parse_duration(text: &str) -> Result<u64, Failure> {
-    let refused = || {
-        Failure::usage(format!(
-            "{text:?} is not a time: a number with d, h, m or s is expected"
-        ))
-    };
+    let refused = || Failure::usage(format!("{text:?} is not a time: a number with d, h, m or s is expected"));
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.strip_prefix(digits) {
         Some("d") => 86_400,
@@ -102,9 +95,5 @@ fn parse_duration(text: &str) -> Result<u64, Failure> {
         Some("s") => 1,
         _ => return Err(refused()),
     };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(refused)
+    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(refused)
 }

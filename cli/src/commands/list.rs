@@ -73,10 +73,7 @@ impl Listed {
             size_bytes: card.as_ref().map(|card| card.weights.bytes),
             method: card.as_ref().map(|card| card.fit.method.to_string()),
             rows: card.as_ref().and_then(|card| card.source.rows),
-            r2: card
-                .as_ref()
-                .and_then(|card| card.fit.held_out)
-                .map(|held_out| held_out.r2),
+            r2: card.as_ref().and_then(|card| card.fit.held_out).map(|held_out| held_out.r2),
             license: card.and_then(|card| card.license),
             yanked: esm.is_yanked(),
             published: esm.time(),
@@ -111,25 +108,14 @@ impl Document for ListDocument {
             ]
         });
         let header = ["ESM", "DIGEST", "BASE MODEL", "CODEC", "SIZE", "R2", "PUBLISHED"];
-        format!(
-            "{}\n{}\n",
-            columns(&header, &["SIZE", "R2"], rows),
-            count(self.esms.len() as u64, "ESM")
-        )
+        format!("{}\n{}\n", columns(&header, &["SIZE", "R2"], rows), count(self.esms.len() as u64, "ESM"))
     }
 
     fn lines(&self) -> Vec<String> {
-        self.esms
-            .iter()
-            .map(|esm| format!("{}:{}", esm.name, esm.tag))
-            .collect()
+        self.esms.iter().map(|esm| format!("{}:{}", esm.name, esm.tag)).collect()
     }
 
     fn exit_code(&self) -> u8 {
-        if self.damaged.is_empty() && self.esms.iter().all(|esm| esm.problem.is_none()) {
-            0
-        } else {
-            PARTIAL
-        }
+        if self.damaged.is_empty() && self.esms.iter().all(|esm| esm.problem.is_none()) { 0 } else { PARTIAL }
     }
 }

@@ -40,17 +40,10 @@ impl Log {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (_, catalog) = context.open_catalog()?;
         let events = match &self.reference {
-            Some(reference) => catalog
-                .history_of(reference)?
-                .into_iter()
-                .map(LoggedEvent::of)
-                .collect(),
+            Some(reference) => catalog.history_of(reference)?.into_iter().map(LoggedEvent::of).collect(),
             None => catalog.history().iter().map(LoggedEvent::of).collect(),
         };
-        context.emit(&LogDocument {
-            events,
-            damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
-        })
+        context.emit(&LogDocument { events, damaged: catalog.damaged().iter().map(ToString::to_string).collect() })
     }
 }
 
@@ -96,11 +89,7 @@ impl Document for LogDocument {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.events
-            .iter()
-            .filter_map(|event| event.digest)
-            .map(|digest| digest.to_string())
-            .collect()
+        self.events.iter().filter_map(|event| event.digest).map(|digest| digest.to_string()).collect()
     }
 
     fn exit_code(&self) -> u8 {

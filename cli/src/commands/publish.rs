@@ -120,10 +120,7 @@ impl Publish {
     fn options(&self, context: &Context) -> Outcome<SourceOptions> {
         let base = match &self.base {
             Some(model) if model.is_local() => Some(model.describe(&model.files(context)?, None)?),
-            Some(model) => Some(BaseModel {
-                id: model.to_string(),
-                ..BaseModel::default()
-            }),
+            Some(model) => Some(BaseModel { id: model.to_string(), ..BaseModel::default() }),
             None => None,
         };
         Ok(SourceOptions {
@@ -140,14 +137,7 @@ impl Publish {
 
     /// Embeds the texts with both models, one after the other, and fits the ESM.
     fn fit_texts(&self, context: &Context, base: &Model, tuned: &Model, data: &std::path::Path) -> Outcome<NewEsm> {
-        let table = Table::read(
-            data,
-            Columns {
-                texts: &self.text,
-                label: None,
-            },
-            Limit::All,
-        )?;
+        let table = Table::read(data, Columns { texts: &self.text, label: None }, Limit::All)?;
         let chosen = choose(Sampling::Random, self.seed, table.rows(), self.rows);
         let texts: Vec<String> = chosen.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let model = base.load(context)?;
@@ -163,10 +153,7 @@ impl Publish {
             seed: (table.rows() > texts.len()).then_some(self.seed),
             ..card::Source::default()
         };
-        let options = SourceOptions {
-            base: Some(described.clone()),
-            ..self.options(context)?
-        };
+        let options = SourceOptions { base: Some(described.clone()), ..self.options(context)? };
         from_texts(&x, &y, source, described, &options).map_err(|f| f.at(data.display()))
     }
 }
@@ -212,9 +199,7 @@ pub(crate) fn store(context: &Context, prepared: Vec<(String, NewEsm)>, dry_run:
         registry: registry.location().display().to_string(),
         entries: publishing.entries,
         dry_run,
-        published: described
-            .map(|((source, esm), done)| describe(source, esm, done))
-            .collect(),
+        published: described.map(|((source, esm), done)| describe(source, esm, done)).collect(),
     })
 }
 
@@ -244,19 +229,9 @@ impl PublishDocument {
     pub(crate) fn summary(&self) -> String {
         let added = self.published.iter().filter(|esm| esm.status != "unchanged").count() as u64;
         let there = self.published.len() as u64 - added;
-        let stored = self
-            .published
-            .iter()
-            .filter(|esm| esm.status == "added")
-            .map(|esm| esm.stored_bytes)
-            .sum();
+        let stored = self.published.iter().filter(|esm| esm.status == "added").map(|esm| esm.stored_bytes).sum();
         let verb = if self.dry_run { "would publish" } else { "published" };
-        let mut text = format!(
-            "{verb} {} ({}) to {}",
-            count(added, "ESM"),
-            bytes(stored),
-            self.registry
-        );
+        let mut text = format!("{verb} {} ({}) to {}", count(added, "ESM"), bytes(stored), self.registry);
         if there > 0 {
             text.push_str(&format!("; {there} already there"));
         }
@@ -269,10 +244,7 @@ impl Document for PublishDocument {
 
     fn table(&self) -> String {
         let rows = self.published.iter().map(|esm| {
-            let r2 = esm
-                .fit
-                .held_out
-                .map_or_else(|| "-".to_owned(), |held_out| format!("{:.3}", held_out.r2));
+            let r2 = esm.fit.held_out.map_or_else(|| "-".to_owned(), |held_out| format!("{:.3}", held_out.r2));
             let status = match (esm.status, esm.yanked) {
                 ("unchanged", true) => "already there, yanked",
                 ("unchanged", false) => "already there",
@@ -280,21 +252,10 @@ impl Document for PublishDocument {
                 _ => "new",
             };
             let name = format!("{}:{}", esm.name, esm.tag);
-            vec![
-                name,
-                esm.digest.short(),
-                esm.codec.clone(),
-                bytes(esm.stored_bytes),
-                r2,
-                status.to_owned(),
-            ]
+            vec![name, esm.digest.short(), esm.codec.clone(), bytes(esm.stored_bytes), r2, status.to_owned()]
         });
         let header = ["ESM", "DIGEST", "CODEC", "SIZE", "HELD-OUT R2", "STATUS"];
-        format!(
-            "{}\n{}\n",
-            columns(&header, &["SIZE", "HELD-OUT R2"], rows),
-            self.summary()
-        )
+        format!("{}\n{}\n", columns(&header, &["SIZE", "HELD-OUT R2"], rows), self.summary())
     }
 
     fn lines(&self) -> Vec<String> {
@@ -306,14 +267,10 @@ fn parse_codec(text: &str) -> Result<CodecChoice, String> {
     if text == "auto" {
         return Ok(CodecChoice(None));
     }
-    text.parse()
-        .map(|codec| CodecChoice(Some(codec)))
-        .map_err(|_| "expected auto, f32, f16, int8 or int4".to_owned())
+    text.parse().map(|codec| CodecChoice(Some(codec))).map_err(|_| "expected auto, f32, f16, int8 or int4".to_owned())
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {
     let split = text.split_once('=').filter(|(key, _)| !key.is_empty());
-    split
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .ok_or_else(|| "expected KEY=VALUE".to_owned())
+    split.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }

@@ -71,10 +71,7 @@ impl Pull {
             let folder = self.folder(esm, several);
             write(&registry, esm, &folder, self.dry_run).map_err(|failure| failure.at(esm.reference()))
         });
-        context.emit(&PullDocument {
-            dry_run: self.dry_run,
-            pulled: pulled.collect::<Outcome<_>>()?,
-        })
+        context.emit(&PullDocument { dry_run: self.dry_run, pulled: pulled.collect::<Outcome<_>>()? })
     }
 
     fn select<'a>(&self, catalog: &'a Catalog) -> Outcome<Vec<&'a Esm>> {
@@ -123,11 +120,8 @@ pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool
         Existing::Nothing => false,
         Existing::Same => true,
         Existing::Other => {
-            return Err(Failure::new(
-                OTHER,
-                format!("{} is there already and holds something else", folder.display()),
-            )
-            .hint("give another --output, or move it away"));
+            return Err(Failure::new(OTHER, format!("{} is there already and holds something else", folder.display()))
+                .hint("give another --output, or move it away"));
         }
     };
     if !unchanged && !dry_run {
@@ -194,9 +188,7 @@ fn place(folder: &Path, files: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
 #[cfg(unix)]
 fn readable(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let sibling = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o777))
-        .tempdir_in(folder)?;
+    let sibling = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o777)).tempdir_in(folder)?;
     let mode = fs::metadata(sibling.path())?.permissions();
     drop(sibling);
     fs::set_permissions(folder, mode)
@@ -217,12 +209,7 @@ impl Document for PullDocument {
                 (false, true) => "would be written",
                 (false, false) => "written",
             };
-            vec![
-                format!("{}:{}", esm.name, esm.tag),
-                esm.digest.short(),
-                esm.folder.clone(),
-                state.to_owned(),
-            ]
+            vec![format!("{}:{}", esm.name, esm.tag), esm.digest.short(), esm.folder.clone(), state.to_owned()]
         });
         columns(&["ESM", "DIGEST", "FOLDER", "STATE"], &[], rows)
     }

@@ -57,16 +57,7 @@ impl Document for ShowDocument {
     const SCHEMA: &'static str = "esmhub.show/1";
 
     fn table(&self) -> String {
-        let Card {
-            weights,
-            base,
-            source,
-            fit,
-            license,
-            authors,
-            extra,
-            ..
-        } = &self.card;
+        let Card { weights, base, source, fit, license, authors, extra, .. } = &self.card;
         let joined = |items: &[String]| (!items.is_empty()).then(|| items.join(", "));
         let on_disk = self.stored_bytes.map_or_else(|| "missing".to_owned(), bytes);
         let dataset = source.dataset.as_ref().map(|dataset| match &source.subset {
@@ -77,26 +68,15 @@ impl Document for ShowDocument {
             Some(length) => format!("{pooling}, at most {length} tokens"),
             None => pooling.to_string(),
         });
-        let held_out = fit.held_out.map(|h| {
-            format!(
-                "R2 {:.4}, cosine {:.4} on {} pairs that the fit did not see",
-                h.r2, h.cosine, h.rows
-            )
-        });
+        let held_out = fit
+            .held_out
+            .map(|h| format!("R2 {:.4}, cosine {:.4} on {} pairs that the fit did not see", h.r2, h.cosine, h.rows));
         let codec = match weights.codec_error {
             0.0 => weights.codec_name(),
-            error => format!(
-                "{}, {:.2} % from the given weights",
-                weights.codec_name(),
-                100.0 * error
-            ),
+            error => format!("{}, {:.2} % from the given weights", weights.codec_name(), 100.0 * error),
         };
         let heading = strong(&format!("{}:{}", self.name, self.tag));
-        let state = if self.yanked {
-            "  yanked: hidden from rank and from bare names"
-        } else {
-            ""
-        };
+        let state = if self.yanked { "  yanked: hidden from rank and from bare names" } else { "" };
         let rows = [
             ("digest", Some(self.digest.to_string())),
             ("base model", Some(base.id.clone())),
@@ -119,15 +99,7 @@ impl Document for ShowDocument {
             ("size", Some(format!("{} ({on_disk} on disk)", bytes(weights.bytes)))),
             ("licence", license.clone()),
             ("authors", joined(authors)),
-            (
-                "published",
-                Some(format!(
-                    "{} by {}, log entry {}",
-                    time(self.published),
-                    self.publisher,
-                    self.entry
-                )),
-            ),
+            ("published", Some(format!("{} by {}, log entry {}", time(self.published), self.publisher, self.entry))),
             ("other tags", joined(&self.other_tags)),
         ];
         let extra: Vec<(&str, Option<String>)> = extra.iter().map(|(k, v)| (k.as_str(), Some(v.clone()))).collect();

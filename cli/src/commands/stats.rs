@@ -58,9 +58,8 @@ impl Stats {
             .map(|(base, totals)| {
                 let model_bytes = known.get(base).copied().or(self.model_bytes);
                 let bytes_per_object = totals.canonical_bytes.checked_div(totals.objects).unwrap_or(0);
-                let reduction = model_bytes
-                    .filter(|_| bytes_per_object > 0)
-                    .map(|b| b as f64 / bytes_per_object as f64);
+                let reduction =
+                    model_bytes.filter(|_| bytes_per_object > 0).map(|b| b as f64 / bytes_per_object as f64);
                 BaseTotals {
                     base: base.clone(),
                     references: totals.references,
@@ -72,10 +71,8 @@ impl Stats {
                 }
             })
             .collect();
-        let models: Option<u64> = bases
-            .iter()
-            .map(|b| b.model_bytes.map(|bytes| bytes.saturating_mul(b.objects)))
-            .sum();
+        let models: Option<u64> =
+            bases.iter().map(|b| b.model_bytes.map(|bytes| bytes.saturating_mul(b.objects))).sum();
         let stored = stats.stored_bytes + stats.log_bytes;
         context.emit(&StatsDocument {
             registry: registry.location().display().to_string(),
@@ -88,9 +85,7 @@ impl Stats {
             stored_bytes: stats.stored_bytes,
             log_entries: stats.log_entries,
             log_bytes: stats.log_bytes,
-            reduction: models
-                .filter(|models| *models > 0 && stored > 0)
-                .map(|models| models as f64 / stored as f64),
+            reduction: models.filter(|models| *models > 0 && stored > 0).map(|models| models as f64 / stored as f64),
             bases,
         })
     }
@@ -99,9 +94,7 @@ impl Stats {
 /// What cards say of the size of their base models.
 fn model_bytes(catalog: &Catalog) -> BTreeMap<String, u64> {
     let cards = catalog.esms().filter_map(|esm| esm.card().ok());
-    cards
-        .filter_map(|card| Some((card.base.id, card.base.bytes?)))
-        .collect()
+    cards.filter_map(|card| Some((card.base.id, card.base.bytes?))).collect()
 }
 
 impl Document for StatsDocument {
@@ -111,20 +104,11 @@ impl Document for StatsDocument {
         let factor = |reduction: Option<f64>| reduction.map(|factor| format!("{factor:.0} times"));
         let mut text = fields(&[
             ("registry", Some(self.registry.clone())),
-            (
-                "references",
-                Some(format!("{} of {}", self.references, count(self.names, "name"))),
-            ),
+            ("references", Some(format!("{} of {}", self.references, count(self.names, "name")))),
             ("yanked", (self.yanked > 0).then(|| self.yanked.to_string())),
             ("removed", (self.removed > 0).then(|| self.removed.to_string())),
-            (
-                "objects",
-                Some(format!("{} ({} on disk)", self.objects, bytes(self.stored_bytes))),
-            ),
-            (
-                "log",
-                Some(format!("{} entries ({})", self.log_entries, bytes(self.log_bytes))),
-            ),
+            ("objects", Some(format!("{} ({} on disk)", self.objects, bytes(self.stored_bytes)))),
+            ("log", Some(format!("{} entries ({})", self.log_entries, bytes(self.log_bytes)))),
             ("smaller than the models", factor(self.reduction)),
         ]);
         if !self.bases.is_empty() {

@@ -84,19 +84,12 @@ impl Document for VerifyDocument {
             "checked {} ({}), {} ({}) and {}\n",
             count(self.objects, "object"),
             bytes(self.object_bytes),
-            if self.entries == 1 {
-                "1 log entry".to_owned()
-            } else {
-                format!("{} log entries", self.entries)
-            },
+            if self.entries == 1 { "1 log entry".to_owned() } else { format!("{} log entries", self.entries) },
             bytes(self.entry_bytes),
             count(self.references, "reference"),
         ));
         if !self.unreferenced.is_empty() {
-            text.push_str(&format!(
-                "{} that no reference needs\n",
-                count(self.unreferenced.len() as u64, "object")
-            ));
+            text.push_str(&format!("{} that no reference needs\n", count(self.unreferenced.len() as u64, "object")));
         }
         if !self.staged.is_empty() {
             text.push_str(&format!(

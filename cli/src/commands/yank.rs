@@ -68,30 +68,15 @@ impl Yank {
 
 impl Remove {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let changed = context
-            .open()?
-            .remove(&self.reference, &context.signature(), self.dry_run)?;
+        let changed = context.open()?.remove(&self.reference, &context.signature(), self.dry_run)?;
         context.emit(&RemoveDocument(Change::of("removed", changed, self.dry_run)))
     }
 }
 
 impl Change {
     fn of(action: &'static str, changed: Changed, dry_run: bool) -> Self {
-        let Changed {
-            name,
-            tag,
-            digest,
-            entry,
-            ..
-        } = changed;
-        Self {
-            action,
-            name: name.to_string(),
-            tag: tag.to_string(),
-            digest,
-            entry,
-            dry_run,
-        }
+        let Changed { name, tag, digest, entry, .. } = changed;
+        Self { action, name: name.to_string(), tag: tag.to_string(), digest, entry, dry_run }
     }
     fn table(&self) -> String {
         let Self { action, name, tag, .. } = self;

@@ -54,26 +54,17 @@ pub(crate) enum Fault {
 impl DatasetError {
     /// A file that could not be opened.
     pub(super) fn file(path: &Path, problem: FileProblem) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            problem,
-        }
+        Self::File { path: path.to_owned(), problem }
     }
 
     /// A table that could not be read.
     pub(super) fn table(path: &Path, problem: TableProblem) -> Self {
-        Self::Table {
-            path: path.to_owned(),
-            problem,
-        }
+        Self::Table { path: path.to_owned(), problem }
     }
 
     /// Arrays that could not be read.
     pub(super) fn arrays(path: &Path, problem: ArrayProblem) -> Self {
-        Self::Arrays {
-            path: path.to_owned(),
-            problem,
-        }
+        Self::Arrays { path: path.to_owned(), problem }
     }
 
     /// What the user can do about it.

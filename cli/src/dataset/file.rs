@@ -57,19 +57,15 @@ impl FileProblem {
     /// What the user can do about it.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::Format {
-                extension: Some(extension),
-            } if matches!(extension.as_str(), "gz" | "zst" | "bz2" | "xz" | "zip") => {
+            Self::Format { extension: Some(extension) }
+                if matches!(extension.as_str(), "gz" | "zst" | "bz2" | "xz" | "zip") =>
+            {
                 Some("decompress the file first".to_owned())
             }
-            Self::Format {
-                extension: Some(extension),
-            } if matches!(extension.as_str(), "json" | "txt") => {
+            Self::Format { extension: Some(extension) } if matches!(extension.as_str(), "json" | "txt") => {
                 Some("write one JSON object per line into a .jsonl file, or a table into a .csv file".to_owned())
             }
-            Self::Format {
-                extension: Some(extension),
-            } if matches!(extension.as_str(), "npy" | "pt" | "bin") => {
+            Self::Format { extension: Some(extension) } if matches!(extension.as_str(), "npy" | "pt" | "bin") => {
                 Some("save the arrays x and y with numpy.savez".to_owned())
             }
             _ => None,

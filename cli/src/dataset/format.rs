@@ -29,9 +29,7 @@ impl Format {
     ///
     /// [`FileProblem::Format`] where there is no extension or an unknown one.
     pub(crate) fn of(path: &Path) -> Result<Self, DatasetError> {
-        let extension = path
-            .extension()
-            .map(|extension| extension.to_string_lossy().to_lowercase());
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {
             Some("csv") => Ok(Self::Csv),
             Some("tsv") => Ok(Self::Tsv),

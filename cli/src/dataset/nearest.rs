@@ -14,12 +14,7 @@ pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a
     candidates
         .into_iter()
         .filter(|candidate| candidate.len() <= MAX_CHARS)
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&wanted, &candidate.trim().to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &candidate.trim().to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

@@ -38,9 +38,5 @@ pub(crate) fn from_bytes(bytes: &[u8], options: &SourceOptions) -> Outcome<Vec<N
 fn refused(error: FormatError) -> Failure {
     let damaged = matches!(error, FormatError::Damaged { .. } | FormatError::DigestMismatch { .. });
     let failure = Failure::from(error);
-    if damaged {
-        failure.hint("export or copy the file again: it may be cut short")
-    } else {
-        failure
-    }
+    if damaged { failure.hint("export or copy the file again: it may be cut short") } else { failure }
 }

@@ -45,11 +45,8 @@ fn read_weights(folder: &Path) -> Outcome<DenseMap> {
     if pickle.is_file() {
         return read_pickle(&pickle).map_err(Failure::from);
     }
-    Err(Failure::new(
-        OTHER,
-        "there are no weights: neither model.safetensors nor pytorch_model.bin",
-    )
-    .hint("an ESM is a folder as hfselect's save_pretrained writes it"))
+    Err(Failure::new(OTHER, "there are no weights: neither model.safetensors nor pytorch_model.bin")
+        .hint("an ESM is a folder as hfselect's save_pretrained writes it"))
 }
 
 /// The bytes of a file, `None` where there is none. Its size is checked first, and again while reading.
@@ -61,14 +58,9 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> 
         Err(error) => return Err(Failure::io(name(), error)),
     };
     let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::io(name(), error))?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(name(), error))?;
     if bytes.len() as u64 > limit {
-        return Err(Failure::new(
-            OTHER,
-            format!("{} has more than the {limit} bytes that are read", name()),
-        ));
+        return Err(Failure::new(OTHER, format!("{} has more than the {limit} bytes that are read", name())));
     }
     Ok(Some(bytes))
 }

@@ -33,11 +33,10 @@ impl Source {
     /// What kind of source a path is.
     pub(crate) fn of(path: &Path) -> Outcome<Self> {
         if path.to_string_lossy().starts_with("hf://") {
-            return Err(Failure::usage(format!(
-                "{}: ESMs are not fetched from the Hugging Face Hub",
-                path.display()
-            ))
-            .hint("download it first, for example with `hf download OWNER/REPO --local-dir DIR`, and publish DIR"));
+            return Err(Failure::usage(format!("{}: ESMs are not fetched from the Hugging Face Hub", path.display()))
+                .hint(
+                    "download it first, for example with `hf download OWNER/REPO --local-dir DIR`, and publish DIR",
+                ));
         }
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
@@ -57,9 +56,7 @@ impl Source {
     /// Reads it. A bundle can hold several ESMs.
     pub(crate) fn prepare(&self, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
         match self {
-            Self::Folder(path) => folder::read(path, options)
-                .map(|esm| vec![esm])
-                .map_err(|f| f.at(path.display())),
+            Self::Folder(path) => folder::read(path, options).map(|esm| vec![esm]).map_err(|f| f.at(path.display())),
             Self::Pairs(path) => pairs::fit_file(path, options).map(|esm| vec![esm]),
             Self::Bundle(path) => bundle::read(path, options).map_err(|f| f.at(path.display())),
         }
@@ -98,12 +95,7 @@ impl Draft {
             extensions: Vec::new(),
         };
         options.amend(&mut card);
-        Ok(NewEsm::new(
-            options.name_or(self.name)?,
-            options.tag.clone(),
-            card,
-            object,
-        )?)
+        Ok(NewEsm::new(options.name_or(self.name)?, options.tag.clone(), card, object)?)
     }
 }
 

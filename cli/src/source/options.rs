@@ -65,10 +65,9 @@ impl SourceOptions {
         match (&self.base, stated.id.as_str()) {
             (Some(base), "") => Ok(base.clone()),
             (Some(base), id) if base.id.eq_ignore_ascii_case(id) => Ok(base.clone()),
-            (Some(base), id) => Err(Failure::new(
-                INCOMPATIBLE,
-                format!("its base model is {id}, --base says {}", base.id),
-            )),
+            (Some(base), id) => {
+                Err(Failure::new(INCOMPATIBLE, format!("its base model is {id}, --base says {}", base.id)))
+            }
             (None, "") => {
                 Err(Failure::usage("the source does not say what its base model is").hint("give --base MODEL"))
             }
@@ -82,7 +81,6 @@ impl SourceOptions {
             card.license.clone_from(&self.license);
         }
         card.authors.extend(self.authors.iter().cloned());
-        card.extra
-            .extend(self.extra.iter().map(|(key, value)| (key.clone(), value.clone())));
+        card.extra.extend(self.extra.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
 }

@@ -16,11 +16,7 @@ use crate::failure::{Failure, Outcome};
 pub(super) fn fit_file(path: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
     let pairs = read_pairs(path)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let source = Source {
-        dataset: stem.clone(),
-        rows: Some(pairs.x.rows() as u64),
-        ..Source::default()
-    };
+    let source = Source { dataset: stem.clone(), rows: Some(pairs.x.rows() as u64), ..Source::default() };
     fit_pairs(&pairs.x, &pairs.y, source, BaseModel::default(), stem, options).map_err(|f| f.at(path.display()))
 }
 
@@ -45,13 +41,7 @@ fn fit_pairs(
     options: &SourceOptions,
 ) -> Outcome<NewEsm> {
     let fitted = fit(&Pairs::new(base, tuned)?, options.seed).map_err(Failure::from)?;
-    let draft = Draft {
-        name,
-        base: model,
-        source,
-        fit: fitted.describe(PROGRAM),
-        authors: Vec::new(),
-        extra: BTreeMap::new(),
-    };
+    let draft =
+        Draft { name, base: model, source, fit: fitted.describe(PROGRAM), authors: Vec::new(), extra: BTreeMap::new() };
     draft.finish(&fitted.map, options)
 }

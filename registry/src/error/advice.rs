@@ -13,9 +13,9 @@ impl RegistryError {
             Self::NotARegistry { .. } => Some("`esmhub init` makes one".into()),
             Self::Busy { .. } => Some("try again".into()),
             Self::Newer { .. } | Self::UnknownRecord { .. } => Some("install a newer esmhub".into()),
-            Self::NotFound {
-                why: Absence::Yanked, ..
-            } => Some("an exact reference, `name:tag`, still finds them".into()),
+            Self::NotFound { why: Absence::Yanked, .. } => {
+                Some("an exact reference, `name:tag`, still finds them".into())
+            }
             Self::NotFound { suggestions, .. } if !suggestions.is_empty() => {
                 Some(format!("did you mean {}?", suggestions.join(", ")))
             }

@@ -25,10 +25,7 @@ pub(super) fn place(
     let place = schema::object(digest);
     let verified = || {
         let there = read_canonical(storage, digest)?;
-        Ok::<_, RegistryError>(there.map(|(_, stored_bytes)| Placed {
-            stored_bytes,
-            is_new: false,
-        }))
+        Ok::<_, RegistryError>(there.map(|(_, stored_bytes)| Placed { stored_bytes, is_new: false }))
     };
     if let Some(placed) = verified()? {
         if !dry_run {
@@ -36,14 +33,9 @@ pub(super) fn place(
         }
         return Ok(placed);
     }
-    let frame = frame::encode(frame::Content::Object, canonical).map_err(|source| RegistryError::Refused {
-        what: place.clone(),
-        source,
-    })?;
-    let new = Placed {
-        stored_bytes: frame.len() as u64,
-        is_new: true,
-    };
+    let frame = frame::encode(frame::Content::Object, canonical)
+        .map_err(|source| RegistryError::Refused { what: place.clone(), source })?;
+    let new = Placed { stored_bytes: frame.len() as u64, is_new: true };
     if dry_run || storage.create(&place, frame)? == Creation::Created {
         return Ok(new);
     }

@@ -65,11 +65,7 @@ impl Listing {
 }
 
 fn set_aside(report: &mut Report, folder: &str, listed: &Listed) {
-    let place = if folder.is_empty() {
-        listed.name.clone()
-    } else {
-        format!("{folder}/{}", listed.name)
-    };
+    let place = if folder.is_empty() { listed.name.clone() } else { format!("{folder}/{}", listed.name) };
     if schema::is_staged(&listed.name) {
         report.staged.push(place);
     } else {

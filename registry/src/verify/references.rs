@@ -38,9 +38,7 @@ pub(super) fn verify(catalog: &Catalog, objects: &HashMap<Digest, Found>, report
             }
             Some(Found::Sound(weights)) => {
                 if let Some(detail) = difference(&card.weights, weights) {
-                    report
-                        .problems
-                        .push(Problem::new("card", reference, format!("it says {detail}")));
+                    report.problems.push(Problem::new("card", reference, format!("it says {detail}")));
                 }
             }
         }
@@ -50,10 +48,8 @@ pub(super) fn verify(catalog: &Catalog, objects: &HashMap<Digest, Found>, report
         report.problems.push(Problem { used_by, ..problem });
     }
     let sound = objects.iter().filter(|(_, found)| !matches!(found, Found::Broken(_)));
-    let mut unreferenced: Vec<Digest> = sound
-        .map(|(digest, _)| *digest)
-        .filter(|digest| !needed.contains(digest))
-        .collect();
+    let mut unreferenced: Vec<Digest> =
+        sound.map(|(digest, _)| *digest).filter(|digest| !needed.contains(digest)).collect();
     unreferenced.sort();
     report.unreferenced = unreferenced;
 }

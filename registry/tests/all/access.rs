@@ -33,11 +33,7 @@ fn a_read_only_registry_can_be_listed_and_read() {
     let catalog = registry.catalog().unwrap();
     assert!(registry.fetch(catalog.resolve(&reference("a")).unwrap()).is_ok());
     assert!(registry.verify(&|_| ()).unwrap().is_sound());
-    assert_eq!(
-        publish(&registry, &[esm("a", 1)]).unwrap().entries,
-        [0; 0],
-        "nothing is new"
-    );
+    assert_eq!(publish(&registry, &[esm("a", 1)]).unwrap().entries, [0; 0], "nothing is new");
     let refused = publish(&registry, &[esm("b", 2)]).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Other);
     assert!(refused.hint().unwrap().contains("access"), "{refused}");
@@ -83,10 +79,7 @@ fn a_shared_registry_is_for_the_group_whatever_the_umask() {
 #[test]
 fn child_that_makes_and_fills_a_registry() {
     let Ok(root) = std::env::var(CHILD) else { return };
-    let settings = Settings {
-        shared: std::env::var("ESMHUB_TEST_SHARED").unwrap() == "true",
-        ..Settings::default()
-    };
+    let settings = Settings { shared: std::env::var("ESMHUB_TEST_SHARED").unwrap() == "true", ..Settings::default() };
     Registry::init(Path::new(&root), &settings, None).unwrap();
     // Opened, as every later writer has it: what is shared stands in the marker.
     let registry = Registry::open(Path::new(&root), None).unwrap();
@@ -110,29 +103,20 @@ fn a_symbolic_link_is_not_taken_for_a_file_of_the_registry() {
     let error = registry.fetch(catalog.resolve(&reference("a")).unwrap()).unwrap_err();
     assert!(error.to_string().contains("a symbolic link stands where"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Integrity);
-    assert_eq!(
-        publish(&registry, &[esm("c", 1)]).unwrap_err().kind(),
-        ErrorKind::Integrity
-    );
+    assert_eq!(publish(&registry, &[esm("c", 1)]).unwrap_err().kind(), ErrorKind::Integrity);
     fs::rename(&outside, &object_path).unwrap();
 
     fs::rename(pool.entry(1), &outside).unwrap();
     symlink(&outside, pool.entry(1)).unwrap();
     let catalog = registry.catalog().unwrap();
     assert_eq!(catalog.damaged().len(), 1);
-    assert_eq!(
-        publish(&registry, &[esm("c", 3)]).unwrap_err().kind(),
-        ErrorKind::Integrity
-    );
+    assert_eq!(publish(&registry, &[esm("c", 3)]).unwrap_err().kind(), ErrorKind::Integrity);
     fs::rename(&outside, pool.entry(1)).unwrap();
 
     fs::rename(pool.file("objects"), &outside).unwrap();
     symlink(&outside, pool.file("objects")).unwrap();
     let before = snapshot(&outside);
-    assert_eq!(
-        publish(&pool.open(), &[esm("d", 4)]).unwrap_err().kind(),
-        ErrorKind::Integrity
-    );
+    assert_eq!(publish(&pool.open(), &[esm("d", 4)]).unwrap_err().kind(), ErrorKind::Integrity);
     assert_eq!(snapshot(&outside), before, "written through a link");
 }
 
@@ -174,10 +158,7 @@ fn odd_characters_in_the_path_of_a_registry_do_not_matter() {
         let registry = Registry::open(&root, None).unwrap();
         publish(&registry, &[esm("a", 1)]).unwrap();
         let catalog = registry.catalog().unwrap();
-        assert!(
-            registry.fetch(catalog.resolve(&reference("a")).unwrap()).is_ok(),
-            "{odd}"
-        );
+        assert!(registry.fetch(catalog.resolve(&reference("a")).unwrap()).is_ok(), "{odd}");
         assert!(root.join("log/00000000000000000001").is_file(), "{odd}");
         assert!(registry.verify(&|_| ()).unwrap().strays.is_empty());
     }

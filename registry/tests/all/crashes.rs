@@ -35,11 +35,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     let mut acknowledged = Vec::new();
     for round in 0..12 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "crashes::child_that_publishes_until_it_is_killed",
-                "--nocapture",
-            ])
+            .args(["--exact", "crashes::child_that_publishes_until_it_is_killed", "--nocapture"])
             .env(CHILD, pool.root())
             .env("ESMHUB_TEST_ROUND", round.to_string())
             .stdout(Stdio::piped())

@@ -29,10 +29,7 @@ fn a_lost_marker_beside_a_log_is_damage_and_is_not_made_anew() {
     fs::remove_file(pool.file("esmhub.toml")).unwrap();
     let opened = Registry::open(&pool.root(), None).err().unwrap();
     let made = Registry::init(&pool.root(), &Default::default(), None).err().unwrap();
-    assert_eq!(
-        (opened.kind(), made.kind()),
-        (ErrorKind::Integrity, ErrorKind::Integrity)
-    );
+    assert_eq!((opened.kind(), made.kind()), (ErrorKind::Integrity, ErrorKind::Integrity));
     fs::write(pool.file("esmhub.toml"), vec![b'#'; 100_000]).unwrap();
     let huge = Registry::open(&pool.root(), None).err().unwrap();
     assert_eq!(huge.kind(), ErrorKind::Integrity);
@@ -67,11 +64,7 @@ fn a_flipped_bit_of_an_object_is_damage_of_that_object_alone() {
     assert_eq!(cut.kind(), ErrorKind::Integrity);
     fs::remove_file(&path).unwrap();
     let missing = registry.fetch(catalog.resolve(&reference("a")).unwrap()).unwrap_err();
-    assert_eq!(
-        missing.kind(),
-        ErrorKind::Integrity,
-        "a missing object is not a missing reference"
-    );
+    assert_eq!(missing.kind(), ErrorKind::Integrity, "a missing object is not a missing reference");
 }
 
 #[test]
@@ -110,28 +103,17 @@ fn a_flipped_bit_of_a_log_entry_is_named_and_stops_what_depends_on_order() {
         let registry = pool.open();
         let catalog = registry.catalog().unwrap();
         if catalog.damaged().is_empty() {
-            assert_eq!(
-                catalog.esms().count(),
-                3,
-                "bit {bit} of zstd's own header, which means nothing"
-            );
+            assert_eq!(catalog.esms().count(), 3, "bit {bit} of zstd's own header, which means nothing");
             continue;
         }
-        assert_eq!(
-            catalog.damaged().iter().map(|d| d.entry).collect::<Vec<_>>(),
-            [2],
-            "bit {bit}"
-        );
+        assert_eq!(catalog.damaged().iter().map(|d| d.entry).collect::<Vec<_>>(), [2], "bit {bit}");
         assert!(catalog.resolve(&reference("a:v1")).is_ok());
         assert!(catalog.resolve(&reference("a:v2")).is_ok());
         for depends in ["a", "b", "b:v1", "nothing"] {
             let error = catalog.resolve(&reference(depends)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity, "bit {bit}, {depends}");
         }
-        assert_eq!(
-            publish(&registry, &[esm("c", 4)]).unwrap_err().kind(),
-            ErrorKind::Integrity
-        );
+        assert_eq!(publish(&registry, &[esm("c", 4)]).unwrap_err().kind(), ErrorKind::Integrity);
         let yank = registry.yank(&reference("a:v1"), &by(), false).unwrap_err();
         assert_eq!(yank.kind(), ErrorKind::Integrity);
     }
@@ -149,10 +131,7 @@ fn a_missing_entry_is_a_gap_and_never_the_end() {
         let catalog = registry.catalog().unwrap();
         assert_eq!(catalog.damaged()[0].entry, lost);
         assert_eq!(catalog.esms().count(), 2);
-        assert_eq!(
-            publish(&registry, &[esm("c", 9)]).unwrap_err().kind(),
-            ErrorKind::Integrity
-        );
+        assert_eq!(publish(&registry, &[esm("c", 9)]).unwrap_err().kind(), ErrorKind::Integrity);
         assert!(!pool.entry(lost).exists(), "a writer filled the gap");
     }
 }
@@ -166,10 +145,7 @@ fn a_file_with_a_huge_number_neither_hangs_nor_ends_the_log() {
     let catalog = pool.open().catalog().unwrap();
     assert_eq!(catalog.damaged().len(), 4, "two gaps and two files");
     assert!(catalog.resolve(&reference("a:v1")).is_ok());
-    assert_eq!(
-        publish(&pool.open(), &[esm("c", 9)]).unwrap_err().kind(),
-        ErrorKind::Integrity
-    );
+    assert_eq!(publish(&pool.open(), &[esm("c", 9)]).unwrap_err().kind(), ErrorKind::Integrity);
     assert!(!pool.open().verify(&|_| ()).unwrap().is_sound());
     assert_eq!(pool.open().stats(&catalog).unwrap().log_entries, 3);
 }
@@ -193,22 +169,12 @@ fn an_entry_of_another_registry_is_refused() {
     }
     overwrite(&pool.entry(2), &fs::read(pool.entry(1)).unwrap());
     let moved = pool.open().catalog().unwrap();
-    assert!(
-        moved.damaged()[0].detail.contains("its name says 2"),
-        "{}",
-        moved.damaged()[0]
-    );
+    assert!(moved.damaged()[0].detail.contains("its name says 2"), "{}", moved.damaged()[0]);
 }
 
 #[test]
 fn a_record_that_is_not_known_stops_whom_it_says() {
-    let unknown = |flags| {
-        vec![Record {
-            kind: 99,
-            flags,
-            payload: vec![1, 2, 3],
-        }]
-    };
+    let unknown = |flags| vec![Record { kind: 99, flags, payload: vec![1, 2, 3] }];
     let pool = Pool::new();
     pool.publish("a", 1);
     pool.append(unknown(0));
@@ -219,10 +185,7 @@ fn a_record_that_is_not_known_stops_whom_it_says() {
     assert_eq!(registry.catalog().unwrap().history()[1].what.verb(), "unknown");
     let before = snapshot(&pool.root());
     assert_eq!(publish(&registry, &[esm("c", 3)]).unwrap_err().kind(), ErrorKind::Newer);
-    assert_eq!(
-        registry.yank(&reference("a:v1"), &by(), false).unwrap_err().kind(),
-        ErrorKind::Newer
-    );
+    assert_eq!(registry.yank(&reference("a:v1"), &by(), false).unwrap_err().kind(), ErrorKind::Newer);
     assert_eq!(snapshot(&pool.root()), before);
     pool.append(unknown(Record::STOPS_READERS));
     assert_eq!(registry.catalog().unwrap_err().kind(), ErrorKind::Newer);
@@ -232,17 +195,10 @@ fn a_record_that_is_not_known_stops_whom_it_says() {
 fn a_known_record_with_a_broken_payload_is_damage() {
     let pool = Pool::new();
     pool.publish("a", 1);
-    pool.append(vec![Record {
-        kind: 2,
-        flags: 3,
-        payload: b"not a target".to_vec(),
-    }]);
+    pool.append(vec![Record { kind: 2, flags: 3, payload: b"not a target".to_vec() }]);
     let catalog = pool.open().catalog().unwrap();
     assert_eq!(catalog.damaged().len(), 1);
-    assert_eq!(
-        catalog.resolve(&reference("a")).unwrap_err().kind(),
-        ErrorKind::Integrity
-    );
+    assert_eq!(catalog.resolve(&reference("a")).unwrap_err().kind(), ErrorKind::Integrity);
 }
 
 #[test]
@@ -255,25 +211,12 @@ fn a_record_that_breaks_a_rule_does_nothing_and_is_reported() {
         tag: "V1".parse().unwrap(),
         card: card(&object(2)).to_canonical().unwrap(),
     });
-    let yank_nothing = Action::Yank(Target {
-        name: name("nothing"),
-        tag: "v1".parse().unwrap(),
-        digest,
-    });
-    pool.append(vec![
-        publish_again.to_record().unwrap(),
-        yank_nothing.to_record().unwrap(),
-    ]);
+    let yank_nothing = Action::Yank(Target { name: name("nothing"), tag: "v1".parse().unwrap(), digest });
+    pool.append(vec![publish_again.to_record().unwrap(), yank_nothing.to_record().unwrap()]);
     let registry = pool.open();
     let catalog = registry.catalog().unwrap();
     assert_eq!(catalog.resolve(&reference("a")).unwrap().digest(), digest);
     assert_eq!(catalog.history().len(), 1);
-    let whats: Vec<_> = registry
-        .verify(&|_| ())
-        .unwrap()
-        .problems
-        .iter()
-        .map(|p| p.what)
-        .collect();
+    let whats: Vec<_> = registry.verify(&|_| ()).unwrap().problems.iter().map(|p| p.what).collect();
     assert_eq!(whats, ["record", "record"]);
 }

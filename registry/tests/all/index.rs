@@ -88,11 +88,7 @@ fn garbage_in_the_place_of_the_index_is_cleared_away() {
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, b"a file where a folder was").unwrap();
     let catalog = pool.open_indexed().catalog().unwrap();
-    assert!(
-        catalog.notice().unwrap().contains("made anew"),
-        "{:?}",
-        catalog.notice()
-    );
+    assert!(catalog.notice().unwrap().contains("made anew"), "{:?}", catalog.notice());
     same_as_log(&pool, &catalog);
     assert!(folder.is_dir());
     fs::remove_dir_all(pool.cache()).unwrap();
@@ -170,12 +166,7 @@ fn another_history_in_the_same_place_is_noticed() {
     copy_folder(&kept, &pool.root());
     let backwards = pool.open_indexed().catalog().unwrap_err();
     assert_eq!(backwards.kind(), ErrorKind::Integrity, "the log is shorter than it was");
-    assert!(
-        backwards
-            .hint()
-            .unwrap()
-            .contains(index_folder(&pool).to_str().unwrap())
-    );
+    assert!(backwards.hint().unwrap().contains(index_folder(&pool).to_str().unwrap()));
     pool.publish("a", 71);
     let catalog = pool.open_indexed().catalog().unwrap();
     assert!(catalog.notice().unwrap().contains("another history"));
@@ -188,10 +179,6 @@ fn an_index_is_not_made_from_a_damaged_log() {
     fs::remove_file(pool.entry(3)).unwrap();
     for _ in 0..2 {
         let catalog = pool.open_indexed().catalog().unwrap();
-        assert_eq!(
-            catalog.damaged().len(),
-            1,
-            "an index up to the gap would make it look like the end"
-        );
+        assert_eq!(catalog.damaged().len(), 1, "an index up to the gap would make it look like the end");
     }
 }

@@ -22,9 +22,6 @@ fn every_test_file_is_named_here() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let module = name.trim_end_matches(".rs");
-        assert!(
-            module == "main" || main.contains(&format!("\nmod {module};\n")),
-            "{name}"
-        );
+        assert!(module == "main" || main.contains(&format!("\nmod {module};\n")), "{name}");
     }
 }

@@ -27,9 +27,7 @@ struct Model {
 impl Model {
     fn of_name(&self, name: &str) -> Vec<(&str, u64, Is, usize)> {
         let all = self.refs.iter().filter(|((n, _), _)| n == name);
-        let mut all: Vec<_> = all
-            .map(|((_, tag), &(content, is, order))| (tag.as_str(), content, is, order))
-            .collect();
+        let mut all: Vec<_> = all.map(|((_, tag), &(content, is, order))| (tag.as_str(), content, is, order)).collect();
         all.sort_by_key(|(.., order)| *order);
         all
     }
@@ -94,11 +92,7 @@ impl World {
         let mut expected = Some(Vec::new());
         for _ in 0..=random.below(3) {
             let (name, content) = (*random.pick(&NAMES), random.next() % CONTENTS);
-            let tag = if random.below(2) == 0 {
-                None
-            } else {
-                Some(*random.pick(&TAGS))
-            };
+            let tag = if random.below(2) == 0 { None } else { Some(*random.pick(&TAGS)) };
             let text = tag.map_or(name.to_owned(), |tag| format!("{name}:{tag}"));
             batch.push(esm(&text, content));
             let one = model.publish(name, tag, content);
@@ -156,10 +150,8 @@ impl World {
 
     fn compare(&self) {
         let catalog = self.registry.catalog().unwrap();
-        let mut found: Vec<_> = catalog
-            .esms()
-            .map(|esm| (esm.name().key(), esm.tag().key(), esm.digest(), esm.state()))
-            .collect();
+        let mut found: Vec<_> =
+            catalog.esms().map(|esm| (esm.name().key(), esm.tag().key(), esm.digest(), esm.state())).collect();
         found.sort_by_key(|(name, tag, ..)| (name.clone(), tag.clone()));
         let expected: Vec<_> = self
             .model
@@ -179,10 +171,7 @@ impl World {
             match newest {
                 Some((tag, content, ..)) => {
                     let esm = resolved.unwrap();
-                    assert_eq!(
-                        (esm.tag().key().as_str(), esm.digest()),
-                        (*tag, self.digests[*content as usize])
-                    );
+                    assert_eq!((esm.tag().key().as_str(), esm.digest()), (*tag, self.digests[*content as usize]));
                 }
                 None => assert_eq!(resolved.unwrap_err().kind(), ErrorKind::NotFound),
             }

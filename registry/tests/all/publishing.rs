@@ -14,22 +14,14 @@ fn what_is_published_is_found_and_read() {
     let published = publish(&registry, &[esm("acme/reviews", 1), esm("tickets:first", 2)]).unwrap();
     assert_eq!(published.entries, [1], "a batch is one transaction");
     let catalog = registry.catalog().unwrap();
-    for (text, seed) in [
-        ("acme/reviews", 1),
-        ("acme/reviews:v1", 1),
-        ("tickets", 2),
-        ("tickets:first", 2),
-    ] {
+    for (text, seed) in [("acme/reviews", 1), ("acme/reviews:v1", 1), ("tickets", 2), ("tickets:first", 2)] {
         let found = catalog.resolve(&reference(text)).unwrap();
         let fetched = registry.fetch(found).unwrap();
         assert_eq!(fetched.object, object(seed), "{text}");
         assert_eq!(fetched.card, card(&object(seed)));
         let on_disk = fs::metadata(pool.object(&fetched.object.digest())).unwrap().len();
         assert_eq!(fetched.stored_bytes, on_disk);
-        assert_eq!(
-            (found.entry(), found.time(), found.writer()),
-            (1, by().time, &by().writer)
-        );
+        assert_eq!((found.entry(), found.time(), found.writer()), (1, by().time, &by().writer));
     }
     assert_eq!(published.esms[0].outcome, Outcome::Added);
     assert_eq!(published.esms[1].tag.as_str(), "first");
@@ -45,14 +37,7 @@ fn republishing_changes_no_byte_of_the_registry() {
     assert_eq!(snapshot(&pool.root()), before);
     assert_eq!(again.entries, [0; 0]);
     let tags: Vec<_> = again.esms.iter().map(|esm| (esm.tag.as_str(), esm.outcome)).collect();
-    assert_eq!(
-        tags,
-        [
-            ("v1", Outcome::Unchanged),
-            ("v1", Outcome::Unchanged),
-            ("v2", Outcome::Unchanged)
-        ]
-    );
+    assert_eq!(tags, [("v1", Outcome::Unchanged), ("v1", Outcome::Unchanged), ("v2", Outcome::Unchanged)]);
     let explicit = publish(&pool.open(), &[esm("a:v2", 3)]).unwrap();
     assert_eq!(explicit.esms[0].outcome, Outcome::Unchanged);
     assert_eq!(snapshot(&pool.root()), before);
@@ -126,10 +111,7 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     publish(&registry, &[esm("a", 1)]).unwrap();
     let before = snapshot(&pool.root());
     let batch = [esm("a", 1), esm("b", 1), esm("c", 2), esm("c", 2)];
-    let options = PublishOptions {
-        dry_run: true,
-        ..PublishOptions::default()
-    };
+    let options = PublishOptions { dry_run: true, ..PublishOptions::default() };
     let dry = registry.publish(&batch, &by(), &options).unwrap();
     assert_eq!(dry.entries, [0; 0]);
     assert_eq!(snapshot(&pool.root()), before);
@@ -183,10 +165,7 @@ fn init_leaves_a_registry_as_it_is() {
     let pool = Pool::new();
     pool.publish("a", 1);
     let before = snapshot(&pool.root());
-    let settings = Settings {
-        grace_seconds: 5,
-        shared: true,
-    };
+    let settings = Settings { grace_seconds: 5, shared: true };
     let again = Registry::init(&pool.root(), &settings, None).unwrap();
     assert!(!again.created);
     assert_eq!(again.registry.settings(), Settings::default());
@@ -212,11 +191,7 @@ fn progress_counts_every_object_once() {
     let pool = Pool::new();
     let seen = std::sync::Mutex::new(Vec::new());
     let progress = |done: usize, all: usize| seen.lock().unwrap().push((done, all));
-    let options = PublishOptions {
-        progress: Some(&progress),
-        threads: 3,
-        dry_run: false,
-    };
+    let options = PublishOptions { progress: Some(&progress), threads: 3, dry_run: false };
     let batch: Vec<NewEsm> = (0..9).map(|seed| esm("many", seed % 5)).collect();
     pool.open().publish(&batch, &by(), &options).unwrap();
     let mut seen = seen.into_inner().unwrap();

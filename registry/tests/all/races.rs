@@ -51,10 +51,7 @@ fn writers_of_different_names_all_get_through() {
     let results = together(threads, |at| {
         let registry = pool.open();
         let one = |turn| publish(&registry, &[esm(&format!("name-{at}"), (at * each + turn) as u64)]);
-        (0..each)
-            .map(one)
-            .collect::<Result<Vec<_>, RegistryError>>()
-            .map(|_| ())
+        (0..each).map(one).collect::<Result<Vec<_>, RegistryError>>().map(|_| ())
     });
     for result in results {
         result.unwrap();
@@ -72,10 +69,7 @@ fn writers_of_different_names_all_get_through() {
 fn writers_of_the_same_content_agree_on_one_tag() {
     let pool = Pool::new();
     let results = together(8, |_| publish(&pool.open(), &[esm("a", 1), esm("b", 2)]).unwrap());
-    let added = results
-        .iter()
-        .filter(|result| result.esms[0].outcome != Outcome::Unchanged)
-        .count();
+    let added = results.iter().filter(|result| result.esms[0].outcome != Outcome::Unchanged).count();
     assert_eq!(added, 1);
     assert!(results.iter().all(|result| result.esms[0].tag.as_str() == "v1"));
     assert_eq!(pool.open().catalog().unwrap().esms().count(), 2);

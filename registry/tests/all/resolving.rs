@@ -23,10 +23,7 @@ fn a_bare_name_is_its_newest_tag_in_log_order_that_is_not_yanked() {
     registry.yank(&reference("a:v9"), &by(), false).unwrap();
     let catalog = registry.catalog().unwrap();
     let error = catalog.resolve(&reference("a")).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.suggestions()),
-        (ErrorKind::NotFound, &["a:v9".to_owned()][..])
-    );
+    assert_eq!((error.kind(), error.suggestions()), (ErrorKind::NotFound, &["a:v9".to_owned()][..]));
     assert!(catalog.resolve(&reference("a:v9")).unwrap().is_yanked());
 }
 
@@ -37,22 +34,14 @@ fn a_removed_reference_is_said_to_be_removed() {
     let digest = pool.publish("a", 1);
     registry.remove(&reference("a:v1"), &by(), false).unwrap();
     let catalog = registry.catalog().unwrap();
-    for text in [
-        "a".to_owned(),
-        "a:v1".into(),
-        format!("@{digest}"),
-        format!("a@{digest}"),
-    ] {
+    for text in ["a".to_owned(), "a:v1".into(), format!("@{digest}"), format!("a@{digest}")] {
         let error = catalog.resolve(&reference(&text)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("removed by log entry 2"), "{error}");
     }
     assert_eq!(catalog.esms().count(), 0);
     assert_eq!(catalog.history_of(&reference("a:v1")).unwrap().len(), 2);
-    for again in [
-        registry.yank(&reference("a:v1"), &by(), false),
-        registry.remove(&reference("a:v1"), &by(), false),
-    ] {
+    for again in [registry.yank(&reference("a:v1"), &by(), false), registry.remove(&reference("a:v1"), &by(), false)] {
         assert_eq!(again.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }
@@ -66,14 +55,8 @@ fn digests_find_by_prefix_and_list_what_is_ambiguous() {
     registry.yank(&reference("a:v1"), &by(), false).unwrap();
     let catalog = registry.catalog().unwrap();
     let prefix = &digest.to_string()[..8];
-    assert_eq!(
-        catalog.resolve(&reference(&format!("@{prefix}"))).unwrap().name(),
-        &name("b")
-    );
-    assert_eq!(
-        catalog.resolve(&reference(&format!("a@{prefix}"))).unwrap().state(),
-        State::Yanked
-    );
+    assert_eq!(catalog.resolve(&reference(&format!("@{prefix}"))).unwrap().name(), &name("b"));
+    assert_eq!(catalog.resolve(&reference(&format!("a@{prefix}"))).unwrap().state(), State::Yanked);
     let absent = catalog.resolve(&reference("@00000000")).unwrap_err();
     assert_eq!(absent.kind(), ErrorKind::NotFound);
     pool.publish("a", 2);
@@ -138,24 +121,15 @@ fn yanking_takes_an_exact_reference_only() {
     let registry = pool.open();
     let digest = pool.publish("a", 1);
     let bare = registry.yank(&reference("a"), &by(), false).unwrap_err();
-    assert_eq!(
-        (bare.kind(), bare.suggestions()),
-        (ErrorKind::Usage, &["a:v1".to_owned()][..])
-    );
+    assert_eq!((bare.kind(), bare.suggestions()), (ErrorKind::Usage, &["a:v1".to_owned()][..]));
     let before = snapshot(&pool.root());
     let dry = registry.yank(&reference("a:v1"), &by(), true).unwrap();
     assert_eq!((dry.entry, snapshot(&pool.root()) == before), (None, true));
     let done = registry.yank(&reference(&format!("@{digest}")), &by(), false).unwrap();
     assert_eq!((done.entry, done.tag.as_str()), (Some(2), "v1"));
-    assert_eq!(
-        registry.yank(&reference("a:v1"), &by(), false).unwrap().entry,
-        None,
-        "it is yanked already"
-    );
+    assert_eq!(registry.yank(&reference("a:v1"), &by(), false).unwrap().entry, None, "it is yanked already");
     pool.publish("b", 1);
-    let shared = registry
-        .yank(&reference(&format!("@{digest}")), &by(), false)
-        .unwrap_err();
+    let shared = registry.yank(&reference(&format!("@{digest}")), &by(), false).unwrap_err();
     assert_eq!((shared.kind(), shared.candidates().len()), (ErrorKind::Ambiguous, 2));
 }
 
@@ -167,18 +141,11 @@ fn history_tells_who_did_what_in_order() {
     pool.publish("b", 2);
     registry.yank(&reference("a:v1"), &by(), false).unwrap();
     let catalog = registry.catalog().unwrap();
-    let verbs: Vec<_> = catalog
-        .history()
-        .iter()
-        .map(|event| (event.entry, event.what.verb()))
-        .collect();
+    let verbs: Vec<_> = catalog.history().iter().map(|event| (event.entry, event.what.verb())).collect();
     assert_eq!(verbs, [(1, "publish"), (2, "publish"), (3, "yank")]);
     let of_a = catalog.history_of(&reference("A")).unwrap();
     assert_eq!(of_a.iter().map(|event| event.entry).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!(
-        catalog.history_of(&reference("c")).unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
+    assert_eq!(catalog.history_of(&reference("c")).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(catalog.matching(&Pattern::new("*")).count(), 2);
     assert_eq!(catalog.matching(&Pattern::new("B")).count(), 1);
 }

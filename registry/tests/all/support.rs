@@ -42,11 +42,7 @@ impl Pool {
 
     /// On a RAM disk where there is one, for tests that are about order and not about durability.
     pub(crate) fn fleeting() -> Self {
-        Self::within(
-            tempfile::tempdir_in("/dev/shm")
-                .or_else(|_| tempfile::tempdir())
-                .unwrap(),
-        )
+        Self::within(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
     }
 
     fn within(folder: TempDir) -> Self {
@@ -99,25 +95,14 @@ impl Pool {
             1 => registry.id().genesis(),
             _ => Entry::from_frame(&fs::read(self.entry(number - 1)).unwrap()).unwrap().1,
         };
-        let entry = Entry {
-            number,
-            previous,
-            transaction: [7; 16],
-            time: 5,
-            writer: by().writer,
-            records,
-        };
+        let entry = Entry { number, previous, transaction: [7; 16], time: 5, writer: by().writer, records };
         fs::write(self.entry(number), entry.to_frame().unwrap().0).unwrap();
     }
 }
 
 pub(crate) fn by() -> Signature {
     Signature {
-        writer: Writer {
-            user: "ada".into(),
-            host: "engine".into(),
-            program: "esmhub 0.1.0".into(),
-        },
+        writer: Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 0.1.0".into() },
         time: 1_700_000_000_000,
     }
 }
@@ -147,10 +132,7 @@ pub(crate) fn object(seed: u64) -> Object {
 pub(crate) fn card(object: &Object) -> Card {
     Card {
         weights: Weights::of(object, 0.0),
-        base: BaseModel {
-            id: "acme/encoder".into(),
-            ..BaseModel::default()
-        },
+        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
         source: Source::default(),
         fit: Fit::imported(),
         license: None,
@@ -176,11 +158,7 @@ pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::Sy
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let found = fs::symlink_metadata(&path).unwrap();
-            let bytes = if found.is_file() {
-                fs::read(&path).unwrap()
-            } else {
-                Vec::new()
-            };
+            let bytes = if found.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
             if found.is_dir() {
                 open.push(path.clone());
             }

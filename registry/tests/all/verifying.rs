@@ -40,10 +40,7 @@ fn verification_goes_on_after_damage_and_finds_everything() {
     assert_eq!(report.staged, ["log/00000000000000000004.0011223344556677.new"]);
     let mut unreferenced = vec![object(6).digest(), object(7).digest()];
     unreferenced.sort();
-    assert_eq!(
-        report.unreferenced, unreferenced,
-        "of a removed reference, and of one whose entry is lost"
-    );
+    assert_eq!(report.unreferenced, unreferenced, "of a removed reference, and of one whose entry is lost");
     assert_eq!((report.objects, report.entries, report.references), (6, 4, 6));
     assert_eq!(last.get(), (10, 10));
 }
@@ -64,11 +61,7 @@ fn a_card_that_does_not_describe_its_object_is_found() {
     let registry = pool.open();
     let report = registry.verify(&|_| ()).unwrap();
     assert_eq!(report.problems.len(), 1);
-    assert!(
-        report.problems[0].detail.contains("dimension 8, found 4"),
-        "{}",
-        report.problems[0]
-    );
+    assert!(report.problems[0].detail.contains("dimension 8, found 4"), "{}", report.problems[0]);
     let catalog = registry.catalog().unwrap();
     assert!(registry.fetch(catalog.resolve(&reference("liar")).unwrap()).is_err());
 }
@@ -80,11 +73,7 @@ fn a_card_of_a_later_version_hides_no_other() {
     pool.publish("a", 1);
     let mut newer = card(&object(1)).to_canonical().unwrap();
     newer[0] = 2;
-    let published = Action::Publish(Published {
-        name: name("b"),
-        tag: "v1".parse().unwrap(),
-        card: newer,
-    });
+    let published = Action::Publish(Published { name: name("b"), tag: "v1".parse().unwrap(), card: newer });
     pool.append(vec![published.to_record().unwrap()]);
     let registry = pool.open();
     let catalog = registry.catalog().unwrap();
@@ -107,25 +96,14 @@ fn statistics_agree_with_the_files() {
     registry.yank(&reference("a:v1"), &by(), false).unwrap();
     registry.remove(&reference("c:v2"), &by(), false).unwrap();
     let stats = registry.stats(&registry.catalog().unwrap()).unwrap();
-    assert_eq!(
-        (stats.references, stats.yanked, stats.removed, stats.names),
-        (3, 1, 1, 3)
-    );
+    assert_eq!((stats.references, stats.yanked, stats.removed, stats.names), (3, 1, 1, 3));
     let canonical = object(1).canonical().len() as u64;
     assert_eq!((stats.objects, stats.canonical_bytes), (3, 2 * canonical));
     let sizes = |folder: &str| -> u64 {
         let all = snapshot(&pool.root()).into_iter();
-        all.filter(|(path, _)| path.starts_with(pool.file(folder)))
-            .map(|(_, (bytes, _))| bytes.len() as u64)
-            .sum()
+        all.filter(|(path, _)| path.starts_with(pool.file(folder))).map(|(_, (bytes, _))| bytes.len() as u64).sum()
     };
-    assert_eq!(
-        (stats.stored_bytes, stats.log_bytes, stats.log_entries),
-        (sizes("objects"), sizes("log"), 3)
-    );
+    assert_eq!((stats.stored_bytes, stats.log_bytes, stats.log_entries), (sizes("objects"), sizes("log"), 3));
     let base = &stats.bases["acme/encoder"];
-    assert_eq!(
-        (base.references, base.objects, base.canonical_bytes),
-        (3, 2, 2 * canonical)
-    );
+    assert_eq!((base.references, base.objects, base.canonical_bytes), (3, 2, 2 * canonical));
 }

@@ -19,12 +19,7 @@ const MAX_SCORES: usize = 1 << 24;
 pub(super) fn runs(lengths: &[usize]) -> Vec<Run> {
     lengths
         .chunk_by(|a, b| a == b)
-        .filter_map(|same| {
-            Some(Run {
-                sequences: same.len(),
-                length: *same.first()?,
-            })
-        })
+        .filter_map(|same| Some(Run { sequences: same.len(), length: *same.first()? }))
         .collect()
 }
 
@@ -45,10 +40,7 @@ pub(super) fn attend(qkv: &Tensor, runs: &[Run], heads: usize) -> Result<Tensor>
 
 fn attend_run(qkv: &Tensor, Run { sequences, length }: Run, heads: usize) -> Result<Tensor> {
     let size = qkv.dim(D::Minus1)? / 3 / heads;
-    let split = qkv
-        .reshape((sequences, length, 3, heads, size))?
-        .permute((2, 0, 3, 1, 4))?
-        .contiguous()?;
+    let split = qkv.reshape((sequences, length, 3, heads, size))?.permute((2, 0, 3, 1, 4))?.contiguous()?;
     let split = split.reshape((3, sequences * heads, length, size))?;
     let (queries, keys, values) = (split.get(0)?, split.get(1)?.transpose(1, 2)?, split.get(2)?);
     let scale = (size as f32).sqrt().recip();
@@ -60,8 +52,5 @@ fn attend_run(qkv: &Tensor, Run { sequences, length }: Run, heads: usize) -> Res
         blocks.push(weights.matmul(&values)?);
     }
     let context = Tensor::cat(&blocks, 1)?.reshape((sequences, heads, length, size))?;
-    context
-        .transpose(1, 2)?
-        .contiguous()?
-        .reshape((sequences * length, heads * size))
+    context.transpose(1, 2)?.contiguous()?.reshape((sequences * length, heads * size))
 }

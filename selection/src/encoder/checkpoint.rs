@@ -28,17 +28,12 @@ const PREFIXES: [&str; 6] = ["", "bert.", "roberta.", "distilbert.", "model.", "
 impl Checkpoint {
     pub(super) fn open(files: &WeightFiles) -> Result<Self, EncoderError> {
         let container = match files {
-            WeightFiles::Safetensors(paths) => Container::Safetensors(
-                paths
-                    .iter()
-                    .map(|path| SafetensorsFile::open(path))
-                    .collect::<Result<_, _>>()?,
-            ),
+            WeightFiles::Safetensors(paths) => {
+                Container::Safetensors(paths.iter().map(|path| SafetensorsFile::open(path)).collect::<Result<_, _>>()?)
+            }
             WeightFiles::Pickle(path) => Container::Pickle(PickleFile::open(path)?),
         };
-        let prefix = PREFIXES
-            .into_iter()
-            .find(|prefix| container.has(&format!("{prefix}{LANDMARK}")));
+        let prefix = PREFIXES.into_iter().find(|prefix| container.has(&format!("{prefix}{LANDMARK}")));
         match prefix {
             Some(prefix) => Ok(Self { container, prefix }),
             None => Err(EncoderError::MissingTensor { name: LANDMARK.into() }),
@@ -66,9 +61,7 @@ impl Checkpoint {
         if self.container.has(&full) {
             return full;
         }
-        let old = full
-            .replace("LayerNorm.weight", "LayerNorm.gamma")
-            .replace("LayerNorm.bias", "LayerNorm.beta");
+        let old = full.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
         if self.container.has(&old) { old } else { full }
     }
 }
@@ -91,12 +84,7 @@ impl Container {
                     name: name.into(),
                     found: stored.type_name.chars().take(32).collect(),
                 })?;
-                Ok(Tensor::from_raw_buffer(
-                    &file.read(stored)?,
-                    dtype,
-                    shape,
-                    &Device::Cpu,
-                )?)
+                Ok(Tensor::from_raw_buffer(&file.read(stored)?, dtype, shape, &Device::Cpu)?)
             }
             Self::Pickle(file) => {
                 let missing = || EncoderError::MissingTensor { name: name.into() };
@@ -111,11 +99,9 @@ impl From<PickleError> for EncoderError {
     fn from(error: PickleError) -> Self {
         match error {
             PickleError::Read { path, source } => Self::Read { path, source },
-            PickleError::Damaged { path, reason, source } => Self::Weights {
-                path,
-                reason,
-                source: source.map(|source| source as Box<dyn Error + Send + Sync>),
-            },
+            PickleError::Damaged { path, reason, source } => {
+                Self::Weights { path, reason, source: source.map(|source| source as Box<dyn Error + Send + Sync>) }
+            }
             PickleError::TensorType { name, found } => Self::TensorType { name, found },
             PickleError::Weights(error) => Self::Compute(Box::new(error)),
         }
@@ -126,9 +112,5 @@ fn check_shape(name: &str, expected: &[usize], found: &[usize]) -> Result<(), En
     if expected == found {
         return Ok(());
     }
-    Err(EncoderError::TensorShape {
-        name: name.into(),
-        expected: expected.into(),
-        found: found.into(),
-    })
+    Err(EncoderError::TensorShape { name: name.into(), expected: expected.into(), found: found.into() })
 }

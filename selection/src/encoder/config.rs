@@ -35,13 +35,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    const ALL: [Self; 5] = [
-        Self::Bert,
-        Self::DistilBert,
-        Self::Roberta,
-        Self::XlmRoberta,
-        Self::Camembert,
-    ];
+    const ALL: [Self; 5] = [Self::Bert, Self::DistilBert, Self::Roberta, Self::XlmRoberta, Self::Camembert];
 
     /// Whether positions are counted from the padding token's id + 1, as fairseq did.
     pub(super) fn counts_from_padding(self) -> bool {
@@ -68,13 +62,10 @@ impl Architecture {
             (None, None) if raw.hidden_size.is_some() => return Ok(Self::Bert),
             (None, None) => ("model_type", &"missing".to_owned()),
         };
-        Self::ALL
-            .into_iter()
-            .find(|known| known.model_type() == found)
-            .ok_or_else(|| {
-                let known: Vec<_> = Self::ALL.iter().map(ToString::to_string).collect();
-                setting_error(setting, short(found), format!("one of {}", known.join(", ")))
-            })
+        Self::ALL.into_iter().find(|known| known.model_type() == found).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(ToString::to_string).collect();
+            setting_error(setting, short(found), format!("one of {}", known.join(", ")))
+        })
     }
 }
 
@@ -153,39 +144,21 @@ impl ModelConfig {
             within(setting, value, limits)
         };
         let hidden = pick(("dim", raw.dim), ("hidden_size", raw.hidden_size), HIDDEN)?;
-        let layers = pick(
-            ("n_layers", raw.n_layers),
-            ("num_hidden_layers", raw.num_hidden_layers),
-            LAYERS,
-        )?;
-        let heads = pick(
-            ("n_heads", raw.n_heads),
-            ("num_attention_heads", raw.num_attention_heads),
-            HIDDEN,
-        )?;
-        let intermediate = pick(
-            ("hidden_dim", raw.hidden_dim),
-            ("intermediate_size", raw.intermediate_size),
-            INTERMEDIATE,
-        )?;
+        let layers = pick(("n_layers", raw.n_layers), ("num_hidden_layers", raw.num_hidden_layers), LAYERS)?;
+        let heads = pick(("n_heads", raw.n_heads), ("num_attention_heads", raw.num_attention_heads), HIDDEN)?;
+        let intermediate =
+            pick(("hidden_dim", raw.hidden_dim), ("intermediate_size", raw.intermediate_size), INTERMEDIATE)?;
         if !hidden.is_multiple_of(heads) {
             let expected = format!("a divisor of the hidden size {hidden}");
             return Err(setting_error("the number of attention heads", heads, expected));
         }
         let vocabulary = within("vocab_size", raw.vocab_size, VOCABULARY)?;
         let positions = within("max_position_embeddings", raw.max_position_embeddings, POSITIONS)?;
-        let token_types = if distil {
-            0
-        } else {
-            within("type_vocab_size", raw.type_vocab_size.or(Some(2)), TOKEN_TYPES)?
-        };
+        let token_types =
+            if distil { 0 } else { within("type_vocab_size", raw.type_vocab_size.or(Some(2)), TOKEN_TYPES)? };
         let first_position = if architecture.counts_from_padding() {
             let limits = 0..=(vocabulary.min(positions - 1) - 1) as u64;
-            within(
-                "pad_token_id",
-                raw.pad_token_id.map_or(Some(1), |id| u64::try_from(id).ok()),
-                limits,
-            )? + 1
+            within("pad_token_id", raw.pad_token_id.map_or(Some(1), |id| u64::try_from(id).ok()), limits)? + 1
         } else {
             0
         };
@@ -199,11 +172,7 @@ impl ModelConfig {
             vocabulary,
             positions,
             token_types,
-            activation: activation(if distil {
-                raw.activation.or(raw.hidden_act)
-            } else {
-                raw.hidden_act
-            })?,
+            activation: activation(if distil { raw.activation.or(raw.hidden_act) } else { raw.hidden_act })?,
             // DistilBERT's epsilon is a constant of its code.
             norm_epsilon: epsilon(raw.layer_norm_eps.filter(|_| !distil))?,
             first_position,
@@ -223,11 +192,7 @@ fn refuse_variants(raw: &Raw) -> Result<(), EncoderError> {
         Some(other) => return Err(setting_error("position_embedding_type", short(other), "absolute")),
     }
     if raw.is_decoder == Some(true) {
-        return Err(setting_error(
-            "is_decoder",
-            true,
-            "false (every token sees the whole text)",
-        ));
+        return Err(setting_error("is_decoder", true, "false (every token sees the whole text)"));
     }
     Ok(())
 }
@@ -260,22 +225,13 @@ fn within(setting: &'static str, value: Option<u64>, limits: RangeInclusive<u64>
         Some(value) if limits.contains(&value) => Ok(value as usize),
         other => {
             let found = other.map_or("missing".to_owned(), |value| value.to_string());
-            Err(setting_error(
-                setting,
-                found,
-                format!("{} to {}", limits.start(), limits.end()),
-            ))
+            Err(setting_error(setting, found, format!("{} to {}", limits.start(), limits.end())))
         }
     }
 }
 
 fn setting_error(setting: &str, found: impl ToString, expected: impl Into<String>) -> EncoderError {
-    EncoderError::Setting {
-        file: FILE,
-        setting: setting.into(),
-        found: found.to_string(),
-        expected: expected.into(),
-    }
+    EncoderError::Setting { file: FILE, setting: setting.into(), found: found.to_string(), expected: expected.into() }
 }
 
 /// A name from outside, cut to what an error message can bear.

@@ -61,14 +61,7 @@ impl Encoder {
         let tokenizer = TextTokenizer::read(&files.tokenizer)?;
         let checkpoint = Checkpoint::open(&files.weights)?;
         let weights = Weights::read(&checkpoint, &config, pooling == Pooling::Pooler, &device)?;
-        Ok(Self {
-            digests: files.digests()?,
-            config,
-            pooling,
-            tokenizer,
-            weights,
-            device,
-        })
+        Ok(Self { digests: files.digests()?, config, pooling, tokenizer, weights, device })
     }
 
     /// [`Encoder::load`] on a folder, on the CPU.
@@ -119,11 +112,7 @@ impl Encoder {
     ) -> Result<Embeddings, EncoderError> {
         let (least, most) = (self.tokenizer.special() + 1, self.config.max_length());
         if !(least..=most).contains(&max_length) {
-            return Err(EncoderError::MaxLength {
-                found: max_length,
-                least,
-                most,
-            });
+            return Err(EncoderError::MaxLength { found: max_length, least, most });
         }
         let tokenizer = self.tokenizer.cutting_at(max_length)?;
         let tokens: Vec<Vec<u32>> = texts
@@ -135,15 +124,9 @@ impl Encoder {
         let done = AtomicUsize::new(0);
         let embedded = each_chunk(&chunks, |chunk| {
             let mut batch = Packed::default();
-            chunk
-                .iter()
-                .filter_map(|&text| tokens.get(text))
-                .for_each(|text| batch.push(text, &self.config));
+            chunk.iter().filter_map(|&text| tokens.get(text)).for_each(|text| batch.push(text, &self.config));
             let rows = forward(&self.weights, &self.config, self.pooling, &self.device, &batch)?;
-            progress(
-                done.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len(),
-                texts.len(),
-            );
+            progress(done.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len(), texts.len());
             Ok(rows)
         })?;
         let dimension = self.config.hidden;
@@ -215,10 +198,7 @@ fn each_chunk(
         if result.is_err() {
             next.store(chunks.len(), Ordering::Relaxed);
         }
-        finished
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push((index, result));
+        finished.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, result));
     };
     std::thread::scope(|scope| {
         for pool in &pools {

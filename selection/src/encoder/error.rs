@@ -158,9 +158,7 @@ impl EncoderError {
             }
             Self::TensorShape { .. } | Self::Vocabulary { .. } => "config.json may be that of another model",
             Self::MaxLength { found, most, .. } if found > most => {
-                return Some(format!(
-                    "choose a maximum length of at most {most}; longer texts are cut"
-                ));
+                return Some(format!("choose a maximum length of at most {most}; longer texts are cut"));
             }
             Self::MaxLength { .. } => "choose a larger maximum length",
             _ => return None,

@@ -79,13 +79,7 @@ impl ModelFiles {
         };
         let sentence = pooling.as_deref().map(sentence::read_pooling).transpose()?;
         let weights = find_weights(find)?;
-        Ok(Self {
-            config,
-            tokenizer,
-            weights,
-            sentence,
-            commit,
-        })
+        Ok(Self { config, tokenizer, weights, sentence, commit })
     }
 
     /// The commit on the hub that the files are from, 40 hexadecimal digits; `None` for a folder.
@@ -111,10 +105,7 @@ impl ModelFiles {
     pub fn weights_bytes(&self) -> Result<u64, EncoderError> {
         let size = |path: &PathBuf| match path.metadata() {
             Ok(metadata) => Ok(metadata.len()),
-            Err(source) => Err(EncoderError::Read {
-                path: path.clone(),
-                source,
-            }),
+            Err(source) => Err(EncoderError::Read { path: path.clone(), source }),
         };
         self.weights.paths().iter().map(size).sum()
     }
@@ -185,21 +176,14 @@ fn missing(name: &str) -> EncoderError {
 
 /// A file's bytes, if they are at most `limit`.
 pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, EncoderError> {
-    let read = |source| EncoderError::Read {
-        path: path.into(),
-        source,
-    };
+    let read = |source| EncoderError::Read { path: path.into(), source };
     let file = File::open(path).map_err(read)?;
     let found = file.metadata().map_err(read)?.len();
     let mut bytes = Vec::new();
     // The size can change, and a device has none: the limit is on what is read.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(read)?;
     if bytes.len() as u64 > limit {
-        return Err(EncoderError::TooLarge {
-            path: path.into(),
-            found: found.max(limit + 1),
-            limit,
-        });
+        return Err(EncoderError::TooLarge { path: path.into(), found: found.max(limit + 1), limit });
     }
     Ok(bytes)
 }
@@ -207,20 +191,14 @@ pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, EncoderEr
 /// A JSON file's value, if the file is at most 16 MiB.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, EncoderError> {
     let bytes = read_limited(path, MAX_JSON_BYTES)?;
-    serde_json::from_slice(&bytes).map_err(|source| EncoderError::Json {
-        path: path.into(),
-        source,
-    })
+    serde_json::from_slice(&bytes).map_err(|source| EncoderError::Json { path: path.into(), source })
 }
 
 fn digest_of(paths: &[PathBuf]) -> Result<Digest, EncoderError> {
     let mut hasher = blake3::Hasher::new();
     for path in paths {
         let hashed = File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
-        hashed.map_err(|source| EncoderError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        hashed.map_err(|source| EncoderError::Read { path: path.clone(), source })?;
     }
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }

@@ -122,9 +122,7 @@ fn means(values: &[f32], lengths: &[usize], width: usize) -> Vec<f32> {
     for &length in lengths {
         let mut sum = vec![0.0_f64; width];
         for row in rows.by_ref().take(length) {
-            sum.iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += f64::from(value));
+            sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
         }
         means.extend(sum.iter().map(|sum| (sum / length as f64) as f32));
     }

@@ -25,16 +25,7 @@ pub(super) fn exp(x: f32) -> f32 {
     let rounded = x * std::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let coefficients = [
-        1.0 / 5040.0,
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ];
+    let coefficients = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
     let series = coefficients.iter().fold(0.0, |sum, c| sum * r + c);
     series * f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23))
 }
@@ -83,9 +74,7 @@ mod tests {
         let density = |x: f64| (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
         for x in grid(-9.0, 9.0, 721) {
             let step = x / 400.0;
-            let inner: f64 = (1..400)
-                .map(|i| density(step * f64::from(i)) * if i % 2 == 1 { 4.0 } else { 2.0 })
-                .sum();
+            let inner: f64 = (1..400).map(|i| density(step * f64::from(i)) * if i % 2 == 1 { 4.0 } else { 2.0 }).sum();
             let phi = 0.5 + step / 3.0 * (density(0.0) + inner + density(x));
             assert!((f64::from(gelu(x as f32)) - x * phi).abs() < 8e-7, "{x}");
         }

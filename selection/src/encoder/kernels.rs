@@ -61,10 +61,7 @@ fn add_norm_by_operators(x: &Tensor, residual: &Tensor, parameters: &Tensor, eps
     let x = (x.broadcast_add(&parameters.get(0)?)? + residual)?;
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + f64::from(epsilon))?.sqrt()?;
-    centred
-        .broadcast_div(&deviation)?
-        .broadcast_mul(&parameters.get(1)?)?
-        .broadcast_add(&parameters.get(2)?)
+    centred.broadcast_div(&deviation)?.broadcast_mul(&parameters.get(1)?)?.broadcast_add(&parameters.get(2)?)
 }
 
 struct AddBias;
@@ -126,17 +123,11 @@ impl InplaceOp3 for AddNorm {
             bail!("a norm has three rows of parameters");
         };
         for (row, residual) in x.chunks_exact_mut(width).zip(residual.chunks_exact(width)) {
-            row.iter_mut()
-                .zip(residual)
-                .zip(bias)
-                .for_each(|((x, r), b)| *x = (*x + b) + r);
+            row.iter_mut().zip(residual).zip(bias).for_each(|((x, r), b)| *x = (*x + b) + r);
             let mean = sum(row, |x| x) / width as f32;
             row.iter_mut().for_each(|x| *x -= mean);
             let scale = (sum(row, |x| x * x) / width as f32 + self.0).sqrt().recip();
-            row.iter_mut()
-                .zip(weight)
-                .zip(shift)
-                .for_each(|((x, w), s)| *x = *x * scale * w + s);
+            row.iter_mut().zip(weight).zip(shift).for_each(|((x, w), s)| *x = *x * scale * w + s);
         }
         Ok(())
     }
@@ -150,9 +141,7 @@ impl InplaceOp1 for Softmax {
     fn cpu_fwd(&self, x: &mut CpuStorage, x_at: &Layout) -> Result<()> {
         let (width, x) = rows_mut(x, x_at)?;
         for row in x.chunks_exact_mut(width) {
-            let highest = row
-                .iter()
-                .fold(f32::NEG_INFINITY, |highest, &x| if x > highest { x } else { highest });
+            let highest = row.iter().fold(f32::NEG_INFINITY, |highest, &x| if x > highest { x } else { highest });
             row.iter_mut().for_each(|x| *x = exp(self.0 * (*x - highest)));
             let scale = sum(row, |x| x).recip();
             row.iter_mut().for_each(|x| *x *= scale);
@@ -195,12 +184,7 @@ mod tests {
     use super::*;
     use candle_core::Device;
 
-    const ACTIVATIONS: [Activation; 4] = [
-        Activation::Gelu,
-        Activation::GeluTanh,
-        Activation::Relu,
-        Activation::Silu,
-    ];
+    const ACTIVATIONS: [Activation; 4] = [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu];
 
     fn waves(rows: usize, width: usize, frequency: f32) -> Tensor {
         let values: Vec<f32> = (0..rows * width).map(|i| 3.0 * (i as f32 * frequency).sin()).collect();
@@ -208,14 +192,7 @@ mod tests {
     }
 
     fn assert_close(ours: &Tensor, theirs: &Tensor) {
-        let difference = (ours - theirs)
-            .unwrap()
-            .abs()
-            .unwrap()
-            .flatten_all()
-            .unwrap()
-            .max(0)
-            .unwrap();
+        let difference = (ours - theirs).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
         let difference = difference.to_scalar::<f32>().unwrap();
         assert!(difference < 2e-6, "{difference}");
     }
@@ -232,14 +209,8 @@ mod tests {
         let ours = add_norm(x.copy().unwrap(), &residual, &parameters, 1e-5).unwrap();
         assert_close(&ours, &add_norm_by_operators(&x, &residual, &parameters, 1e-5).unwrap());
         let ours = softmax(x.copy().unwrap(), 0.5).unwrap();
-        assert_close(
-            &ours,
-            &candle_nn::ops::softmax(&(&x * 0.5).unwrap(), D::Minus1).unwrap(),
-        );
-        assert_close(
-            &add_bias(x.copy().unwrap(), &bias).unwrap(),
-            &x.broadcast_add(&bias).unwrap(),
-        );
+        assert_close(&ours, &candle_nn::ops::softmax(&(&x * 0.5).unwrap(), D::Minus1).unwrap());
+        assert_close(&add_bias(x.copy().unwrap(), &bias).unwrap(), &x.broadcast_add(&bias).unwrap());
     }
 
     #[test]
@@ -252,10 +223,7 @@ mod tests {
             &Device::Cpu,
         );
         let zeros = x.zeros_like().unwrap();
-        let normed = add_norm(x, &zeros, &parameters.unwrap(), 1e-12)
-            .unwrap()
-            .flatten_all()
-            .unwrap();
+        let normed = add_norm(x, &zeros, &parameters.unwrap(), 1e-12).unwrap().flatten_all().unwrap();
         assert_eq!(normed.to_vec1::<f32>().unwrap(), [-1.0, 1.0, -1.0, 1.0]);
     }
 }

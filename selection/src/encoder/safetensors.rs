@@ -43,10 +43,7 @@ struct Entry {
 
 impl SafetensorsFile {
     pub(super) fn open(path: &Path) -> Result<Self, EncoderError> {
-        let read = |source| EncoderError::Read {
-            path: path.into(),
-            source,
-        };
+        let read = |source| EncoderError::Read { path: path.into(), source };
         let damaged = |reason: &str| damaged(path, reason);
         let mut file = File::open(path).map_err(read)?;
         let size = file.metadata().map_err(read)?.len();
@@ -57,9 +54,7 @@ impl SafetensorsFile {
         file.read_exact(&mut length).map_err(read)?;
         let length = u64::from_le_bytes(length);
         if length > MAX_HEADER_BYTES {
-            return Err(damaged(&format!(
-                "a header of {length} bytes, at most {MAX_HEADER_BYTES} are read"
-            )));
+            return Err(damaged(&format!("a header of {length} bytes, at most {MAX_HEADER_BYTES} are read")));
         }
         let data = 8 + length;
         if data > size {
@@ -75,22 +70,14 @@ impl SafetensorsFile {
             })?;
         let mut tensors = HashMap::with_capacity(entries.len());
         for (name, entry) in entries.into_iter().filter(|(name, _)| name != "__metadata__") {
-            let stored = serde_json::from_value(entry)
-                .ok()
-                .and_then(|entry| StoredTensor::checked(entry, data, size));
+            let stored = serde_json::from_value(entry).ok().and_then(|entry| StoredTensor::checked(entry, data, size));
             let stored = stored.ok_or_else(|| {
                 let name: String = name.chars().take(128).collect();
-                damaged(&format!(
-                    "the entry of the tensor {name} does not fit the file's {size} bytes"
-                ))
+                damaged(&format!("the entry of the tensor {name} does not fit the file's {size} bytes"))
             })?;
             tensors.insert(name, stored);
         }
-        Ok(Self {
-            path: path.into(),
-            file,
-            tensors,
-        })
+        Ok(Self { path: path.into(), file, tensors })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&StoredTensor> {
@@ -103,10 +90,7 @@ impl SafetensorsFile {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(tensor.start))
             .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(|source| EncoderError::Read {
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(|source| EncoderError::Read { path: self.path.clone(), source })?;
         Ok(bytes)
     }
 }
@@ -128,28 +112,15 @@ impl StoredTensor {
             _ => None,
         };
         if let Some(dtype) = dtype {
-            let expected = entry
-                .shape
-                .iter()
-                .try_fold(dtype.size_in_bytes(), |n, &dim| n.checked_mul(dim))?;
+            let expected = entry.shape.iter().try_fold(dtype.size_in_bytes(), |n, &dim| n.checked_mul(dim))?;
             if bytes != expected {
                 return None;
             }
         }
-        Some(Self {
-            dtype,
-            type_name: entry.dtype,
-            shape: entry.shape,
-            start,
-            bytes,
-        })
+        Some(Self { dtype, type_name: entry.dtype, shape: entry.shape, start, bytes })
     }
 }
 
 pub(super) fn damaged(path: &Path, reason: &str) -> EncoderError {
-    EncoderError::Weights {
-        path: path.into(),
-        reason: reason.into(),
-        source: None,
-    }
+    EncoderError::Weights { path: path.into(), reason: reason.into(), source: None }
 }

@@ -40,11 +40,7 @@ pub(super) fn pooling_file(modules: &Path) -> Result<String, EncoderError> {
             "Transformer" => return Err(refused("the transformer's path", &module.path, "the folder itself")),
             "Pooling" if is_plain(&module.path) => pooling = Some(format!("{}/config.json", module.path)),
             "Pooling" => {
-                return Err(refused(
-                    "the pooling's path",
-                    &module.path,
-                    "a folder beside modules.json",
-                ));
+                return Err(refused("the pooling's path", &module.path, "a folder beside modules.json"));
             }
             "Normalize" => {}
             other => return Err(refused("a module", other, "Transformer, Pooling or Normalize")),
@@ -95,10 +91,7 @@ pub(super) fn read_pooling(path: &Path) -> Result<Sentence, EncoderError> {
             });
         }
     };
-    Ok(Sentence {
-        pooling,
-        dimension: raw.word_embedding_dimension.or(raw.embedding_dimension),
-    })
+    Ok(Sentence { pooling, dimension: raw.word_embedding_dimension.or(raw.embedding_dimension) })
 }
 
 /// A single folder name: it must not lead out of the model's folder.

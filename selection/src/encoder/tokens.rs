@@ -27,13 +27,8 @@ impl TextTokenizer {
             tokenizer.with_padding(None);
             Ok(tokenizer)
         });
-        let tokenizer = tokenizer.map_err(|source| EncoderError::Tokenizer {
-            path: path.into(),
-            source,
-        })?;
-        let special = tokenizer
-            .get_post_processor()
-            .map_or(0, |template| template.added_tokens(false));
+        let tokenizer = tokenizer.map_err(|source| EncoderError::Tokenizer { path: path.into(), source })?;
+        let special = tokenizer.get_post_processor().map_or(0, |template| template.added_tokens(false));
         Ok(Self { tokenizer, special })
     }
 
@@ -70,21 +65,13 @@ impl Cutting {
         let encoding = guarded(|| self.tokenizer.encode_fast(text, true)).map_err(refused)?;
         let tokens = encoding.get_ids();
         if tokens.is_empty() {
-            return Err(refused(
-                "the tokenizer adds no special tokens, and the text has no token of its own".into(),
-            ));
+            return Err(refused("the tokenizer adds no special tokens, and the text has no token of its own".into()));
         }
         if tokens.len() > self.max_length {
-            return Err(refused(
-                "the tokenizer's template adds more special tokens than it says".into(),
-            ));
+            return Err(refused("the tokenizer's template adds more special tokens than it says".into()));
         }
         match tokens.iter().find(|&&token| token as usize >= vocabulary) {
-            Some(&token) => Err(EncoderError::Vocabulary {
-                text: index,
-                token,
-                vocabulary,
-            }),
+            Some(&token) => Err(EncoderError::Vocabulary { text: index, token, vocabulary }),
             None => Ok(tokens.to_vec()),
         }
     }

@@ -87,11 +87,7 @@ impl Weights {
         pooler: bool,
         device: &Device,
     ) -> Result<Self, EncoderError> {
-        let reader = Reader {
-            checkpoint,
-            config,
-            device,
-        };
+        let reader = Reader { checkpoint, config, device };
         let hidden = config.hidden;
         let names = match config.architecture {
             Architecture::DistilBert => &DISTILBERT,
@@ -99,17 +95,13 @@ impl Weights {
         };
         let type_zero = match config.token_types {
             0 => Tensor::zeros(hidden, DType::F32, &Device::Cpu)?,
-            types => checkpoint
-                .read("embeddings.token_type_embeddings.weight", &[types, hidden])?
-                .get(0)?,
+            types => checkpoint.read("embeddings.token_type_embeddings.weight", &[types, hidden])?.get(0)?,
         };
         Ok(Self {
             words: reader.tensor("embeddings.word_embeddings.weight", &[config.vocabulary, hidden])?,
             positions: reader.tensor("embeddings.position_embeddings.weight", &[config.positions, hidden])?,
             embedding_norm: reader.norm(&type_zero, "embeddings.LayerNorm")?,
-            layers: (0..config.layers)
-                .map(|index| reader.layer(names, index))
-                .collect::<Result<_, _>>()?,
+            layers: (0..config.layers).map(|index| reader.layer(names, index)).collect::<Result<_, _>>()?,
             pooler: if pooler { Some(reader.pooler()?) } else { None },
         })
     }
@@ -162,9 +154,7 @@ impl Reader<'_> {
 
     fn pooler(&self) -> Result<Linear, EncoderError> {
         if !self.checkpoint.has("pooler.dense.weight") {
-            return Err(EncoderError::MissingPooler {
-                name: self.checkpoint.full_name("pooler.dense.weight"),
-            });
+            return Err(EncoderError::MissingPooler { name: self.checkpoint.full_name("pooler.dense.weight") });
         }
         self.linear("pooler.dense", self.config.hidden, self.config.hidden)
     }

@@ -59,9 +59,7 @@ impl FittedEsm {
 /// [`FitError`].
 pub fn fit(pairs: &Pairs, seed: u64) -> Result<FittedEsm, FitError> {
     let order = SplitMix64::new(seed).permutation(pairs.rows());
-    let (held_out_rows, training_rows) = order
-        .split_at_checked(pairs.rows() / HELD_OUT_SHARE)
-        .unwrap_or_default();
+    let (held_out_rows, training_rows) = order.split_at_checked(pairs.rows() / HELD_OUT_SHARE).unwrap_or_default();
     let folds: Vec<Statistics> = (0..FOLDS)
         .map(|fold| {
             let rows: Vec<usize> = training_rows.iter().skip(fold).step_by(FOLDS).copied().collect();
@@ -79,13 +77,7 @@ pub fn fit(pairs: &Pairs, seed: u64) -> Result<FittedEsm, FitError> {
     let mut all = training;
     all.add(&Statistics::of(x.as_ref(), y.as_ref()));
     let map = Ridge::new(&all)?.map(penalty)?;
-    Ok(FittedEsm {
-        map,
-        rows: pairs.rows(),
-        penalty,
-        seed,
-        held_out,
-    })
+    Ok(FittedEsm { map, rows: pairs.rows(), penalty, seed, held_out })
 }
 
 /// The penalty of least squared error, each fold predicted by the others.
@@ -94,16 +86,9 @@ fn choose(folds: &[Statistics], dimension: usize) -> Result<f64, FitError> {
     let mut errors = vec![0.0; lambdas.len()];
     for (left_out, validation) in folds.iter().enumerate() {
         let mut training = Statistics::zeros(dimension);
-        folds
-            .iter()
-            .enumerate()
-            .filter(|(fold, _)| *fold != left_out)
-            .for_each(|(_, fold)| training.add(fold));
+        folds.iter().enumerate().filter(|(fold, _)| *fold != left_out).for_each(|(_, fold)| training.add(fold));
         let fold_errors = Ridge::new(&training)?.errors(validation, &lambdas);
-        errors
-            .iter_mut()
-            .zip(fold_errors)
-            .for_each(|(sum, error)| *sum += error);
+        errors.iter_mut().zip(fold_errors).for_each(|(sum, error)| *sum += error);
     }
     let best = lambdas.into_iter().zip(errors).min_by(|a, b| a.1.total_cmp(&b.1));
     best.map(|(lambda, _)| lambda).ok_or(FitError::Decomposition)
@@ -115,11 +100,8 @@ pub(super) fn measure(map: &DenseMap, x: &Mat<f64>, y: &Mat<f64>) -> HeldOut {
     let residual = (&predicted - y).squared_norm_l2();
     let rows = y.nrows() as f64;
     let means = y.col_iter().map(|column| column.sum() / rows);
-    let variance: f64 = y
-        .col_iter()
-        .zip(means)
-        .map(|(column, mean)| column.iter().map(|v| (v - mean).powi(2)).sum::<f64>())
-        .sum();
+    let variance: f64 =
+        y.col_iter().zip(means).map(|(column, mean)| column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()).sum();
     let cosines = predicted.row_iter().zip(y.row_iter()).map(|(p, y)| {
         let norms = p.norm_l2() * y.norm_l2();
         if norms > 0.0 { (p * y.transpose()) / norms } else { 0.0 }
@@ -127,11 +109,7 @@ pub(super) fn measure(map: &DenseMap, x: &Mat<f64>, y: &Mat<f64>) -> HeldOut {
     HeldOut {
         rows: y.nrows() as u64,
         // Tuned embeddings that are all equal have no variance to explain: 1 if they are hit, else 0.
-        r2: if variance > 0.0 {
-            1.0 - residual / variance
-        } else {
-            f64::from(u8::from(residual == 0.0))
-        },
+        r2: if variance > 0.0 { 1.0 - residual / variance } else { f64::from(u8::from(residual == 0.0)) },
         cosine: cosines.sum::<f64>() / rows,
     }
 }

@@ -28,7 +28,7 @@ pub enum FitError {
         tuned: (usize, usize),
     },
     /// Too few to fit and to measure.
-    #[error("{0} pairs, expected at least {MIN_PAIRS}")]
+    #[error("the number of pairs is {0}, expected at least {MIN_PAIRS}")]
     TooFew(usize),
     /// NaN or infinity.
     #[error("{matrix} is not finite at row {row}, column {column}")]
@@ -60,10 +60,7 @@ impl Pairs {
         let shapes = [base, tuned].map(|e| (e.rows(), e.dimension()));
         let [base_shape, tuned_shape] = shapes;
         if base_shape != tuned_shape {
-            return Err(FitError::Shapes {
-                base: base_shape,
-                tuned: tuned_shape,
-            });
+            return Err(FitError::Shapes { base: base_shape, tuned: tuned_shape });
         }
         if base.rows() < MIN_PAIRS {
             return Err(FitError::TooFew(base.rows()));
@@ -78,10 +75,7 @@ impl Pairs {
         if rows.all(|row| Some(row) == first) {
             return Err(FitError::NoVariance);
         }
-        Ok(Self {
-            base: to_matrix(base),
-            tuned: to_matrix(tuned),
-        })
+        Ok(Self { base: to_matrix(base), tuned: to_matrix(tuned) })
     }
 
     /// N.
@@ -97,10 +91,8 @@ impl Pairs {
     /// `x` and `y` of these rows.
     pub(super) fn select(&self, rows: &[usize]) -> (Mat<f64>, Mat<f64>) {
         let select = |matrix: &Mat<f64>| {
-            let at = |i: usize, j: usize| {
-                rows.get(i)
-                    .and_then(|&row| matrix.as_ref().get(row..row + 1, j).iter().next())
-            };
+            let at =
+                |i: usize, j: usize| rows.get(i).and_then(|&row| matrix.as_ref().get(row..row + 1, j).iter().next());
             Mat::from_fn(rows.len(), matrix.ncols(), |i, j| at(i, j).copied().unwrap_or_default())
         };
         (select(&self.base), select(&self.tuned))

@@ -25,23 +25,14 @@ impl Ridge {
         let eigenvalues: Vec<f64> = eigen.S().column_vector().iter().map(|v| v.max(0.0)).collect();
         let basis = eigen.U().to_owned();
         let rotated = basis.transpose() * &centred.xz;
-        Ok(Self {
-            centred,
-            basis,
-            eigenvalues,
-            rotated,
-        })
+        Ok(Self { centred, basis, eigenvalues, rotated })
     }
 
     /// `1 / (s + lambda mu)` per eigenvalue. Where nothing varies at all, and nothing is penalised, the coefficient is 0.
     fn shrinkage(&self, lambda: f64) -> Vec<f64> {
         let mean = self.eigenvalues.iter().sum::<f64>() / self.eigenvalues.len() as f64;
         let inverse = |s: &f64| {
-            if s + lambda * mean > 0.0 {
-                1.0 / (s + lambda * mean)
-            } else {
-                0.0
-            }
+            if s + lambda * mean > 0.0 { 1.0 / (s + lambda * mean) } else { 0.0 }
         };
         self.eigenvalues.iter().map(inverse).collect()
     }
@@ -55,12 +46,8 @@ impl Ridge {
         let gram = self.basis.transpose() * (xx * &self.basis);
         let outer = &self.rotated * self.rotated.transpose();
         // Row sums of R * (Q' xz), and the matrix (Q' xx Q) * (R R'), element by element.
-        let linear: Vec<f64> = self
-            .rotated
-            .row_iter()
-            .zip(cross.row_iter())
-            .map(|(r, c)| dot(r.iter(), c.iter()))
-            .collect();
+        let linear: Vec<f64> =
+            self.rotated.row_iter().zip(cross.row_iter()).map(|(r, c)| dot(r.iter(), c.iter())).collect();
         lambdas
             .iter()
             .map(|&lambda| {
@@ -69,12 +56,7 @@ impl Ridge {
                 let columns = gram.col_iter().zip(outer.col_iter()).zip(&shrinkage);
                 let quadratic: f64 = columns
                     .map(|((g, o), sj)| {
-                        sj * g
-                            .iter()
-                            .zip(o.iter())
-                            .zip(&shrinkage)
-                            .map(|((g, o), si)| g * o * si)
-                            .sum::<f64>()
+                        sj * g.iter().zip(o.iter()).zip(&shrinkage).map(|((g, o), si)| g * o * si).sum::<f64>()
                     })
                     .sum();
                 zz - 2.0 * explained + quadratic
@@ -93,15 +75,9 @@ impl Ridge {
         let bias = &self.centred.mean_z - coefficients.transpose() * &self.centred.mean_x;
         // W is the transpose of I + B, so the columns of B are the rows of W.
         let weight = coefficients.col_iter().enumerate().flat_map(|(i, column)| {
-            column
-                .iter()
-                .enumerate()
-                .map(move |(j, &b)| if i == j { (b + 1.0) as f32 } else { b as f32 })
+            column.iter().enumerate().map(move |(j, &b)| if i == j { (b + 1.0) as f32 } else { b as f32 })
         });
-        Ok(DenseMap::new(
-            weight.collect(),
-            bias.iter().map(|&b| b as f32).collect(),
-        )?)
+        Ok(DenseMap::new(weight.collect(), bias.iter().map(|&b| b as f32).collect())?)
     }
 }
 

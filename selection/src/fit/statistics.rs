@@ -40,14 +40,7 @@ impl Statistics {
 
     pub(super) fn zeros(dimension: usize) -> Self {
         let square = || Mat::zeros(dimension, dimension);
-        Self {
-            n: 0.0,
-            sum_x: Col::zeros(dimension),
-            sum_z: Col::zeros(dimension),
-            xx: square(),
-            xz: square(),
-            zz: 0.0,
-        }
+        Self { n: 0.0, sum_x: Col::zeros(dimension), sum_z: Col::zeros(dimension), xx: square(), xz: square(), zz: 0.0 }
     }
 
     pub(super) fn add(&mut self, other: &Self) {

@@ -53,9 +53,7 @@ impl FromStr for Formula {
 
     fn from_str(text: &str) -> Result<Self, FormulaError> {
         let all = [Self::Exact, Self::Hfselect];
-        all.into_iter()
-            .find(|f| f.name() == text)
-            .ok_or_else(|| FormulaError(text.chars().take(40).collect()))
+        all.into_iter().find(|f| f.name() == text).ok_or_else(|| FormulaError(text.chars().take(40).collect()))
     }
 }
 
@@ -66,11 +64,7 @@ impl FromStr for Formula {
 pub(crate) fn log_evidence(spectrum: &Spectrum, formula: Formula) -> Result<f64, ScoreError> {
     let sum: f64 = spectrum.labels.iter().map(|y| evidence_of(spectrum, y, formula)).sum();
     let score = sum / (spectrum.labels.len() as f64 * spectrum.rows as f64);
-    if score.is_finite() {
-        Ok(score)
-    } else {
-        Err(ScoreError::NotFinite)
-    }
+    if score.is_finite() { Ok(score) } else { Err(ScoreError::NotFinite) }
 }
 
 /// The log evidence of one label vector, over all rows.
@@ -96,11 +90,7 @@ fn evidence_of(spectrum: &Spectrum, y: &Coordinates, formula: Formula) -> f64 {
             let zeros = dimension - eigenvalues.len() as f64;
             eigenvalues.iter().map(|s2| (alpha + beta * s2).ln()).sum::<f64>() + zeros * alpha.ln()
         }
-        Formula::Hfselect => eigenvalues
-            .iter()
-            .filter(counts)
-            .map(|s2| (alpha + beta * s2).ln())
-            .sum(),
+        Formula::Hfselect => eigenvalues.iter().filter(counts).map(|s2| (alpha + beta * s2).ln()).sum(),
     };
     // The norms are those of the last round's t, as in the reference implementation.
     0.5 * (dimension * alpha.ln() + rows * beta.ln()

@@ -35,11 +35,7 @@ impl Spectrum {
     pub(crate) fn new(features: MatRef<'_, f64>, labels: MatRef<'_, f64>) -> Result<Self, ScoreError> {
         let (rows, dimension) = features.shape();
         let wide = rows < dimension;
-        let gram: Mat<f64> = if wide {
-            features * features.transpose()
-        } else {
-            features.transpose() * features
-        };
+        let gram: Mat<f64> = if wide { features * features.transpose() } else { features.transpose() * features };
         if !gram.is_all_finite() {
             return Err(ScoreError::NotFinite);
         }
@@ -47,64 +43,38 @@ impl Spectrum {
         // Rounding leaves zeros as numbers of either sign. The peer takes the *singular* values of the same matrix, which are
         // the magnitudes, and counts such a direction; so that its formula is reproduced, magnitudes it is.
         let eigenvalues: Vec<f64> = eigen.S().column_vector().iter().map(|v| v.abs()).collect();
-        let projected = if wide {
-            eigen.U().transpose() * labels
-        } else {
-            eigen.U().transpose() * (features.transpose() * labels)
-        };
+        let projected =
+            if wide { eigen.U().transpose() * labels } else { eigen.U().transpose() * (features.transpose() * labels) };
         let labels = projected.col_iter().zip(labels.col_iter()).map(|(projected, y)| {
             let squares: Vec<f64> = projected.iter().map(|v| v * v).collect();
             let norm = y.iter().map(|v| v * v).sum();
             if wide {
                 let scaled_squares = squares.iter().zip(&eigenvalues).map(|(x2, s2)| x2 * s2).collect();
-                Coordinates {
-                    scaled_squares,
-                    squares: Some(squares),
-                    norm,
-                }
+                Coordinates { scaled_squares, squares: Some(squares), norm }
             } else {
-                Coordinates {
-                    scaled_squares: squares,
-                    squares: None,
-                    norm,
-                }
+                Coordinates { scaled_squares: squares, squares: None, norm }
             }
         });
         let labels = labels.collect();
-        Ok(Self {
-            rows,
-            dimension,
-            eigenvalues,
-            labels,
-        })
+        Ok(Self { rows, dimension, eigenvalues, labels })
     }
 }
 
 impl Coordinates {
     /// `|m|^2`, the squared norm of the posterior mean, at `t = alpha / beta`.
     pub(crate) fn mean_norm(&self, eigenvalues: &[f64], t: f64) -> f64 {
-        eigenvalues
-            .iter()
-            .zip(&self.scaled_squares)
-            .map(|(s2, c2)| c2 / ((s2 + t) * (s2 + t)))
-            .sum()
+        eigenvalues.iter().zip(&self.scaled_squares).map(|(s2, c2)| c2 / ((s2 + t) * (s2 + t))).sum()
     }
 
     /// `|F m - y|^2`, the squared residual, at `t = alpha / beta`.
     pub(crate) fn residual(&self, eigenvalues: &[f64], t: f64) -> f64 {
         match &self.squares {
             // Every direction of y has a singular vector: sum x^2 (t / (s^2 + t))^2.
-            Some(squares) => eigenvalues
-                .iter()
-                .zip(squares)
-                .map(|(s2, x2)| x2 * (t / (s2 + t)).powi(2))
-                .sum(),
+            Some(squares) => eigenvalues.iter().zip(squares).map(|(s2, x2)| x2 * (t / (s2 + t)).powi(2)).sum(),
             // |y|^2 less what the model explains, x^2 (1 - (t / (s^2 + t))^2) with x^2 = c^2 / s^2 multiplied out.
             None => {
                 let explained = eigenvalues.iter().zip(&self.scaled_squares);
-                let explained: f64 = explained
-                    .map(|(s2, c2)| c2 * (s2 + 2.0 * t) / ((s2 + t) * (s2 + t)))
-                    .sum();
+                let explained: f64 = explained.map(|(s2, c2)| c2 * (s2 + 2.0 * t) / ((s2 + t) * (s2 + t))).sum();
                 (self.norm - explained).max(0.0)
             }
         }

@@ -24,10 +24,7 @@ fn embeddings_are_those_of_torch() {
         let ours = encoder.embed(&texts, max_length, &quiet).unwrap();
         let theirs = expected(folder);
         assert_eq!((ours.rows(), ours.dimension()), (theirs.len(), 32), "{folder}");
-        let expected_pooling = json(&golden(folder).join("expected.json"))["pooling"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let expected_pooling = json(&golden(folder).join("expected.json"))["pooling"].as_str().unwrap().to_owned();
         assert_eq!(encoder.pooling().to_string(), expected_pooling, "{folder}");
         for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             let difference = difference(ours, theirs);
@@ -100,14 +97,8 @@ fn shape_of_the_settings_changes_no_number() {
         config.remove("pad_token_id");
     });
     let (texts, max_length) = texts();
-    let ours = Encoder::in_folder(folder.path())
-        .unwrap()
-        .embed(&texts, max_length, &quiet)
-        .unwrap();
-    let theirs = Encoder::in_folder(&golden("roberta"))
-        .unwrap()
-        .embed(&texts, max_length, &quiet)
-        .unwrap();
+    let ours = Encoder::in_folder(folder.path()).unwrap().embed(&texts, max_length, &quiet).unwrap();
+    let theirs = Encoder::in_folder(&golden("roberta")).unwrap().embed(&texts, max_length, &quiet).unwrap();
     assert_eq!(ours, theirs);
 }
 
@@ -115,24 +106,12 @@ fn shape_of_the_settings_changes_no_number() {
 fn pooling_of_either_form_is_obeyed() {
     let (texts, max_length) = texts();
     let forms = [
-        (
-            serde_json::json!({"embedding_dimension": 32, "pooling_mode": "cls", "include_prompt": true}),
-            Pooling::Cls,
-        ),
+        (serde_json::json!({"embedding_dimension": 32, "pooling_mode": "cls", "include_prompt": true}), Pooling::Cls),
         (serde_json::json!({"pooling_mode": ["mean"]}), Pooling::Mean),
-        (
-            serde_json::json!({"word_embedding_dimension": 32, "pooling_mode_cls_token": true}),
-            Pooling::Cls,
-        ),
-        (
-            serde_json::json!({"word_embedding_dimension": 32, "pooling_mode_mean_tokens": true}),
-            Pooling::Mean,
-        ),
+        (serde_json::json!({"word_embedding_dimension": 32, "pooling_mode_cls_token": true}), Pooling::Cls),
+        (serde_json::json!({"word_embedding_dimension": 32, "pooling_mode_mean_tokens": true}), Pooling::Mean),
     ];
-    let plain = Encoder::in_folder(&golden("bert-mean"))
-        .unwrap()
-        .embed(&texts, max_length, &quiet)
-        .unwrap();
+    let plain = Encoder::in_folder(&golden("bert-mean")).unwrap().embed(&texts, max_length, &quiet).unwrap();
     for (form, pooling) in forms {
         let folder = copy_of("bert-mean");
         edit(&folder.path().join("1_Pooling/config.json"), |config| *config = form);
@@ -163,20 +142,12 @@ fn minilm_gives_the_numbers_of_torch() {
         return;
     };
     let golden = json(&golden("minilm.json"));
-    let (count, max_length) = (
-        golden["texts"].as_u64().unwrap() as usize,
-        golden["max_length"].as_u64().unwrap(),
-    );
+    let (count, max_length) = (golden["texts"].as_u64().unwrap() as usize, golden["max_length"].as_u64().unwrap());
     let texts = first_texts(&Path::new(&data).join("targets/trec.csv"), count);
     let encoder = Encoder::in_folder(Path::new(&model)).unwrap();
     let ours = encoder.embed(&texts, max_length as usize, &quiet).unwrap();
     let numbers = |key: &str| -> Vec<usize> {
-        golden[key]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_u64().unwrap() as usize)
-            .collect()
+        golden[key].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect()
     };
     let mut worst: f64 = 0.0;
     for (row, values) in numbers("rows").into_iter().zip(golden["values"].as_array().unwrap()) {
@@ -192,13 +163,9 @@ fn minilm_gives_the_numbers_of_torch() {
 /// The first column of a CSV file whose quoting is that of Python's csv module.
 fn first_texts(path: &Path, count: usize) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
-    let rows = text
-        .lines()
-        .skip(1)
-        .take(count)
-        .map(|line| match line.strip_prefix('"') {
-            Some(quoted) => quoted.rsplit_once("\",").unwrap().0.replace("\"\"", "\""),
-            None => line.rsplit_once(',').unwrap().0.to_owned(),
-        });
+    let rows = text.lines().skip(1).take(count).map(|line| match line.strip_prefix('"') {
+        Some(quoted) => quoted.rsplit_once("\",").unwrap().0.replace("\"\"", "\""),
+        None => line.rsplit_once(',').unwrap().0.to_owned(),
+    });
     rows.collect()
 }

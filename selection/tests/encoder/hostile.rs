@@ -11,25 +11,13 @@ use super::support::{assert_refused, copy_of, edit, golden, refusal, texts};
 #[test]
 fn wrong_shape_is_named_with_what_was_expected() {
     let folder = copy_of("bert");
-    edit(&folder.path().join("config.json"), |config| {
-        config["intermediate_size"] = json!(48)
-    });
-    assert_refused(
-        folder.path(),
-        &["encoder.layer.0.intermediate.dense.weight", "[64, 32]", "[48, 32]"],
-    );
+    edit(&folder.path().join("config.json"), |config| config["intermediate_size"] = json!(48));
+    assert_refused(folder.path(), &["encoder.layer.0.intermediate.dense.weight", "[64, 32]", "[48, 32]"]);
     let folder = copy_of("bert-bin");
-    edit(&folder.path().join("config.json"), |config| {
-        config["intermediate_size"] = json!(48)
-    });
-    assert_refused(
-        folder.path(),
-        &["bert.encoder.layer.0.intermediate.dense.weight", "[64, 32]", "[48, 32]"],
-    );
+    edit(&folder.path().join("config.json"), |config| config["intermediate_size"] = json!(48));
+    assert_refused(folder.path(), &["bert.encoder.layer.0.intermediate.dense.weight", "[64, 32]", "[48, 32]"]);
     let folder = copy_of("bert");
-    edit(&folder.path().join("config.json"), |config| {
-        config["num_hidden_layers"] = json!(3)
-    });
+    edit(&folder.path().join("config.json"), |config| config["num_hidden_layers"] = json!(3));
     assert_refused(folder.path(), &["lack the tensor encoder.layer.2."]);
 }
 
@@ -47,10 +35,7 @@ fn bert_without_pooler_does_not_get_a_made_up_one() {
 fn rename_in_header(folder: &Path, from: &str, to: &str) {
     let path = folder.join("model.safetensors");
     let mut bytes = fs::read(&path).unwrap();
-    let at = bytes
-        .windows(from.len())
-        .position(|window| window == from.as_bytes())
-        .unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     fs::write(path, bytes).unwrap();
 }
@@ -81,13 +66,9 @@ fn header_of_impossible_size_is_refused_before_memory_is_asked_for() {
 
 #[test]
 fn tensor_outside_the_file_is_refused() {
-    for offsets in [
-        "[0,9223372036854775807]",
-        "[18446744073709551615,18446744073709551615]",
-        "[64,0]",
-        "[0,4]",
-        "[-1,3]",
-    ] {
+    for offsets in
+        ["[0,9223372036854775807]", "[18446744073709551615,18446744073709551615]", "[64,0]", "[0,4]", "[-1,3]"]
+    {
         let folder = copy_of("bert");
         let header = format!(r#"{{"pooler.dense.bias":{{"dtype":"F32","shape":[32],"data_offsets":{offsets}}}}}"#);
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
@@ -135,35 +116,14 @@ fn hostile_tokenizers_are_refused_without_a_panic() {
     let whole = fs::read(golden("bert/tokenizer.json")).unwrap();
     let folder = copy_of("bert");
     let path = folder.path().join("tokenizer.json");
-    for bytes in [
-        b"".as_slice(),
-        b"{}",
-        b"[]",
-        b"null",
-        &whole[..whole.len() / 2],
-        &[b'['; 100_000],
-    ] {
+    for bytes in [b"".as_slice(), b"{}", b"[]", b"null", &whole[..whole.len() / 2], &[b'['; 100_000]] {
         fs::write(&path, bytes).unwrap();
         assert_refused(folder.path(), &["not a tokenizer that can be read"]);
     }
     // Every part replaced by something of another kind: refused when read, or when a text comes, or harmless.
     let (texts, max_length) = texts();
-    for key in [
-        "model",
-        "added_tokens",
-        "normalizer",
-        "pre_tokenizer",
-        "post_processor",
-        "truncation",
-        "padding",
-    ] {
-        for value in [
-            json!(null),
-            json!(7),
-            json!({}),
-            json!([{}]),
-            json!({"type": "Sequence"}),
-        ] {
+    for key in ["model", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "truncation", "padding"] {
+        for value in [json!(null), json!(7), json!({}), json!([{}]), json!({"type": "Sequence"})] {
             fs::write(&path, &whole).unwrap();
             edit(&path, |tokenizer| tokenizer[key] = value);
             if let Ok(encoder) = Encoder::in_folder(folder.path()) {
@@ -187,16 +147,9 @@ fn template_with_a_special_token_that_is_not_there_is_refused_without_a_panic() 
 #[test]
 fn token_without_embedding_is_refused() {
     let folder = copy_of("bert");
-    edit(&folder.path().join("tokenizer.json"), |tokenizer| {
-        tokenizer["model"]["vocab"]["the"] = json!(100_000)
-    });
+    edit(&folder.path().join("tokenizer.json"), |tokenizer| tokenizer["model"]["vocab"]["the"] = json!(100_000));
     let encoder = Encoder::in_folder(folder.path()).unwrap();
     let error = encoder.embed(&["cold", "the river"], 16, &|_, _| ()).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("text 1 has the token 100000, expected 0 to 99"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("text 1 has the token 100000, expected 0 to 99"), "{error}");
     assert!(error.hint().is_some());
 }

@@ -14,22 +14,14 @@ use super::support::{copy_of, expected, texts};
 const ID: &str = "someone/tiny-model";
 
 fn settings(endpoint: &str, cache: &TempDir, offline: bool) -> HubSettings {
-    HubSettings {
-        endpoint: endpoint.into(),
-        cache: cache.path().into(),
-        token: None,
-        offline,
-    }
+    HubSettings { endpoint: endpoint.into(), cache: cache.path().into(), token: None, offline }
 }
 
 fn quiet(_: &str, _: u64, _: u64) {}
 
 fn assert_embeds(files: &ModelFiles, folder: &str) {
     let (texts, max_length) = texts();
-    let ours = Encoder::load(files, Device::Cpu)
-        .unwrap()
-        .embed(&texts, max_length, &|_, _| ())
-        .unwrap();
+    let ours = Encoder::load(files, Device::Cpu).unwrap().embed(&texts, max_length, &|_, _| ()).unwrap();
     for (ours, theirs) in ours.iter().zip(expected(folder)) {
         assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1e-5));
     }
@@ -52,10 +44,7 @@ fn what_was_fetched_once_is_there_offline() {
         assert!(seen.contains_key("config.json") && seen.contains_key("tokenizer.json"));
         assert!(seen.values().all(|(done, total)| done == total), "{seen:?}");
         let wanted = |path: &String| !path.ends_with("onnx/model.onnx") && !path.ends_with("expected.json");
-        assert!(
-            hub.requests().iter().all(wanted),
-            "a file was fetched that nobody needs"
-        );
+        assert!(hub.requests().iter().all(wanted), "a file was fetched that nobody needs");
 
         // A second time, the files are not fetched again; the revision is looked up.
         let before = hub.requests().len();
@@ -78,17 +67,10 @@ fn token_goes_to_the_hub_and_refusals_are_told_apart() {
     let mut with_token = settings(&hub.endpoint(), &cache, false);
     with_token.token = Some("hf_secret".into());
     fetch(ID, Some("v1"), &with_token, &quiet).unwrap();
-    assert!(
-        hub.tokens().iter().all(|token| token == "Bearer hf_secret"),
-        "{:?}",
-        hub.tokens()
-    );
+    assert!(hub.tokens().iter().all(|token| token == "Bearer hf_secret"), "{:?}", hub.tokens());
     for (id, expected) in [("someone/else", 404), ("someone/private", 401)] {
         let error = fetch(id, None, &with_token, &quiet).unwrap_err();
-        assert!(
-            matches!(error, HubError::Refused { status, .. } if status == expected),
-            "{error}"
-        );
+        assert!(matches!(error, HubError::Refused { status, .. } if status == expected), "{error}");
         assert!(error.hint().is_some());
         assert!(!error.to_string().contains("hf_secret"));
     }
@@ -107,10 +89,7 @@ fn file_of_another_size_is_not_kept() {
     let hub = Hub::serving("bert", ID).lying_about("model.safetensors");
     let cache = tempfile::tempdir().unwrap();
     let error = fetch(ID, None, &settings(&hub.endpoint(), &cache, false), &quiet).unwrap_err();
-    assert!(
-        matches!(&error, HubError::Answer { what, .. } if what == "model.safetensors"),
-        "{error}"
-    );
+    assert!(matches!(&error, HubError::Answer { what, .. } if what == "model.safetensors"), "{error}");
     // Neither as a model that is there, nor for the next fetch.
     let error = fetch(ID, None, &settings("", &cache, true), &quiet).unwrap_err();
     assert!(matches!(error, HubError::NotCached { .. }), "{error}");
@@ -137,10 +116,7 @@ fn cache_that_does_not_know_the_pooling_is_refused() {
     let folder = copy_of("bert");
     let cache = cache_with(folder.path());
     let error = fetch(ID, None, &settings("", &cache, true), &quiet).unwrap_err();
-    assert!(
-        matches!(&error, HubError::NotCached { missing, .. } if missing == "modules.json"),
-        "{error}"
-    );
+    assert!(matches!(&error, HubError::NotCached { missing, .. } if missing == "modules.json"), "{error}");
     assert!(error.hint().is_some());
     let absent = cache.path().join("models--someone--tiny-model/.no_exist").join(COMMIT);
     fs::create_dir_all(&absent).unwrap();
@@ -153,20 +129,14 @@ fn what_the_cache_lacks_is_named() {
     for (file, named) in [
         ("config.json", "config.json"),
         ("tokenizer.json", "tokenizer.json"),
-        (
-            "model.safetensors",
-            "model.safetensors (or its index, or pytorch_model.bin)",
-        ),
+        ("model.safetensors", "model.safetensors (or its index, or pytorch_model.bin)"),
         ("1_Pooling/config.json", "1_Pooling/config.json"),
     ] {
         let folder = copy_of("bert-mean");
         fs::remove_file(folder.path().join(file)).unwrap();
         let cache = cache_with(folder.path());
         let error = fetch(ID, None, &settings("", &cache, true), &quiet).unwrap_err();
-        assert!(
-            matches!(&error, HubError::NotCached { missing, .. } if missing == named),
-            "{error}"
-        );
+        assert!(matches!(&error, HubError::NotCached { missing, .. } if missing == named), "{error}");
     }
     let cache = tempfile::tempdir().unwrap();
     for revision in [None, Some("v7"), Some(COMMIT)] {
@@ -180,43 +150,12 @@ fn names_cannot_lead_out_of_the_cache() {
     let cache = tempfile::tempdir().unwrap();
     let settings = settings("http://127.0.0.1:1", &cache, true);
     let long = "a".repeat(300);
-    for id in [
-        "",
-        "/",
-        "..",
-        "../x",
-        "a/..",
-        "a/b/c",
-        "a b",
-        "a/b?c",
-        "a/.hidden",
-        "ä/b",
-        "a\\b",
-        long.as_str(),
-    ] {
+    for id in ["", "/", "..", "../x", "a/..", "a/b/c", "a b", "a/b?c", "a/.hidden", "ä/b", "a\\b", long.as_str()] {
         let error = fetch(id, None, &settings, &quiet).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                HubError::Name {
-                    what: "the model id",
-                    ..
-                }
-            ),
-            "{id}: {error}"
-        );
+        assert!(matches!(error, HubError::Name { what: "the model id", .. }), "{id}: {error}");
     }
     for revision in ["", "..", "../../x", "/etc/passwd", "a//b", "a b", "a#b"] {
         let error = fetch(ID, Some(revision), &settings, &quiet).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                HubError::Name {
-                    what: "the revision",
-                    ..
-                }
-            ),
-            "{revision}: {error}"
-        );
+        assert!(matches!(error, HubError::Name { what: "the revision", .. }), "{revision}: {error}");
     }
 }

@@ -54,11 +54,7 @@ impl Hub {
                 let _ = stream.and_then(|stream| served.answer(stream));
             }
         });
-        Self {
-            address,
-            shared,
-            thread: Some(thread),
-        }
+        Self { address, shared, thread: Some(thread) }
     }
 
     pub(crate) fn lying_about(self, file: &str) -> Self {
@@ -116,34 +112,19 @@ impl Shared {
             }
         }
         self.requests.lock().unwrap().push(path.clone());
-        let file = path
-            .strip_prefix(&format!("/{}/resolve/{COMMIT}/", self.id))
-            .and_then(|name| self.files.get(name));
+        let file = path.strip_prefix(&format!("/{}/resolve/{COMMIT}/", self.id)).and_then(|name| self.files.get(name));
         if path.starts_with(&format!("/api/models/{}/revision/", self.id)) {
             let listing = self.listing();
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")?;
             send(&mut stream, listing.as_bytes())
         } else if let Some(bytes) = file {
             let end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
-            write!(
-                stream,
-                "HTTP/1.1 206 Partial Content\r\nETag: \"{}\"\r\n",
-                blake3::hash(bytes).to_hex()
-            )?;
+            write!(stream, "HTTP/1.1 206 Partial Content\r\nETag: \"{}\"\r\n", blake3::hash(bytes).to_hex())?;
             write!(stream, "X-Repo-Commit: {COMMIT}\r\n")?;
-            write!(
-                stream,
-                "Content-Range: bytes {first}-{}/{}\r\n",
-                end.saturating_sub(1),
-                bytes.len()
-            )?;
+            write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
             send(&mut stream, bytes.get(first..end).unwrap_or_default())
         } else {
-            let status = if path.contains("private") {
-                "401 Unauthorized"
-            } else {
-                "404 Not Found"
-            };
+            let status = if path.contains("private") { "401 Unauthorized" } else { "404 Not Found" };
             write!(stream, "HTTP/1.1 {status}\r\n")?;
             send(&mut stream, b"{}")
         }

@@ -11,51 +11,20 @@ use super::support::{assert_refused, copy_of, edit, golden};
 fn impossible_settings_are_refused_before_anything_is_read() {
     let cases: [(&str, Value, &[&str]); 15] = [
         ("hidden_size", json!(0), &["hidden_size is 0, expected 1 to 8192"]),
-        (
-            "hidden_size",
-            json!(1_u64 << 60),
-            &["hidden_size is 1152921504606846976"],
-        ),
+        ("hidden_size", json!(1_u64 << 60), &["hidden_size is 1152921504606846976"]),
         ("hidden_size", Value::Null, &["hidden_size is missing"]),
-        (
-            "num_hidden_layers",
-            json!(129),
-            &["num_hidden_layers is 129, expected 1 to 128"],
-        ),
-        (
-            "num_attention_heads",
-            json!(5),
-            &["heads is 5, expected a divisor of the hidden size 32"],
-        ),
+        ("num_hidden_layers", json!(129), &["num_hidden_layers is 129, expected 1 to 128"]),
+        ("num_attention_heads", json!(5), &["heads is 5, expected a divisor of the hidden size 32"]),
         ("num_attention_heads", json!(0), &["num_attention_heads is 0"]),
-        (
-            "vocab_size",
-            json!(3_000_000),
-            &["vocab_size is 3000000, expected 1 to 2097152"],
-        ),
+        ("vocab_size", json!(3_000_000), &["vocab_size is 3000000, expected 1 to 2097152"]),
         ("vocab_size", json!(-1), &["not the JSON that was expected"]),
         ("max_position_embeddings", json!(0), &["max_position_embeddings is 0"]),
         ("type_vocab_size", json!(0), &["type_vocab_size is 0"]),
         ("layer_norm_eps", json!(0.0), &["layer_norm_eps is 0"]),
-        (
-            "hidden_act",
-            json!("maxout"),
-            &["the activation is \"maxout\"", "gelu_new"],
-        ),
-        (
-            "position_embedding_type",
-            json!("relative_key"),
-            &["position_embedding_type is \"relative_key\""],
-        ),
+        ("hidden_act", json!("maxout"), &["the activation is \"maxout\"", "gelu_new"]),
+        ("position_embedding_type", json!("relative_key"), &["position_embedding_type is \"relative_key\""]),
         ("is_decoder", json!(true), &["is_decoder is true"]),
-        (
-            "model_type",
-            json!("t5"),
-            &[
-                "model_type is \"t5\"",
-                "bert, distilbert, roberta, xlm-roberta, camembert",
-            ],
-        ),
+        ("model_type", json!("t5"), &["model_type is \"t5\"", "bert, distilbert, roberta, xlm-roberta, camembert"]),
     ];
     for (key, value, words) in cases {
         let folder = copy_of("bert");
@@ -64,9 +33,7 @@ fn impossible_settings_are_refused_before_anything_is_read() {
         assert_refused(folder.path(), words);
     }
     let folder = copy_of("roberta");
-    edit(&folder.path().join("config.json"), |config| {
-        config["pad_token_id"] = json!(39)
-    });
+    edit(&folder.path().join("config.json"), |config| config["pad_token_id"] = json!(39));
     assert_refused(folder.path(), &["pad_token_id is 39, expected 0 to 38"]);
 }
 
@@ -90,23 +57,11 @@ fn missing_files_are_named() {
 #[test]
 fn pooling_that_is_not_supported_is_refused() {
     for (change, word) in [
-        (
-            json!({"pooling_mode_max_tokens": true}),
-            "the pooling mode is max, expected mean or cls",
-        ),
-        (
-            json!({"pooling_mode": "weightedmean"}),
-            "the pooling mode is weightedmean",
-        ),
+        (json!({"pooling_mode_max_tokens": true}), "the pooling mode is max, expected mean or cls"),
+        (json!({"pooling_mode": "weightedmean"}), "the pooling mode is weightedmean"),
         (json!({"pooling_mode_lasttoken": true}), "the pooling mode is lasttoken"),
-        (
-            json!({"pooling_mode": ["cls", "mean"]}),
-            "the pooling mode is cls and mean",
-        ),
-        (
-            json!({"pooling_mode": "mean", "word_embedding_dimension": 33}),
-            "is 33, expected 32",
-        ),
+        (json!({"pooling_mode": ["cls", "mean"]}), "the pooling mode is cls and mean"),
+        (json!({"pooling_mode": "mean", "word_embedding_dimension": 33}), "is 33, expected 32"),
     ] {
         let folder = copy_of("bert-mean");
         edit(&folder.path().join("1_Pooling/config.json"), |config| *config = change);
@@ -119,52 +74,24 @@ fn modules_that_would_change_the_embedding_are_refused() {
     let module = |path: &str, kind: &str| json!({"idx": 0, "name": "0", "path": path, "type": kind});
     let transformer = module("", "sentence_transformers.models.Transformer");
     for (modules, word) in [
-        (
-            vec![
-                transformer.clone(),
-                module("2_Dense", "sentence_transformers.models.Dense"),
-            ],
-            "a module is Dense",
-        ),
+        (vec![transformer.clone(), module("2_Dense", "sentence_transformers.models.Dense")], "a module is Dense"),
         (vec![transformer.clone()], "without Pooling"),
-        (
-            vec![module("0_BERT", "sentence_transformers.models.Transformer")],
-            "the transformer's path is 0_BERT",
-        ),
-        (
-            vec![module("../other", "sentence_transformers.models.Pooling")],
-            "the pooling's path is ../other",
-        ),
-        (
-            vec![module("/etc", "sentence_transformers.models.Pooling")],
-            "the pooling's path is /etc",
-        ),
-        (
-            vec![module("..", "sentence_transformers.models.Pooling")],
-            "the pooling's path is ..",
-        ),
+        (vec![module("0_BERT", "sentence_transformers.models.Transformer")], "the transformer's path is 0_BERT"),
+        (vec![module("../other", "sentence_transformers.models.Pooling")], "the pooling's path is ../other"),
+        (vec![module("/etc", "sentence_transformers.models.Pooling")], "the pooling's path is /etc"),
+        (vec![module("..", "sentence_transformers.models.Pooling")], "the pooling's path is .."),
     ] {
         let folder = copy_of("bert-mean");
-        edit(&folder.path().join("modules.json"), |value| {
-            *value = Value::Array(modules)
-        });
+        edit(&folder.path().join("modules.json"), |value| *value = Value::Array(modules));
         assert_refused(folder.path(), &[word]);
     }
 }
 
 #[test]
 fn index_cannot_lead_out_of_the_folder() {
-    for name in [
-        "../model.safetensors",
-        "/etc/passwd",
-        "a/b.safetensors",
-        "model.bin",
-        "",
-    ] {
+    for name in ["../model.safetensors", "/etc/passwd", "a/b.safetensors", "model.bin", ""] {
         let folder = copy_of("xlm-roberta");
-        edit(&folder.path().join("model.safetensors.index.json"), |index| {
-            index["weight_map"] = json!({"x": name})
-        });
+        edit(&folder.path().join("model.safetensors.index.json"), |index| index["weight_map"] = json!({"x": name}));
         assert_refused(folder.path(), &["model.safetensors.index.json: a shard is"]);
     }
 }

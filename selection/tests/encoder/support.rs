@@ -8,15 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// All folders that `generate.py` writes.
-pub(crate) const FOLDERS: [&str; 7] = [
-    "bert",
-    "bert-bin",
-    "bert-f16",
-    "bert-mean",
-    "distilbert",
-    "roberta",
-    "xlm-roberta",
-];
+pub(crate) const FOLDERS: [&str; 7] =
+    ["bert", "bert-bin", "bert-f16", "bert-mean", "distilbert", "roberta", "xlm-roberta"];
 
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/encoder").join(name)
@@ -29,25 +22,14 @@ pub(crate) fn json(path: &Path) -> Value {
 /// The texts of the golden embeddings and their maximum length.
 pub(crate) fn texts() -> (Vec<String>, usize) {
     let value = json(&golden("texts.json"));
-    let texts = value["texts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|text| text.as_str().unwrap().to_owned())
-        .collect();
+    let texts = value["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();
     (texts, value["max_length"].as_u64().unwrap() as usize)
 }
 
 /// Torch's embeddings of these texts.
 pub(crate) fn expected(folder: &str) -> Vec<Vec<f32>> {
     let value = json(&golden(folder).join("expected.json"));
-    let row = |row: &Value| {
-        row.as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_f64().unwrap() as f32)
-            .collect()
-    };
+    let row = |row: &Value| row.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
     value["embeddings"].as_array().unwrap().iter().map(row).collect()
 }
 
@@ -80,9 +62,7 @@ pub(crate) fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
 
 /// The error and all its causes in one line.
 pub(crate) fn refusal(folder: &Path) -> String {
-    let error: EncoderError = Encoder::in_folder(folder)
-        .err()
-        .expect("the model should have been refused");
+    let error: EncoderError = Encoder::in_folder(folder).err().expect("the model should have been refused");
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {

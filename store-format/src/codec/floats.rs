@@ -27,10 +27,5 @@ pub(super) fn write_f16(values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatE
 }
 
 pub(super) fn read_f16(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|b| f16::from_le_bytes(*b).to_f32())
-        .collect()
+    bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
 }

@@ -36,15 +36,8 @@ pub(super) fn write(dimension: usize, values: &[f32], out: &mut Vec<u8>) -> Resu
 pub(super) fn read(dimension: usize, bytes: &[u8]) -> Result<Vec<f32>, FormatError> {
     let groups = dimension.div_ceil(GROUP);
     let (scales, integers) = bytes.split_at_checked(2 * groups * dimension).unwrap_or_default();
-    let scales: Vec<f32> = scales
-        .as_chunks()
-        .0
-        .iter()
-        .map(|b| f16::from_le_bytes(*b).to_f32())
-        .collect();
-    let rows = integers
-        .chunks_exact(dimension.div_ceil(2).max(1))
-        .zip(scales.chunks_exact(groups.max(1)));
+    let scales: Vec<f32> = scales.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect();
+    let rows = integers.chunks_exact(dimension.div_ceil(2).max(1)).zip(scales.chunks_exact(groups.max(1)));
     let mut values = Vec::with_capacity(dimension * dimension);
     for (row, scales) in rows {
         // Any other spare half would be a second spelling of the same map.
@@ -52,10 +45,7 @@ pub(super) fn read(dimension: usize, bytes: &[u8]) -> Result<Vec<f32>, FormatErr
             return Err(FormatError::invalid("object", "the spare half byte of a row is not 0"));
         }
         // Shifting up and back again extends the sign of four bits.
-        let integers = row
-            .iter()
-            .flat_map(|&byte| [(byte << 4) as i8 >> 4, byte as i8 >> 4])
-            .take(dimension);
+        let integers = row.iter().flat_map(|&byte| [(byte << 4) as i8 >> 4, byte as i8 >> 4]).take(dimension);
         let scales = scales.iter().flat_map(|&scale| std::iter::repeat_n(scale, GROUP));
         values.extend(integers.zip(scales).map(|(integer, scale)| scale * f32::from(integer)));
     }
@@ -70,22 +60,12 @@ fn best_scale(group: &[f32]) -> Result<f16, FormatError> {
         group.iter().map(|v| residual(v).powi(2)).sum()
     };
     let candidates = EXTREME_AT.map(|at| f16::from_f32(extreme / at));
-    let best = candidates
-        .into_iter()
-        .filter(|s| s.is_finite())
-        .min_by(|a, b| error(*a).total_cmp(&error(*b)));
+    let best = candidates.into_iter().filter(|s| s.is_finite()).min_by(|a, b| error(*a).total_cmp(&error(*b)));
     best.ok_or_else(|| {
-        FormatError::invalid(
-            "weights",
-            format!("{extreme} is beyond the range of int4; use the codec f32"),
-        )
+        FormatError::invalid("weights", format!("{extreme} is beyond the range of int4; use the codec f32"))
     })
 }
 
 fn quantise(value: f32, scale: f32) -> f32 {
-    if scale == 0.0 {
-        0.0
-    } else {
-        (value / scale).round_ties_even().clamp(-8.0, 7.0)
-    }
+    if scale == 0.0 { 0.0 } else { (value / scale).round_ties_even().clamp(-8.0, 7.0) }
 }

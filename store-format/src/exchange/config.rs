@@ -65,23 +65,13 @@ impl Config {
         let fields = Fields(&fields);
         if let Some(architecture) = fields.text("esm_architecture")?.filter(|a| a != "linear") {
             let found = format!("{architecture:?}");
-            return Err(ConfigError::Field {
-                field: "esm_architecture",
-                found,
-                expected: "\"linear\"",
-            });
+            return Err(ConfigError::Field { field: "esm_architecture", found, expected: "\"linear\"" });
         }
         let kept = |key: &str| key.starts_with("esm_") || key.starts_with("lm_") || key == "streamed";
         let known = |key: &str| matches!(key, "esm_architecture" | "esm_embedding_dim");
-        let hyperparameters = fields
-            .0
-            .iter()
-            .filter(|(key, value)| kept(key) && !known(key) && !value.is_null());
+        let hyperparameters = fields.0.iter().filter(|(key, value)| kept(key) && !known(key) && !value.is_null());
         Ok(Self {
-            base: BaseModel {
-                id: fields.text("base_model_name")?.unwrap_or_default(),
-                ..BaseModel::default()
-            },
+            base: BaseModel { id: fields.text("base_model_name")?.unwrap_or_default(), ..BaseModel::default() },
             source: Source {
                 dataset: fields.text("task_id")?,
                 subset: fields.text("task_subset")?,
@@ -96,9 +86,7 @@ impl Config {
             version: fields.text("version")?,
             dimension: fields.count("esm_embedding_dim")?,
             developers: fields.text("developers")?,
-            hyperparameters: hyperparameters
-                .map(|(key, value)| (key.clone(), value.to_string()))
-                .collect(),
+            hyperparameters: hyperparameters.map(|(key, value)| (key.clone(), value.to_string())).collect(),
         })
     }
 
@@ -123,10 +111,7 @@ impl Config {
 
     /// What a card keeps of the hyperparameters.
     pub fn extra(&self) -> BTreeMap<String, String> {
-        self.hyperparameters
-            .iter()
-            .map(|(key, value)| (format!("{EXTRA_PREFIX}{key}"), value.clone()))
-            .collect()
+        self.hyperparameters.iter().map(|(key, value)| (format!("{EXTRA_PREFIX}{key}"), value.clone())).collect()
     }
 
     /// The `config.json` from which hfselect loads the ESM of this card.
@@ -138,15 +123,9 @@ impl Config {
             several => json!(several),
         };
         let mut fields = Map::new();
-        for (key, value) in card
-            .extra
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(EXTRA_PREFIX)?, value)))
+        for (key, value) in card.extra.iter().filter_map(|(key, value)| Some((key.strip_prefix(EXTRA_PREFIX)?, value)))
         {
-            fields.insert(
-                key.to_owned(),
-                serde_json::from_str(value).unwrap_or_else(|_| json!(value)),
-            );
+            fields.insert(key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| json!(value)));
         }
         let known = json!({
             "base_model_name": card.base.id,
@@ -185,10 +164,7 @@ impl Fields<'_> {
     fn count(&self, field: &'static str) -> Result<Option<u64>, ConfigError> {
         match self.0.get(field) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => value
-                .as_u64()
-                .map(Some)
-                .ok_or_else(|| odd(field, value, "a number that is not negative")),
+            Some(value) => value.as_u64().map(Some).ok_or_else(|| odd(field, value, "a number that is not negative")),
         }
     }
 
@@ -198,11 +174,8 @@ impl Fields<'_> {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::String(text)) => Ok(text.split(',').map(str::to_owned).collect()),
             Some(Value::Array(items)) => {
-                let column = |item: &Value| {
-                    item.as_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| odd(field, item, "a column's name"))
-                };
+                let column =
+                    |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| odd(field, item, "a column's name"));
                 items.iter().map(column).collect()
             }
             Some(other) => Err(odd(field, other, "one column's name, or a list of them")),
@@ -211,9 +184,5 @@ impl Fields<'_> {
 }
 
 fn odd(field: &'static str, found: &Value, expected: &'static str) -> ConfigError {
-    ConfigError::Field {
-        field,
-        found: found.to_string().chars().take(80).collect(),
-        expected,
-    }
+    ConfigError::Field { field, found: found.to_string().chars().take(80).collect(), expected }
 }

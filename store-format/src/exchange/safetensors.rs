@@ -11,10 +11,7 @@ use crate::{FormatError, codec};
 pub const MAX_SAFETENSORS_BYTES: u64 = 2 * MAX_OBJECT_BYTES + (1 << 20);
 
 /// The names under which hfselect keeps matrix and bias, from version 0.2.0 on and before.
-const NAMES: [(&str, &str); 2] = [
-    ("model.weight", "model.bias"),
-    ("sequential.0.weight", "sequential.0.bias"),
-];
+const NAMES: [(&str, &str); 2] = [("model.weight", "model.bias"), ("sequential.0.weight", "sequential.0.bias")];
 
 /// An ESM's weights were refused.
 #[derive(Debug, thiserror::Error)]
@@ -93,10 +90,7 @@ pub struct Tensor {
 /// [`WeightsError`].
 pub fn read_safetensors(bytes: &[u8]) -> Result<DenseMap, WeightsError> {
     if bytes.len() as u64 > MAX_SAFETENSORS_BYTES {
-        return Err(WeightsError::TooLarge {
-            found: bytes.len() as u64,
-            limit: MAX_SAFETENSORS_BYTES,
-        });
+        return Err(WeightsError::TooLarge { found: bytes.len() as u64, limit: MAX_SAFETENSORS_BYTES });
     }
     let file = SafeTensors::deserialize(bytes)?;
     let names: Vec<&str> = file.names();
@@ -105,15 +99,9 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<DenseMap, WeightsError> {
         let tensor = file.tensor(name)?;
         let shape = tensor.shape().to_vec();
         check_shape(name, &shape)?;
-        let values = to_f32(tensor.dtype(), tensor.data()).ok_or_else(|| WeightsError::Dtype {
-            name: name.into(),
-            found: format!("{:?}", tensor.dtype()),
-        })?;
-        Ok(Tensor {
-            name: name.into(),
-            shape,
-            values,
-        })
+        let values = to_f32(tensor.dtype(), tensor.data())
+            .ok_or_else(|| WeightsError::Dtype { name: name.into(), found: format!("{:?}", tensor.dtype()) })?;
+        Ok(Tensor { name: name.into(), shape, values })
     };
     dense_map(read(weight)?, read(bias)?)
 }
@@ -124,20 +112,13 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<DenseMap, WeightsError> {
 /// [`WeightsError::Shape`], [`WeightsError::Values`].
 pub fn dense_map(weight: Tensor, bias: Tensor) -> Result<DenseMap, WeightsError> {
     let wrong = |tensor: Tensor, expected: String| {
-        Err(WeightsError::Shape {
-            name: tensor.name,
-            found: tensor.shape,
-            expected,
-        })
+        Err(WeightsError::Shape { name: tensor.name, found: tensor.shape, expected })
     };
     let [dimension] = *bias.shape.as_slice() else {
         return wrong(bias, "one dimension".into());
     };
     if weight.shape != [dimension, dimension] {
-        return wrong(
-            weight,
-            format!("[{dimension}, {dimension}], because the bias has {dimension} values"),
-        );
+        return wrong(weight, format!("[{dimension}, {dimension}], because the bias has {dimension} values"));
     }
     Ok(DenseMap::new(weight.values, bias.values)?)
 }
@@ -153,11 +134,7 @@ pub fn find_names(names: &[&str]) -> Result<(&'static str, &'static str), Weight
         found.sort_unstable();
         let more = found.len().saturating_sub(8);
         found.truncate(8);
-        let mut found = if found.is_empty() {
-            "none".to_owned()
-        } else {
-            found.join(", ")
-        };
+        let mut found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
         if more > 0 {
             found.push_str(&format!(" and {more} more"));
         }
@@ -169,20 +146,8 @@ pub fn find_names(names: &[&str]) -> Result<(&'static str, &'static str), Weight
 pub fn write_safetensors(map: &DenseMap) -> Result<Vec<u8>, WeightsError> {
     let dimension = map.dimension() as usize;
     let tensors = [
-        (
-            "model.bias",
-            F32Tensor {
-                shape: vec![dimension],
-                values: map.bias(),
-            },
-        ),
-        (
-            "model.weight",
-            F32Tensor {
-                shape: vec![dimension, dimension],
-                values: map.weight(),
-            },
-        ),
+        ("model.bias", F32Tensor { shape: vec![dimension], values: map.bias() }),
+        ("model.weight", F32Tensor { shape: vec![dimension, dimension], values: map.weight() }),
     ];
     Ok(safetensors::serialize(tensors, None)?)
 }
@@ -215,11 +180,7 @@ impl View for F32Tensor<'_> {
 fn check_shape(name: &str, shape: &[usize]) -> Result<(), WeightsError> {
     if shape.iter().any(|&n| n == 0 || n > MAX_DIMENSION as usize) {
         let expected = format!("dimensions of 1 to {MAX_DIMENSION}");
-        return Err(WeightsError::Shape {
-            name: name.into(),
-            found: shape.to_vec(),
-            expected,
-        });
+        return Err(WeightsError::Shape { name: name.into(), found: shape.to_vec(), expected });
     }
     Ok(())
 }
@@ -227,24 +188,9 @@ fn check_shape(name: &str, shape: &[usize]) -> Result<(), WeightsError> {
 fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     Some(match dtype {
         Dtype::F32 => codec::read_f32(bytes),
-        Dtype::F16 => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f16::from_le_bytes(*b).to_f32())
-            .collect(),
-        Dtype::BF16 => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| bf16::from_le_bytes(*b).to_f32())
-            .collect(),
-        Dtype::F64 => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from_le_bytes(*b) as f32)
-            .collect(),
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
         _ => return None,
     })
 }

@@ -30,14 +30,7 @@ impl<'a> Matching<'a> {
     /// By the digest of the base model's weights where both sides have it, else by its id; the dimension must fit.
     pub(super) fn of(pool: &[&'a Esm], base: &BaseModel, dimension: usize) -> Self {
         let (esms, skipped) = (Vec::new(), Vec::new());
-        let mut matching = Self {
-            esms,
-            skipped,
-            other_base: 0,
-            by_name: 0,
-            other_weights: 0,
-            bases: BTreeMap::new(),
-        };
+        let mut matching = Self { esms, skipped, other_base: 0, by_name: 0, other_weights: 0, bases: BTreeMap::new() };
         for &esm in pool {
             let card = match esm.card() {
                 Ok(card) => card,
@@ -71,42 +64,21 @@ impl<'a> Matching<'a> {
     pub(super) fn report(&self, context: &Context, base: &BaseModel) {
         if self.by_name > 0 {
             let what = count(self.by_name as u64, "ESM");
-            let message = format!(
-                "{what} matched by the base model's name alone ({}): no digest to compare",
-                base.id
-            );
+            let message = format!("{what} matched by the base model's name alone ({}): no digest to compare", base.id);
             // Where the target's own base model is a mere name as well, there was never a digest to expect.
-            if base.weights.is_some() {
-                context.warn(message)
-            } else {
-                context.detail(message)
-            }
+            if base.weights.is_some() { context.warn(message) } else { context.detail(message) }
         }
         if self.other_weights > 0 {
             let what = count(self.other_weights as u64, "ESM");
-            context.warn(format!(
-                "{what} of {} left out: made with other weights of that name",
-                base.id
-            ));
+            context.warn(format!("{what} of {} left out: made with other weights of that name", base.id));
         }
     }
 
     /// The failure when no ESM fits.
     pub(super) fn nothing(&self, base: &BaseModel) -> Failure {
-        let held: Vec<String> = self
-            .bases
-            .iter()
-            .map(|(id, number)| format!("{id} ({number})"))
-            .collect();
-        Failure::new(
-            INCOMPATIBLE,
-            format!(
-                "no ESM of the base model {}: the pool holds {}",
-                base.id,
-                held.join(", ")
-            ),
-        )
-        .hint("name the base model as the pool does: --base ID, or --base ID=FOLDER")
+        let held: Vec<String> = self.bases.iter().map(|(id, number)| format!("{id} ({number})")).collect();
+        Failure::new(INCOMPATIBLE, format!("no ESM of the base model {}: the pool holds {}", base.id, held.join(", ")))
+            .hint("name the base model as the pool does: --base ID, or --base ID=FOLDER")
     }
 }
 
@@ -118,21 +90,12 @@ pub(super) fn only_base(pool: &[&Esm]) -> Outcome<BaseModel> {
     }
     let mut found = ids.into_values();
     match (found.next(), found.next()) {
-        (Some(id), None) => Ok(BaseModel {
-            id,
-            ..BaseModel::default()
-        }),
-        (None, _) => Err(Failure::new(
-            crate::failure::NEWER,
-            "no card of the pool can be read by this program",
-        )),
+        (Some(id), None) => Ok(BaseModel { id, ..BaseModel::default() }),
+        (None, _) => Err(Failure::new(crate::failure::NEWER, "no card of the pool can be read by this program")),
         (Some(first), Some(second)) => {
             let all: Vec<String> = [first, second].into_iter().chain(found).collect();
-            Err(Failure::usage(format!(
-                "the pool holds ESMs of several base models: {}",
-                all.join(", ")
-            ))
-            .hint("say which one embedded the target: --base MODEL"))
+            Err(Failure::usage(format!("the pool holds ESMs of several base models: {}", all.join(", ")))
+                .hint("say which one embedded the target: --base MODEL"))
         }
     }
 }

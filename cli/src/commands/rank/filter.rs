@@ -67,10 +67,7 @@ impl FromStr for Filter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split_whitespace()
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        text.split_whitespace().map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -82,45 +79,30 @@ impl FromStr for Term {
             .find(['>', '<', '!', '~', '='])
             .ok_or_else(|| format!("{text:?}: expected KEY, an operator and a value"))?;
         let (key, rest) = text.split_at_checked(at).unwrap_or_default();
-        let found = OPERATORS
-            .into_iter()
-            .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
+        let found = OPERATORS.into_iter().find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
         let (operator, value) = found.ok_or_else(|| format!("{text:?}: expected ~, =, !=, >=, <=, > or <"))?;
         let Some((_, key)) = KEYS.into_iter().find(|(name, _)| *name == key) else {
             let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
-            return Err(format!(
-                "{key:?} cannot be filtered by: expected one of {}",
-                known.join(", ")
-            ));
+            return Err(format!("{key:?} cannot be filtered by: expected one of {}", known.join(", ")));
         };
         if value.is_empty() {
             return Err(format!("{text:?}: a value is missing"));
         }
-        let compares = matches!(
-            operator,
-            Operator::AtLeast | Operator::AtMost | Operator::Above | Operator::Below
-        );
+        let compares = matches!(operator, Operator::AtLeast | Operator::AtMost | Operator::Above | Operator::Below);
         if (compares || matches!(key, Key::Rows | Key::R2)) && value.parse::<f64>().is_err() {
             return Err(format!("{value:?} is not a number"));
         }
         if compares && !matches!(key, Key::Rows | Key::R2) {
             return Err(format!("{text:?}: only rows and r2 can be compared by size"));
         }
-        Ok(Self {
-            key,
-            operator,
-            value: value.to_lowercase(),
-        })
+        Ok(Self { key, operator, value: value.to_lowercase() })
     }
 }
 
 impl Filter {
     /// Whether every term holds.
     pub(super) fn matches(&self, esm: &Esm) -> bool {
-        self.0.is_empty()
-            || esm
-                .card()
-                .is_ok_and(|card| self.0.iter().all(|term| term.holds(esm, &card)))
+        self.0.is_empty() || esm.card().is_ok_and(|card| self.0.iter().all(|term| term.holds(esm, &card)))
     }
 }
 
@@ -130,9 +112,7 @@ impl Term {
             Key::Rows => card.source.rows.map(|rows| rows as f64),
             Key::R2 => card.fit.held_out.map(|held_out| held_out.r2),
             _ => {
-                return self
-                    .text(esm, card)
-                    .is_some_and(|text| self.text_holds(&text.to_lowercase()));
+                return self.text(esm, card).is_some_and(|text| self.text_holds(&text.to_lowercase()));
             }
         };
         let Some((found, wanted)) = number.zip(self.value.parse::<f64>().ok()) else {

@@ -118,23 +118,10 @@ impl Rank {
         let (ranked, mut skipped) = self.score_all(context, &registry, &matching.esms, &target, baseline);
         skipped.extend(matching.skipped);
         if ranked.is_empty() {
-            let reason = skipped
-                .first()
-                .map(|skipped| format!(": {}: {}", skipped.name, skipped.reason));
-            return Err(Failure::new(
-                INCOMPATIBLE,
-                format!("no ESM could be scored{}", reason.unwrap_or_default()),
-            ));
+            let reason = skipped.first().map(|skipped| format!(": {}: {}", skipped.name, skipped.reason));
+            return Err(Failure::new(INCOMPATIBLE, format!("no ESM could be scored{}", reason.unwrap_or_default())));
         }
-        Ok(RankDocument::new(
-            self,
-            loaded,
-            baseline,
-            ranked,
-            skipped,
-            matching.other_base,
-            &catalog,
-        ))
+        Ok(RankDocument::new(self, loaded, baseline, ranked, skipped, matching.other_base, &catalog))
     }
 
     /// The ESMs that are asked for, whatever their base model.

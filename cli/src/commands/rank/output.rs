@@ -118,11 +118,7 @@ impl RankDocument {
         catalog: &Catalog,
     ) -> Self {
         // Equal scores are in the order of their names, so that two runs print the same.
-        results.sort_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag)))
-        });
+        results.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
         skipped.sort_by(|a, b| (&a.name, &a.tag).cmp(&(&b.name, &b.tag)));
         for (place, esm) in results.iter_mut().enumerate() {
             esm.rank = place + 1;
@@ -189,14 +185,8 @@ impl Document for RankDocument {
             self.base.dimension
         );
         let above = self.above;
-        let baseline = || {
-            vec![
-                "-".to_owned(),
-                "(no transfer)".to_owned(),
-                format!("{:.4}", self.baseline.score),
-                String::new(),
-            ]
-        };
+        let baseline =
+            || vec!["-".to_owned(), "(no transfer)".to_owned(), format!("{:.4}", self.baseline.score), String::new()];
         let more = |number: usize| vec!["…".to_owned(), format!("{number} more"), String::new(), String::new()];
         let mut rows = Vec::new();
         for (place, esm) in self.results.iter().take(self.shown).enumerate() {
@@ -204,12 +194,7 @@ impl Document for RankDocument {
                 rows.push(baseline());
             }
             let name = format!("{}:{}", esm.name, esm.tag);
-            rows.push(vec![
-                esm.rank.to_string(),
-                name,
-                format!("{:.4}", esm.score),
-                format!("{:+.4}", esm.gain),
-            ]);
+            rows.push(vec![esm.rank.to_string(), name, format!("{:.4}", esm.score), format!("{:+.4}", esm.gain)]);
         }
         // The baseline stands in its place even where the ESMs around it are not shown.
         let shown = self.shown.min(self.results.len());
@@ -223,60 +208,30 @@ impl Document for RankDocument {
         if below > 0 {
             rows.push(more(below));
         }
-        text.push_str(&columns(
-            &["RANK", "ESM", "SCORE", "GAIN"],
-            &["RANK", "SCORE", "GAIN"],
-            rows,
-        ));
+        text.push_str(&columns(&["RANK", "ESM", "SCORE", "GAIN"], &["RANK", "SCORE", "GAIN"], rows));
         text.push('\n');
         text.push_str(&match above {
             0 => "no source scores above no transfer: fine-tune on the target alone".to_owned(),
-            above => format!(
-                "{above} of {} score above no transfer",
-                count(self.ranked as u64, "ESM")
-            ),
+            above => format!("{above} of {} score above no transfer", count(self.ranked as u64, "ESM")),
         });
-        text.push_str(if self.ranked > shown {
-            " (--top 0 shows all)\n"
-        } else {
-            "\n"
-        });
+        text.push_str(if self.ranked > shown { " (--top 0 shows all)\n" } else { "\n" });
         if self.target.unlabelled > 0 {
-            text.push_str(&format!(
-                "{} without a label left out\n",
-                count(self.target.unlabelled as u64, "row")
-            ));
+            text.push_str(&format!("{} without a label left out\n", count(self.target.unlabelled as u64, "row")));
         }
         if self.other_base > 0 {
-            text.push_str(&format!(
-                "{} of other base models left out\n",
-                count(self.other_base as u64, "ESM")
-            ));
+            text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
         }
         for esm in &self.skipped {
-            text.push_str(&format!(
-                "skipped {}:{}: {}\n",
-                esm.name,
-                esm.tag,
-                crate::document::printable(&esm.reason)
-            ));
+            text.push_str(&format!("skipped {}:{}: {}\n", esm.name, esm.tag, crate::document::printable(&esm.reason)));
         }
         text
     }
 
     fn lines(&self) -> Vec<String> {
-        self.results
-            .iter()
-            .take(self.shown)
-            .map(|esm| format!("{}:{}", esm.name, esm.tag))
-            .collect()
+        self.results.iter().take(self.shown).map(|esm| format!("{}:{}", esm.name, esm.tag)).collect()
     }
 
     fn exit_code(&self) -> u8 {
-        if self.skipped.is_empty() && self.damaged.is_empty() {
-            0
-        } else {
-            PARTIAL
-        }
+        if self.skipped.is_empty() && self.damaged.is_empty() { 0 } else { PARTIAL }
     }
 }

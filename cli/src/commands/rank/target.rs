@@ -50,10 +50,7 @@ impl LoadedTarget {
         let set = rank.choose(&arrays.labels)?;
         let base = match &rank.base {
             Some(model) if model.is_local() => model.describe(&model.files(context)?, None)?,
-            Some(model) => BaseModel {
-                id: model.to_string(),
-                ..BaseModel::default()
-            },
+            Some(model) => BaseModel { id: model.to_string(), ..BaseModel::default() },
             None => only_base(pool)?,
         };
         Ok(Self::new(rank, arrays.x.select(&set.kept), base, set))
@@ -68,10 +65,7 @@ impl LoadedTarget {
             return Err(missing("--text"));
         }
         let label = rank.label.as_deref().ok_or_else(|| missing("--label"))?;
-        let columns = Columns {
-            texts: &rank.text,
-            label: Some(label),
-        };
+        let columns = Columns { texts: &rank.text, label: Some(label) };
         let limit = match (rank.sample, std::num::NonZeroUsize::new(rank.rows as usize)) {
             (Sampling::First, Some(rows)) => Limit::First(rows),
             _ => Limit::All,
@@ -83,16 +77,9 @@ impl LoadedTarget {
             None => only_base(pool)?.id.parse::<Model>()?,
         };
         let model = model.load(context)?;
-        let texts: Vec<String> = set
-            .kept
-            .iter()
-            .filter_map(|&row| table.texts.get(row).cloned())
-            .collect();
+        let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let x = embed(context, &model, &texts, rank.max_length)?;
-        let base = BaseModel {
-            max_length: u32::try_from(rank.max_length).ok(),
-            ..model.base
-        };
+        let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.base };
         Ok(Self::new(rank, x, base, set))
     }
 
@@ -119,9 +106,7 @@ impl LoadedTarget {
             Labels::Classes { names, y } => {
                 hasher.update(b"classes");
                 for name in names {
-                    hasher
-                        .update(&(name.len() as u64).to_le_bytes())
-                        .update(name.as_bytes());
+                    hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
                 }
                 for class in y {
                     hasher.update(&class.to_le_bytes());

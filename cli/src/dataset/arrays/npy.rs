@@ -32,10 +32,7 @@ impl<R: Read> Npy<R> {
     /// Reads the header of the array `name`, which the zip declares to be `bytes` long.
     pub(super) fn open(name: &str, bytes: u64, mut data: R) -> Result<Self, ArrayProblem> {
         let raw = read_header(name, &mut data)?;
-        let malformed = |reason: String| ArrayProblem::Header {
-            array: name.to_owned(),
-            reason,
-        };
+        let malformed = |reason: String| ArrayProblem::Header { array: name.to_owned(), reason };
         let header = NpyHeader::from_reader(raw.as_slice()).map_err(|error| malformed(error.to_string()))?;
         let dtype = header.dtype();
         let descr = dtype.descr();
@@ -44,15 +41,7 @@ impl<R: Read> Npy<R> {
         };
         let width = plain.num_bytes().unwrap_or_default() as u64;
         let declared = bytes.saturating_sub(raw.len() as u64);
-        Ok(Self {
-            name: name.to_owned(),
-            header,
-            kind: plain.type_char(),
-            descr,
-            width,
-            declared,
-            data,
-        })
+        Ok(Self { name: name.to_owned(), header, kind: plain.type_char(), descr, width, declared, data })
     }
 
     /// The array as N x D 32-bit floats.
@@ -106,16 +95,9 @@ impl<R: Read> Npy<R> {
         budget.take(&self.name, count, self.width.max(size_of::<V>() as u64))?;
         let implied = count as u64 * self.width;
         if self.declared != implied {
-            return Err(ArrayProblem::Size {
-                array: self.name,
-                implied,
-                found: self.declared,
-            });
+            return Err(ArrayProblem::Size { array: self.name, implied, found: self.declared });
         }
-        let read = |error: io::Error| ArrayProblem::Read {
-            array: self.name.clone(),
-            source: error,
-        };
+        let read = |error: io::Error| ArrayProblem::Read { array: self.name.clone(), source: error };
         let reader: BufReader<Take<&mut R>> = BufReader::new((&mut self.data).take(implied));
         let items = NpyFile::with_header(self.header, reader).data::<T>();
         let items = items.map_err(|error| read(io::Error::other(error)))?;
@@ -127,33 +109,19 @@ impl<R: Read> Npy<R> {
         // Reading on to the end makes the zip crate check the checksum, and shows what the declared size concealed.
         match self.data.read(&mut [0]).map_err(read)? {
             0 => Ok(values),
-            more => Err(ArrayProblem::Size {
-                array: self.name.clone(),
-                implied,
-                found: implied + more as u64,
-            }),
+            more => Err(ArrayProblem::Size { array: self.name.clone(), implied, found: implied + more as u64 }),
         }
     }
 
     fn unsupported(self, expected: &'static str) -> ArrayProblem {
-        ArrayProblem::Type {
-            array: self.name,
-            found: self.descr,
-            expected,
-        }
+        ArrayProblem::Type { array: self.name, found: self.descr, expected }
     }
 }
 
 /// The bytes of the header, which parse without deep recursion and whose shape multiplies without overflow.
 fn read_header(name: &str, data: &mut impl Read) -> Result<Vec<u8>, ArrayProblem> {
-    let read = |source: io::Error| ArrayProblem::Read {
-        array: name.to_owned(),
-        source,
-    };
-    let malformed = |reason: &str| ArrayProblem::Header {
-        array: name.to_owned(),
-        reason: reason.to_owned(),
-    };
+    let read = |source: io::Error| ArrayProblem::Read { array: name.to_owned(), source };
+    let malformed = |reason: &str| ArrayProblem::Header { array: name.to_owned(), reason: reason.to_owned() };
     let mut raw = vec![0; 10];
     data.read_exact(&mut raw).map_err(read)?;
     let length = match *raw.as_slice() {
@@ -181,21 +149,12 @@ fn read_header(name: &str, data: &mut impl Read) -> Result<Vec<u8>, ArrayProblem
     if count('{') != 1 || count('(') != 1 || count('[') != 0 {
         return Err(malformed("expected one dictionary with one tuple, the shape"));
     }
-    let shape = text
-        .split_once('(')
-        .and_then(|(_, rest)| rest.split_once(')'))
-        .map(|(shape, _)| shape);
-    let lengths = shape
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|length| !length.is_empty());
-    let values = lengths
-        .map(|length| length.parse().ok())
-        .try_fold(1_u64, |product, length: Option<u64>| {
-            // A length of 0 must not hide the overflow of those before or behind it.
-            product.checked_mul(length?.max(1))
-        });
+    let shape = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(shape, _)| shape);
+    let lengths = shape.unwrap_or_default().split(',').map(str::trim).filter(|length| !length.is_empty());
+    let values = lengths.map(|length| length.parse().ok()).try_fold(1_u64, |product, length: Option<u64>| {
+        // A length of 0 must not hide the overflow of those before or behind it.
+        product.checked_mul(length?.max(1))
+    });
     if values.is_none_or(|values| values > 1 << 60) {
         return Err(malformed("the shape is too large"));
     }

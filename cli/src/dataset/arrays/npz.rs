@@ -33,11 +33,7 @@ impl Npz {
         if archive.has_duplicate_names() {
             return Err(ArrayProblem::RepeatedName);
         }
-        Ok(Self {
-            archive,
-            names,
-            budget: Budget::new(),
-        })
+        Ok(Self { archive, names, budget: Budget::new() })
     }
 }
 
@@ -59,10 +55,7 @@ fn entry<'a>(
     name: &str,
 ) -> Result<ZipFile<'a, BufReader<File>>, ArrayProblem> {
     if !names.iter().any(|other| other == name) {
-        return Err(ArrayProblem::Missing {
-            array: name.to_owned(),
-            exists: names.to_vec(),
-        });
+        return Err(ArrayProblem::Missing { array: name.to_owned(), exists: names.to_vec() });
     }
     archive.by_name(&format!("{name}{ENDING}")).map_err(ArrayProblem::Zip)
 }
@@ -70,13 +63,8 @@ fn entry<'a>(
 /// The name of an array as numpy gives it to a zip entry. Names are only compared, never followed; one that no numpy
 /// writes means that this is another kind of zip, or a hostile one.
 fn array_name(raw: &[u8]) -> Result<String, ArrayProblem> {
-    let odd = || ArrayProblem::OddName {
-        name: String::from_utf8_lossy(raw).into_owned(),
-    };
-    let name = std::str::from_utf8(raw)
-        .ok()
-        .and_then(|name| name.strip_suffix(ENDING))
-        .ok_or_else(odd)?;
+    let odd = || ArrayProblem::OddName { name: String::from_utf8_lossy(raw).into_owned() };
+    let name = std::str::from_utf8(raw).ok().and_then(|name| name.strip_suffix(ENDING)).ok_or_else(odd)?;
     let parent = name.split('/').any(|part| part == ".." || part.is_empty());
     if parent || name.contains(['\\', ':']) || name.chars().any(char::is_control) {
         return Err(odd());

@@ -47,18 +47,10 @@ pub(crate) enum ArrayProblem {
     Size { array: String, implied: u64, found: u64 },
     /// A type of values that is not read.
     #[error("{array}: values are {found}, expected {expected}")]
-    Type {
-        array: String,
-        found: String,
-        expected: &'static str,
-    },
+    Type { array: String, found: String, expected: &'static str },
     /// The wrong number of axes.
     #[error("{array}: shape is {}, expected {expected}", tuple(shape))]
-    Shape {
-        array: String,
-        shape: Vec<u64>,
-        expected: &'static str,
-    },
+    Shape { array: String, shape: Vec<u64>, expected: &'static str },
     /// No rows.
     #[error("{array}: has no rows")]
     NoRows { array: String },
@@ -73,11 +65,7 @@ pub(crate) enum ArrayProblem {
     TooManyBytes { array: String },
     /// NaN, infinite, or too large for a 32-bit float.
     #[error("{array}[{row}, {column}] is not a finite 32-bit float")]
-    NotFinite {
-        array: &'static str,
-        row: usize,
-        column: usize,
-    },
+    NotFinite { array: &'static str, row: usize, column: usize },
     /// Not one label per row.
     #[error("x has {rows} rows, but y has {labels} labels")]
     LabelCount { rows: usize, labels: usize },
@@ -116,9 +104,6 @@ impl ArrayProblem {
 fn tuple(shape: &[u64]) -> String {
     match shape {
         [length] => format!("({length},)"),
-        lengths => format!(
-            "({})",
-            lengths.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
-        ),
+        lengths => format!("({})", lengths.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
     }
 }

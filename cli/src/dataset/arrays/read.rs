@@ -51,16 +51,11 @@ pub(crate) fn read_target(path: &Path) -> Result<TargetArrays, DatasetError> {
         let x = finite("x", file.matrix("x")?)?;
         let labels = file.labels("y")?;
         if labels.len() != x.rows() {
-            return Err(ArrayProblem::LabelCount {
-                rows: x.rows(),
-                labels: labels.len(),
-            });
+            return Err(ArrayProblem::LabelCount { rows: x.rows(), labels: labels.len() });
         }
         Ok(TargetArrays { x, labels })
     };
-    open(path)?
-        .and_then(read)
-        .map_err(|problem| DatasetError::arrays(path, problem))
+    open(path)?.and_then(read).map_err(|problem| DatasetError::arrays(path, problem))
 }
 
 /// Reads pairs from a `.npz` or `.safetensors` file: `x` and `y`, both N x D of 16-, 32- or 64-bit floats.
@@ -78,9 +73,7 @@ pub(crate) fn read_pairs(path: &Path) -> Result<PairArrays, DatasetError> {
         }
         Ok(PairArrays { x, y })
     };
-    open(path)?
-        .and_then(read)
-        .map_err(|problem| DatasetError::arrays(path, problem))
+    open(path)?.and_then(read).map_err(|problem| DatasetError::arrays(path, problem))
 }
 
 type Opened = Result<Box<dyn ArrayFile>, ArrayProblem>;

@@ -27,19 +27,12 @@ impl Safetensors {
     /// gaps or overlaps, each with the bytes that its shape and type imply.
     pub(super) fn open(file: File, bytes: u64) -> Result<Self, ArrayProblem> {
         let mut file = BufReader::new(file);
-        let read = |source: io::Error| ArrayProblem::Read {
-            array: "header".to_owned(),
-            source,
-        };
+        let read = |source: io::Error| ArrayProblem::Read { array: "header".to_owned(), source };
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(read)?;
         let length = u64::from_le_bytes(length);
         if length > MAX_SAFETENSORS_HEADER_BYTES || length > bytes.saturating_sub(8) {
-            return Err(ArrayProblem::HeaderLength {
-                length,
-                limit: MAX_SAFETENSORS_HEADER_BYTES,
-                file: bytes,
-            });
+            return Err(ArrayProblem::HeaderLength { length, limit: MAX_SAFETENSORS_HEADER_BYTES, file: bytes });
         }
         let mut header = vec![0; length as usize];
         file.read_exact(&mut header).map_err(read)?;
@@ -48,28 +41,17 @@ impl Safetensors {
         if implied != found {
             return Err(ArrayProblem::DataLength { implied, found });
         }
-        Ok(Self {
-            file,
-            metadata,
-            start: 8 + length,
-            budget: Budget::new(),
-        })
+        Ok(Self { file, metadata, start: 8 + length, budget: Budget::new() })
     }
 
     /// The tensor of this name, its shape, and the file at its first byte.
     fn tensor(&mut self, name: &str) -> Result<(TensorInfo, Vec<u64>), ArrayProblem> {
         let Some(info) = self.metadata.info(name) else {
             let exists = self.metadata.offset_keys();
-            return Err(ArrayProblem::Missing {
-                array: name.to_owned(),
-                exists,
-            });
+            return Err(ArrayProblem::Missing { array: name.to_owned(), exists });
         };
         let place = SeekFrom::Start(self.start + info.data_offsets.0 as u64);
-        let read = |source| ArrayProblem::Read {
-            array: name.to_owned(),
-            source,
-        };
+        let read = |source| ArrayProblem::Read { array: name.to_owned(), source };
         self.file.seek(place).map_err(read)?;
         Ok((info.clone(), info.shape.iter().map(|&length| length as u64).collect()))
     }
@@ -85,10 +67,7 @@ impl Safetensors {
         let mut values = Vec::new();
         let mut bytes = [0; WIDTH];
         for _ in 0..count {
-            let read = |source| ArrayProblem::Read {
-                array: array.to_owned(),
-                source,
-            };
+            let read = |source| ArrayProblem::Read { array: array.to_owned(), source };
             self.file.read_exact(&mut bytes).map_err(read)?;
             values.push(convert(bytes));
         }
@@ -135,9 +114,5 @@ impl ArrayFile for Safetensors {
 }
 
 fn unsupported(array: &str, found: Dtype, expected: &'static str) -> ArrayProblem {
-    ArrayProblem::Type {
-        array: array.to_owned(),
-        found: found.to_string(),
-        expected,
-    }
+    ArrayProblem::Type { array: array.to_owned(), found: found.to_string(), expected }
 }

@@ -6,18 +6,11 @@ use super::problem::ArrayProblem;
 /// N x D of an array of embeddings: 1 to 10 million rows of 1 to 8,192 dimensions.
 pub(super) fn matrix(array: &str, shape: &[u64]) -> Result<(usize, usize), ArrayProblem> {
     let &[rows, dimension] = shape else {
-        return Err(ArrayProblem::Shape {
-            array: array.to_owned(),
-            shape: shape.to_vec(),
-            expected: "(N, D)",
-        });
+        return Err(ArrayProblem::Shape { array: array.to_owned(), shape: shape.to_vec(), expected: "(N, D)" });
     };
     let rows = checked_rows(array, rows)?;
     if dimension == 0 || dimension > MAX_DIMENSION {
-        return Err(ArrayProblem::Dimension {
-            array: array.to_owned(),
-            dimension,
-        });
+        return Err(ArrayProblem::Dimension { array: array.to_owned(), dimension });
     }
     Ok((rows, dimension as usize))
 }
@@ -25,25 +18,16 @@ pub(super) fn matrix(array: &str, shape: &[u64]) -> Result<(usize, usize), Array
 /// N of an array of labels: 1 to 10 million.
 pub(super) fn vector(array: &str, shape: &[u64]) -> Result<usize, ArrayProblem> {
     let &[rows] = shape else {
-        return Err(ArrayProblem::Shape {
-            array: array.to_owned(),
-            shape: shape.to_vec(),
-            expected: "(N,)",
-        });
+        return Err(ArrayProblem::Shape { array: array.to_owned(), shape: shape.to_vec(), expected: "(N,)" });
     };
     checked_rows(array, rows)
 }
 
 fn checked_rows(array: &str, rows: u64) -> Result<usize, ArrayProblem> {
     match usize::try_from(rows) {
-        Ok(0) => Err(ArrayProblem::NoRows {
-            array: array.to_owned(),
-        }),
+        Ok(0) => Err(ArrayProblem::NoRows { array: array.to_owned() }),
         Ok(rows) if rows <= MAX_ROWS => Ok(rows),
-        _ => Err(ArrayProblem::TooManyRows {
-            array: array.to_owned(),
-            rows,
-        }),
+        _ => Err(ArrayProblem::TooManyRows { array: array.to_owned(), rows }),
     }
 }
 
@@ -57,12 +41,8 @@ impl Budget {
 
     /// Takes `count` values of `width` bytes, in the file or in memory, whichever is more.
     pub(super) fn take(&mut self, array: &str, count: usize, width: u64) -> Result<(), ArrayProblem> {
-        let left = (count as u64)
-            .checked_mul(width)
-            .and_then(|bytes| self.0.checked_sub(bytes));
-        self.0 = left.ok_or_else(|| ArrayProblem::TooManyBytes {
-            array: array.to_owned(),
-        })?;
+        let left = (count as u64).checked_mul(width).and_then(|bytes| self.0.checked_sub(bytes));
+        self.0 = left.ok_or_else(|| ArrayProblem::TooManyBytes { array: array.to_owned() })?;
         Ok(())
     }
 }

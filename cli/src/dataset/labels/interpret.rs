@@ -85,11 +85,7 @@ fn typed<'a, T>(
     chosen: &[(usize, &'a RawLabel)],
     value: impl Fn(&'a RawLabel) -> Option<T>,
 ) -> Result<Vec<(usize, T)>, LabelProblem> {
-    let value = |&(row, label)| {
-        value(label)
-            .map(|value| (row, value))
-            .ok_or(LabelProblem::Missing { row: row + 1 })
-    };
+    let value = |&(row, label)| value(label).map(|value| (row, value)).ok_or(LabelProblem::Missing { row: row + 1 });
     chosen.iter().map(value).collect()
 }
 
@@ -98,10 +94,7 @@ fn finite(chosen: &[(usize, &RawLabel)]) -> Result<Vec<(usize, f64)>, LabelProbl
     let number = |&(row, label): &(usize, &RawLabel)| match kind::number(label) {
         Some(value) if value.is_finite() => Ok((row, value + 0.0)),
         Some(value) => Err(LabelProblem::NotFinite { row: row + 1, value }),
-        None => Err(LabelProblem::NotANumber {
-            row: row + 1,
-            text: kind::text(label).map(str::to_owned),
-        }),
+        None => Err(LabelProblem::NotANumber { row: row + 1, text: kind::text(label).map(str::to_owned) }),
     };
     chosen.iter().map(number).collect()
 }
@@ -109,16 +102,10 @@ fn finite(chosen: &[(usize, &RawLabel)]) -> Result<Vec<(usize, f64)>, LabelProbl
 fn regression(chosen: &[(usize, &RawLabel)]) -> Result<LabelSet, LabelProblem> {
     let (kept, numbers): (Vec<usize>, Vec<f64>) = finite(chosen)?.into_iter().unzip();
     match numbers.first() {
-        Some(&value) if numbers.iter().all(|other| *other == value) => Err(LabelProblem::Constant {
-            value,
-            rows: numbers.len(),
-        }),
-        _ => Ok(LabelSet {
-            labels: Labels::Numbers(numbers),
-            kept,
-            unlabelled: 0,
-            concern: None,
-        }),
+        Some(&value) if numbers.iter().all(|other| *other == value) => {
+            Err(LabelProblem::Constant { value, rows: numbers.len() })
+        }
+        _ => Ok(LabelSet { labels: Labels::Numbers(numbers), kept, unlabelled: 0, concern: None }),
     }
 }
 
@@ -134,11 +121,7 @@ fn classes<T: Clone>(
     distinct.dedup_by(|a, b| order(a, b) == Ordering::Equal);
     let (classes, rows) = (distinct.len(), values.len());
     if classes < 2 {
-        return Err(LabelProblem::TooFewClasses {
-            class: distinct.first().map(name),
-            rows,
-            unlabelled,
-        });
+        return Err(LabelProblem::TooFewClasses { class: distinct.first().map(name), rows, unlabelled });
     }
     if classes > MAX_CLASSES {
         return Err(LabelProblem::TooManyClasses { classes, rows });
@@ -148,19 +131,9 @@ fn classes<T: Clone>(
         format!("{classes} classes in {rows} rows: is this the label column, or are these numbers to predict?")
     });
     // Every value is among the distinct ones, so the search always ends at its position.
-    let y = values
-        .iter()
-        .map(|value| match distinct.binary_search_by(|class| order(class, value)) {
-            Ok(position) | Err(position) => position as u32,
-        });
-    let labels = Labels::Classes {
-        y: y.collect(),
-        names: distinct.iter().map(name).collect(),
-    };
-    Ok(LabelSet {
-        labels,
-        kept,
-        unlabelled,
-        concern,
-    })
+    let y = values.iter().map(|value| match distinct.binary_search_by(|class| order(class, value)) {
+        Ok(position) | Err(position) => position as u32,
+    });
+    let labels = Labels::Classes { y: y.collect(), names: distinct.iter().map(name).collect() };
+    Ok(LabelSet { labels, kept, unlabelled, concern })
 }

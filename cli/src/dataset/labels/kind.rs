@@ -21,11 +21,7 @@ pub(super) enum Kind {
 /// and infinities included, and one of them is finite (else a damaged measurement would silently turn regression into
 /// classification of strings), else text. In formats with types, integers and floats together are floats.
 pub(super) fn of(labels: &[RawLabel]) -> Result<Option<Kind>, LabelProblem> {
-    let mut present = labels
-        .iter()
-        .enumerate()
-        .filter(|(_, label)| **label != RawLabel::Missing)
-        .peekable();
+    let mut present = labels.iter().enumerate().filter(|(_, label)| **label != RawLabel::Missing).peekable();
     let Some((_, first)) = present.peek().copied() else {
         return Ok(None);
     };
@@ -34,11 +30,7 @@ pub(super) fn of(labels: &[RawLabel]) -> Result<Option<Kind>, LabelProblem> {
         std::mem::discriminant(label) == std::mem::discriminant(first) || (is_number(label) && is_number(first))
     };
     if let Some((index, other)) = present.clone().find(|(_, label)| !alike(label)) {
-        return Err(LabelProblem::Mixed {
-            row: index + 1,
-            found: other.kind(),
-            expected: first.kind(),
-        });
+        return Err(LabelProblem::Mixed { row: index + 1, found: other.kind(), expected: first.kind() });
     }
     let mut present = present.map(|(_, label)| label);
     Ok(Some(match first {
@@ -51,9 +43,7 @@ pub(super) fn of(labels: &[RawLabel]) -> Result<Option<Kind>, LabelProblem> {
             } else if present.clone().all(|label| number(label).is_some())
                 && present.clone().any(|label| number(label).is_some_and(f64::is_finite))
             {
-                Kind::Float {
-                    whole: !present.any(|label| number(label).is_some_and(has_fraction)),
-                }
+                Kind::Float { whole: !present.any(|label| number(label).is_some_and(has_fraction)) }
             } else if matches!(first, RawLabel::Cell(_)) {
                 Kind::Text
             } else {

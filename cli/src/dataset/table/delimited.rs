@@ -16,25 +16,16 @@ use super::read::Columns;
 use super::rows::Rows;
 
 pub(super) fn read(file: File, separator: u8, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(separator)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(Metered::new(file));
+    let mut reader =
+        ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(Metered::new(file));
     let mut record = ByteRecord::new();
     let Some(line) = next(&mut reader, &mut record)? else {
         return Err(TableProblem::NoRows);
     };
     let header: Vec<String> = cells(&record, line)?.into_iter().map(str::to_owned).collect();
-    let texts = columns
-        .texts
-        .iter()
-        .map(|name| Ok((name.as_str(), position(&header, name)?)));
+    let texts = columns.texts.iter().map(|name| Ok((name.as_str(), position(&header, name)?)));
     let texts: Vec<(&str, usize)> = texts.collect::<Result<_, TableProblem>>()?;
-    let label = columns
-        .label
-        .map(|name| Ok((name, position(&header, name)?)))
-        .transpose()?;
+    let label = columns.label.map(|name| Ok((name, position(&header, name)?))).transpose()?;
 
     let mut spans_lines = None;
     while !rows.full() {
@@ -51,10 +42,7 @@ pub(super) fn read(file: File, separator: u8, columns: Columns<'_>, rows: &mut R
         for &(name, position) in &texts {
             let cell = cells.get(position).copied().unwrap_or_default();
             if cell.is_empty() {
-                return Err(TableProblem::MissingText {
-                    place,
-                    column: name.to_owned(),
-                });
+                return Err(TableProblem::MissingText { place, column: name.to_owned() });
             }
             if separator == b'\t' && cell.contains('\t') && cell.contains('\n') {
                 return Err(TableProblem::SwallowedLine { line });
@@ -63,11 +51,7 @@ pub(super) fn read(file: File, separator: u8, columns: Columns<'_>, rows: &mut R
         }
         if let Some((name, position)) = label {
             let cell = cells.get(position).copied().unwrap_or_default();
-            let label = if cell.is_empty() {
-                RawLabel::Missing
-            } else {
-                RawLabel::Cell(cell.to_owned())
-            };
+            let label = if cell.is_empty() { RawLabel::Missing } else { RawLabel::Cell(cell.to_owned()) };
             rows.label(place, name, label)?;
         }
         rows.end()?;
@@ -87,9 +71,7 @@ fn next(reader: &mut Reader<Metered<File>>, record: &mut ByteRecord) -> Result<O
         Ok(true) => {}
         Ok(false) => return Ok(None),
         Err(_) if reader.get_ref().too_long() => {
-            return Err(TableProblem::LineTooLong {
-                line: start.line() + ahead,
-            });
+            return Err(TableProblem::LineTooLong { line: start.line() + ahead });
         }
         Err(error) => return Err(TableProblem::Read(io::Error::from(error))),
     }
@@ -103,9 +85,7 @@ fn next(reader: &mut Reader<Metered<File>>, record: &mut ByteRecord) -> Result<O
 
 fn cells(record: &ByteRecord, line: u64) -> Result<Vec<&str>, TableProblem> {
     let cells: Result<_, _> = record.iter().map(str::from_utf8).collect();
-    cells.map_err(|_| TableProblem::NotUtf8 {
-        place: Place::Line(line),
-    })
+    cells.map_err(|_| TableProblem::NotUtf8 { place: Place::Line(line) })
 }
 
 /// Bounds the bytes of one row, which the csv crate does not, and remembers what it needs for lines and quotes.
@@ -122,14 +102,7 @@ struct Metered<R> {
 
 impl<R> Metered<R> {
     fn new(inner: R) -> Self {
-        Self {
-            inner,
-            record_bytes: 0,
-            chunk: Vec::new(),
-            offset: 0,
-            odd_quotes: false,
-            ended: false,
-        }
+        Self { inner, record_bytes: 0, chunk: Vec::new(), offset: 0, odd_quotes: false, ended: false }
     }
 
     fn too_long(&self) -> bool {

@@ -31,14 +31,8 @@ pub(super) fn read(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<
         if bytes.len() as u64 > MAX_RECORD_BYTES {
             return Err(TableProblem::LineTooLong { line });
         }
-        let text = str::from_utf8(&bytes).map_err(|_| TableProblem::NotUtf8 {
-            place: Place::Line(line),
-        })?;
-        let text = if line == 1 {
-            text.trim_start_matches('\u{feff}')
-        } else {
-            text
-        };
+        let text = str::from_utf8(&bytes).map_err(|_| TableProblem::NotUtf8 { place: Place::Line(line) })?;
+        let text = if line == 1 { text.trim_start_matches('\u{feff}') } else { text };
         if text.trim().is_empty() {
             blank = blank.or(Some(line));
             continue;
@@ -54,9 +48,7 @@ pub(super) fn read(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<
 fn row(text: &str, line: u64, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
     let keys: Vec<&str> = columns.texts.iter().map(String::as_str).chain(columns.label).collect();
     let mut json = serde_json::Deserializer::from_str(text);
-    let object = Keys(&keys)
-        .deserialize(&mut json)
-        .and_then(|object| json.end().map(|()| object));
+    let object = Keys(&keys).deserialize(&mut json).and_then(|object| json.end().map(|()| object));
     let object = object.map_err(|error| not_json(&error, line))?;
     if let Some(key) = object.repeated {
         return Err(TableProblem::RepeatedKey { line, key });
@@ -68,22 +60,14 @@ fn row(text: &str, line: u64, columns: Columns<'_>, rows: &mut Rows) -> Result<(
     for (index, (key, value)) in keys.iter().zip(object.values).enumerate() {
         let column = (*key).to_owned();
         let Some(value) = value else {
-            return Err(TableProblem::MissingKey {
-                line,
-                key: column,
-                exists: keys_of(text),
-            });
+            return Err(TableProblem::MissingKey { line, key: column, exists: keys_of(text) });
         };
         if index < texts {
             match value {
                 Value::Text(text) => rows.text(place, key, &text)?,
                 Value::Null => return Err(TableProblem::MissingText { place, column }),
                 other => {
-                    return Err(TableProblem::NotAText {
-                        place,
-                        column,
-                        found: other.kind(),
-                    });
+                    return Err(TableProblem::NotAText { place, column, found: other.kind() });
                 }
             }
         } else {
@@ -106,11 +90,7 @@ fn not_json(error: &serde_json::Error, line: u64) -> TableProblem {
     let reason = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let reason = reason.strip_suffix(&place).unwrap_or(&reason).to_owned();
-    TableProblem::NotJson {
-        line,
-        column: error.column(),
-        reason,
-    }
+    TableProblem::NotJson { line, column: error.column(), reason }
 }
 
 fn keys_of(text: &str) -> Vec<String> {
@@ -166,10 +146,7 @@ impl<'de> Visitor<'de> for Keys<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object {
-            values: self.0.iter().map(|_| None).collect(),
-            repeated: None,
-        };
+        let mut object = Object { values: self.0.iter().map(|_| None).collect(), repeated: None };
         while let Some(key) = map.next_key::<String>()? {
             let slot = self.0.iter().position(|wanted| *wanted == key);
             match slot.and_then(|slot| object.values.get_mut(slot)) {

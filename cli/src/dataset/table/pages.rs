@@ -28,10 +28,7 @@ impl RowGroupReader for CheckedGroup<'_> {
 
     fn get_column_page_reader(&self, column: usize) -> Result<Box<dyn PageReader>> {
         let pages = self.0.get_column_page_reader(column)?;
-        Ok(Box::new(CheckedPages {
-            pages,
-            column: self.metadata().schema_descr().column(column),
-        }))
+        Ok(Box::new(CheckedPages { pages, column: self.metadata().schema_descr().column(column) }))
     }
 
     fn get_column_bloom_filter(&self, column: usize) -> Option<&parquet::bloom_filter::Sbbf> {
@@ -91,33 +88,18 @@ fn check(page: &Page, column: &ColumnDescPtr) -> Result<()> {
                 Type::FIXED_LEN_BYTE_ARRAY | Type::BOOLEAN => 1,
             };
             if buf.len() > MAX_DICTIONARY_BYTES {
-                return refuse(format!(
-                    "dictionary of {} bytes, expected at most {MAX_DICTIONARY_BYTES}",
-                    buf.len()
-                ));
+                return refuse(format!("dictionary of {} bytes, expected at most {MAX_DICTIONARY_BYTES}", buf.len()));
             }
             if (*num_values as usize).saturating_mul(width) > buf.len() {
                 return refuse(format!("dictionary of {num_values} values in {} bytes", buf.len()));
             }
         }
-        Page::DataPage {
-            encoding: Encoding::DELTA_BYTE_ARRAY,
-            ..
-        }
-        | Page::DataPageV2 {
-            encoding: Encoding::DELTA_BYTE_ARRAY,
-            ..
-        } => {
+        Page::DataPage { encoding: Encoding::DELTA_BYTE_ARRAY, .. }
+        | Page::DataPageV2 { encoding: Encoding::DELTA_BYTE_ARRAY, .. } => {
             return refuse("encoding DELTA_BYTE_ARRAY is not read".to_owned());
         }
-        Page::DataPage {
-            encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY,
-            ..
-        }
-        | Page::DataPageV2 {
-            encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY,
-            ..
-        } => {
+        Page::DataPage { encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY, .. }
+        | Page::DataPageV2 { encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY, .. } => {
             let most = u64::from(page.num_values()).min(MAX_ROWS as u64);
             match values(page, column).and_then(delta_count) {
                 Some(lengths) if lengths <= most => {}
@@ -134,27 +116,21 @@ fn check(page: &Page, column: &ColumnDescPtr) -> Result<()> {
 /// repetition levels.
 fn values<'a>(page: &'a Page, column: &ColumnDescPtr) -> Option<&'a [u8]> {
     match page {
-        Page::DataPage {
-            buf,
-            def_level_encoding,
-            num_values,
-            ..
-        } => match (column.max_def_level(), def_level_encoding) {
-            (0, _) => Some(buf),
-            (1, Encoding::RLE) => {
-                let (length, rest) = buf.split_first_chunk()?;
-                rest.get(u32::from_le_bytes(*length) as usize..)
+        Page::DataPage { buf, def_level_encoding, num_values, .. } => {
+            match (column.max_def_level(), def_level_encoding) {
+                (0, _) => Some(buf),
+                (1, Encoding::RLE) => {
+                    let (length, rest) = buf.split_first_chunk()?;
+                    rest.get(u32::from_le_bytes(*length) as usize..)
+                }
+                #[allow(deprecated, reason = "old files have it")]
+                (1, Encoding::BIT_PACKED) => buf.get(num_values.div_ceil(8) as usize..),
+                _ => None,
             }
-            #[allow(deprecated, reason = "old files have it")]
-            (1, Encoding::BIT_PACKED) => buf.get(num_values.div_ceil(8) as usize..),
-            _ => None,
-        },
-        Page::DataPageV2 {
-            buf,
-            def_levels_byte_len,
-            rep_levels_byte_len,
-            ..
-        } => buf.get((*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize)?..),
+        }
+        Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            buf.get((*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize)?..)
+        }
         Page::DictionaryPage { .. } => None,
     }
 }
@@ -190,45 +166,23 @@ mod tests {
 
     fn column(kind: Type, levels: i16) -> ColumnDescPtr {
         let field = SchemaType::primitive_type_builder("text", kind).build().unwrap();
-        Arc::new(ColumnDescriptor::new(
-            Arc::new(field),
-            levels,
-            0,
-            ColumnPath::from("text"),
-        ))
+        Arc::new(ColumnDescriptor::new(Arc::new(field), levels, 0, ColumnPath::from("text")))
     }
 
     fn dictionary(bytes: usize, num_values: u32) -> Page {
-        Page::DictionaryPage {
-            buf: vec![0; bytes].into(),
-            num_values,
-            encoding: Encoding::PLAIN,
-            is_sorted: false,
-        }
+        Page::DictionaryPage { buf: vec![0; bytes].into(), num_values, encoding: Encoding::PLAIN, is_sorted: false }
     }
 
     fn data(bytes: &[u8], num_values: u32, encoding: Encoding) -> Page {
         let levels = Encoding::RLE;
         let (def_level_encoding, rep_level_encoding) = (levels, levels);
         let buf = bytes.to_vec().into();
-        Page::DataPage {
-            buf,
-            num_values,
-            encoding,
-            def_level_encoding,
-            rep_level_encoding,
-            statistics: None,
-        }
+        Page::DataPage { buf, num_values, encoding, def_level_encoding, rep_level_encoding, statistics: None }
     }
 
     #[test]
     fn a_dictionary_that_counts_more_values_than_it_holds_is_refused() {
-        for (kind, width) in [
-            (Type::BYTE_ARRAY, 4),
-            (Type::INT32, 4),
-            (Type::INT64, 8),
-            (Type::INT96, 12),
-        ] {
+        for (kind, width) in [(Type::BYTE_ARRAY, 4), (Type::INT32, 4), (Type::INT64, 8), (Type::INT96, 12)] {
             let column = column(kind, 0);
             assert!(check(&dictionary(5 * width, 5), &column).is_ok());
             assert!(check(&dictionary(5 * width - 1, 5), &column).is_err());
@@ -240,10 +194,7 @@ mod tests {
     #[test]
     fn delta_lengths_that_count_more_texts_than_the_page_are_refused() {
         let check = |bytes: &[u8], texts, levels| {
-            check(
-                &data(bytes, texts, Encoding::DELTA_LENGTH_BYTE_ARRAY),
-                &column(Type::BYTE_ARRAY, levels),
-            )
+            check(&data(bytes, texts, Encoding::DELTA_LENGTH_BYTE_ARRAY), &column(Type::BYTE_ARRAY, levels))
         };
         // Blocks of 128, 4 miniblocks, 300 lengths.
         let header = [0x80, 0x01, 0x04, 0xac, 0x02, 0x00];
@@ -253,14 +204,8 @@ mod tests {
         assert!(check(&[&[2, 0, 0, 0, 9, 9], &header[..]].concat(), 299, 1).is_err());
         // 2^62 lengths, a number without end, none at all.
         assert!(
-            check(
-                &[
-                    0x80, 0x01, 0x04, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0x00
-                ],
-                u32::MAX,
-                0
-            )
-            .is_err()
+            check(&[0x80, 0x01, 0x04, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0x00], u32::MAX, 0)
+                .is_err()
         );
         assert!(check(&[0x80; 20], 300, 0).is_err());
         assert!(check(&[], 300, 0).is_err());

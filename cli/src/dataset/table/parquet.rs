@@ -31,29 +31,17 @@ fn decode(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), Table
 
     let wanted = columns.texts.iter().map(String::as_str).chain(columns.label);
     let wanted: BTreeSet<usize> = wanted.map(|name| position(&names, name)).collect::<Result<_, _>>()?;
-    let fields: Vec<_> = wanted
-        .iter()
-        .filter_map(|&position| fields.get(position).cloned())
-        .collect();
+    let fields: Vec<_> = wanted.iter().filter_map(|&position| fields.get(position).cloned()).collect();
     for field in &fields {
         let name = field.name();
         if !field.is_primitive() || field.get_basic_info().repetition() == Repetition::REPEATED {
-            return Err(TableProblem::UnusableColumn {
-                name: name.to_owned(),
-                found: "nested",
-            });
+            return Err(TableProblem::UnusableColumn { name: name.to_owned(), found: "nested" });
         }
     }
     let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-    let texts = columns
-        .texts
-        .iter()
-        .map(|name| Ok((name.as_str(), position(&names, name)?)));
+    let texts = columns.texts.iter().map(|name| Ok((name.as_str(), position(&names, name)?)));
     let texts: Vec<(&str, usize)> = texts.collect::<Result<_, TableProblem>>()?;
-    let label = columns
-        .label
-        .map(|name| Ok((name, position(&names, name)?)))
-        .transpose()?;
+    let label = columns.label.map(|name| Ok((name, position(&names, name)?))).transpose()?;
     let projection = Type::group_type_builder(schema.name()).with_fields(fields).build();
     let projection = projection.map_err(TableProblem::Parquet)?;
 
@@ -87,15 +75,8 @@ fn text<'a>(place: Place, column: &str, cell: &'a Field) -> Result<&'a str, Tabl
         Field::Str(text) => Ok(text),
         // Old writers leave out the annotation that says that bytes are text.
         Field::Bytes(bytes) => str::from_utf8(bytes.data()).map_err(|_| TableProblem::NotUtf8 { place }),
-        Field::Null => Err(TableProblem::MissingText {
-            place,
-            column: column.to_owned(),
-        }),
-        other => Err(TableProblem::NotAText {
-            place,
-            column: column.to_owned(),
-            found: kind(other),
-        }),
+        Field::Null => Err(TableProblem::MissingText { place, column: column.to_owned() }),
+        other => Err(TableProblem::NotAText { place, column: column.to_owned(), found: kind(other) }),
     }
 }
 
@@ -116,11 +97,7 @@ fn raw_label(place: Place, column: &str, cell: &Field) -> Result<RawLabel, Table
         Field::Double(value) => RawLabel::Float(*value),
         Field::Str(_) | Field::Bytes(_) => RawLabel::Text(text(place, column, cell)?.to_owned()),
         other => {
-            return Err(TableProblem::NotALabel {
-                place,
-                column: column.to_owned(),
-                found: kind(other),
-            });
+            return Err(TableProblem::NotALabel { place, column: column.to_owned(), found: kind(other) });
         }
     })
 }

@@ -51,11 +51,7 @@ pub(crate) enum TableProblem {
     UnusableColumn { name: String, found: &'static str },
     /// A JSON object lacks a key.
     #[error("line {line}: key {} is missing, the keys are: {}", Quoted(key), Names(exists))]
-    MissingKey {
-        line: u64,
-        key: String,
-        exists: Vec<String>,
-    },
+    MissingKey { line: u64, key: String, exists: Vec<String> },
     /// A JSON object has a key twice.
     #[error("line {line}: key {} stands there more than once", Quoted(key))]
     RepeatedKey { line: u64, key: String },
@@ -63,7 +59,7 @@ pub(crate) enum TableProblem {
     #[error("has no rows")]
     NoRows,
     /// A row has more or fewer fields than the header.
-    #[error("line {line}: {found} fields, expected {expected}")]
+    #[error("line {line}: the number of fields is {found}, expected {expected}")]
     UnequalFields { line: u64, expected: usize, found: usize },
     /// Not UTF-8.
     #[error("{place}: not valid UTF-8")]
@@ -85,26 +81,12 @@ pub(crate) enum TableProblem {
     MissingText { place: Place, column: String },
     /// A text column that holds something else.
     #[error("{place}: column {} holds {found}, expected a text", Quoted(column))]
-    NotAText {
-        place: Place,
-        column: String,
-        found: &'static str,
-    },
+    NotAText { place: Place, column: String, found: &'static str },
     /// A label column that holds something else.
-    #[error(
-        "{place}: column {} holds {found}, expected a text, a number or a boolean",
-        Quoted(column)
-    )]
-    NotALabel {
-        place: Place,
-        column: String,
-        found: &'static str,
-    },
+    #[error("{place}: column {} holds {found}, expected a text, a number or a boolean", Quoted(column))]
+    NotALabel { place: Place, column: String, found: &'static str },
     /// One cell is too long.
-    #[error(
-        "{place}: column {} holds {bytes} bytes, expected at most {MAX_CELL_BYTES}",
-        Quoted(column)
-    )]
+    #[error("{place}: column {} holds {bytes} bytes, expected at most {MAX_CELL_BYTES}", Quoted(column))]
     CellTooLong { place: Place, column: String, bytes: usize },
     /// One line is too long.
     #[error("line {line}: longer than {MAX_RECORD_BYTES} bytes")]
@@ -164,16 +146,10 @@ impl TableProblem {
 pub(super) fn position(columns: &[String], name: &str) -> Result<usize, TableProblem> {
     let mut found = columns.iter().enumerate().filter(|(_, column)| *column == name);
     let Some((position, _)) = found.next() else {
-        return Err(TableProblem::MissingColumn {
-            name: name.to_owned(),
-            exists: columns.to_vec(),
-        });
+        return Err(TableProblem::MissingColumn { name: name.to_owned(), exists: columns.to_vec() });
     };
     match found.count() {
         0 => Ok(position),
-        more => Err(TableProblem::RepeatedColumn {
-            name: name.to_owned(),
-            times: more + 1,
-        }),
+        more => Err(TableProblem::RepeatedColumn { name: name.to_owned(), times: more + 1 }),
     }
 }

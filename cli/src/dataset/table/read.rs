@@ -65,10 +65,7 @@ impl Table {
         let mut named = columns.texts.iter().map(String::as_str).chain(columns.label);
         while let Some(name) = named.next() {
             if named.clone().any(|other| other == name) {
-                return Err(DatasetError::table(
-                    path,
-                    TableProblem::NamedTwice { name: name.to_owned() },
-                ));
+                return Err(DatasetError::table(path, TableProblem::NamedTwice { name: name.to_owned() }));
             }
         }
         let (file, _) = file::open(path, MAX_TABLE_BYTES)?;

@@ -19,13 +19,7 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(labelled: bool, limit: Limit) -> Self {
-        Self {
-            limit,
-            text: None,
-            bytes: 0,
-            texts: Vec::new(),
-            labels: labelled.then(Vec::new),
-        }
+        Self { limit, text: None, bytes: 0, texts: Vec::new(), labels: labelled.then(Vec::new) }
     }
 
     /// Whether all rows that were asked for are there.
@@ -73,19 +67,12 @@ impl Rows {
         if self.texts.is_empty() {
             return Err(TableProblem::NoRows);
         }
-        Ok(Table {
-            texts: self.texts,
-            labels: self.labels,
-        })
+        Ok(Table { texts: self.texts, labels: self.labels })
     }
 
     fn count(&mut self, place: Place, column: &str, cell: &str) -> Result<(), TableProblem> {
         if cell.len() > MAX_CELL_BYTES {
-            return Err(TableProblem::CellTooLong {
-                place,
-                column: column.to_owned(),
-                bytes: cell.len(),
-            });
+            return Err(TableProblem::CellTooLong { place, column: column.to_owned(), bytes: cell.len() });
         }
         self.bytes = self.bytes.saturating_add(cell.len() as u64);
         if self.bytes > MAX_TEXT_BYTES {

@@ -18,10 +18,7 @@ fn mistakes_on_the_command_line_are_told_from_bad_files() {
     assert_eq!(fault(table(&csv.path, &["text"], None)), Fault::Input);
     assert_eq!(fault(table(&fixture("pairs.npz"), &["text"], None)), Fault::Usage);
     assert_eq!(fault(read_target(&csv.path)), Fault::Usage);
-    assert_eq!(
-        fault(table(Path::new("/nowhere/at-all.csv"), &["text"], None)),
-        Fault::Input
-    );
+    assert_eq!(fault(table(Path::new("/nowhere/at-all.csv"), &["text"], None)), Fault::Input);
     let json = written("t.jsonl", "{\"a\": \"b\"}\n{}\n");
     assert_eq!(fault(table(&json.path, &["text"], None)), Fault::Usage);
     assert_eq!(fault(table(&json.path, &["a"], None)), Fault::Input);
@@ -49,18 +46,9 @@ fn the_extension_alone_decides_the_format() {
     assert!(Format::of(Path::new("b.npz")).unwrap().holds_embeddings());
     assert!(!Format::of(Path::new("b.parquet")).unwrap().holds_embeddings());
     let packed = Format::of(Path::new("b.csv.gz")).unwrap_err();
-    assert!(
-        packed
-            .to_string()
-            .starts_with("b.csv.gz: extension is .gz, expected .csv, ")
-    );
+    assert!(packed.to_string().starts_with("b.csv.gz: extension is .gz, expected .csv, "));
     assert_eq!(packed.hint().unwrap(), "decompress the file first");
-    assert!(
-        Format::of(Path::new("csv"))
-            .unwrap_err()
-            .to_string()
-            .starts_with("csv: file name has no extension")
-    );
+    assert!(Format::of(Path::new("csv")).unwrap_err().to_string().starts_with("csv: file name has no extension"));
 }
 
 #[test]
@@ -75,12 +63,7 @@ fn folders_and_pipes_are_not_waited_for() {
 #[test]
 fn a_file_beyond_the_limit_is_refused_unread() {
     let sparse = written("t.csv", "text\na\n");
-    std::fs::File::options()
-        .write(true)
-        .open(&sparse.path)
-        .unwrap()
-        .set_len((4 << 30) + 1)
-        .unwrap();
+    std::fs::File::options().write(true).open(&sparse.path).unwrap().set_len((4 << 30) + 1).unwrap();
     let text = message(table(&sparse.path, &["text"], None));
     assert_eq!(text, "file is 4294967297 bytes, expected at most 4294967296");
 }

@@ -53,10 +53,7 @@ fn nested_null_and_numeric_texts_are_refused() {
     assert_eq!(at("{}"), r#"line 1: column "text" holds an object, expected a text"#);
     assert_eq!(at("7"), r#"line 1: column "text" holds a number, expected a text"#);
     let text = refused(r#"{"text": "a", "label": [1]}"#);
-    assert_eq!(
-        text,
-        r#"line 1: column "label" holds a list, expected a text, a number or a boolean"#
-    );
+    assert_eq!(text, r#"line 1: column "label" holds a list, expected a text, a number or a boolean"#);
 }
 
 #[test]
@@ -73,15 +70,9 @@ fn what_is_not_an_object_names_line_and_column() {
         "line 2, column 14: not a JSON object: EOF while parsing a value"
     );
     assert!(refused(format!("{fine}[1]")).starts_with("line 2, column 0: not a JSON object: invalid type: sequence"));
-    assert_eq!(
-        refused(format!("{fine}{{}} {{}}")),
-        "line 2, column 4: not a JSON object: trailing characters"
-    );
+    assert_eq!(refused(format!("{fine}{{}} {{}}")), "line 2, column 4: not a JSON object: trailing characters");
     assert!(refused(r#"{"text": "a", "label": NaN}"#).starts_with("line 1, column 24: not a JSON object"));
-    assert_eq!(
-        refused(b"{\"text\": \"\xff\", \"label\": 1}"),
-        "line 1: not valid UTF-8"
-    );
+    assert_eq!(refused(b"{\"text\": \"\xff\", \"label\": 1}"), "line 1: not valid UTF-8");
 }
 
 #[test]

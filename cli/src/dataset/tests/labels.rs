@@ -9,10 +9,7 @@ fn all(column: &[RawLabel], task: Task) -> Result<LabelSet, LabelProblem> {
 }
 
 fn classes(names: &[&str], y: &[u32]) -> Labels {
-    Labels::Classes {
-        names: names.iter().map(|&name| name.to_owned()).collect(),
-        y: y.to_vec(),
-    }
+    Labels::Classes { names: names.iter().map(|&name| name.to_owned()).collect(), y: y.to_vec() }
 }
 
 fn texts(labels: &[&str]) -> Vec<RawLabel> {
@@ -37,19 +34,13 @@ fn strings_are_classes_in_sorted_order() {
 #[test]
 fn integers_are_classes_sorted_by_value_and_not_as_text() {
     let expected = classes(&["2", "9", "10"], &[2, 1, 0, 1]);
-    assert_eq!(
-        all(&cells(&["10", " 9", "2", "9"]), Task::Auto).unwrap().labels,
-        expected
-    );
+    assert_eq!(all(&cells(&["10", " 9", "2", "9"]), Task::Auto).unwrap().labels, expected);
     assert_eq!(all(&integers(&[10, 9, 2, 9]), Task::Auto).unwrap().labels, expected);
 }
 
 #[test]
 fn strings_that_look_like_numbers_stay_strings_in_typed_formats() {
-    assert_eq!(
-        all(&texts(&["10", "9", "-1"]), Task::Auto).unwrap().labels,
-        classes(&["-1", "10", "9"], &[1, 2, 0])
-    );
+    assert_eq!(all(&texts(&["10", "9", "-1"]), Task::Auto).unwrap().labels, classes(&["-1", "10", "9"], &[1, 2, 0]));
 }
 
 #[test]
@@ -58,43 +49,27 @@ fn fractions_mean_regression_and_whole_floats_classes() {
     assert_eq!(all(&cells(&["0.5", "1", "-1.0"]), Task::Auto).unwrap().labels, numbers);
     assert_eq!(all(&floats(&[0.5, 1.0, -1.0]), Task::Auto).unwrap().labels, numbers);
     let whole = classes(&["0", "1", "2"], &[1, 0, 2, 0]);
-    assert_eq!(
-        all(&cells(&["1.0", "0.0", "2.0", "-0.0"]), Task::Auto).unwrap().labels,
-        whole
-    );
+    assert_eq!(all(&cells(&["1.0", "0.0", "2.0", "-0.0"]), Task::Auto).unwrap().labels, whole);
     assert_eq!(all(&floats(&[1.0, 0.0, 2.0, -0.0]), Task::Auto).unwrap().labels, whole);
 }
 
 #[test]
 fn booleans_are_classes() {
     let column = [true, false, true].map(RawLabel::Bool);
-    assert_eq!(
-        all(&column, Task::Auto).unwrap().labels,
-        classes(&["false", "true"], &[1, 0, 1])
-    );
+    assert_eq!(all(&column, Task::Auto).unwrap().labels, classes(&["false", "true"], &[1, 0, 1]));
 }
 
 #[test]
 fn the_task_can_be_forced() {
     let column = cells(&["1", "3", "1"]);
-    assert_eq!(
-        all(&column, Task::Regression).unwrap().labels,
-        Labels::Numbers(vec![1.0, 3.0, 1.0])
-    );
+    assert_eq!(all(&column, Task::Regression).unwrap().labels, Labels::Numbers(vec![1.0, 3.0, 1.0]));
     let column = cells(&["0.5", "1.5", "0.5"]);
-    assert_eq!(
-        all(&column, Task::Classification).unwrap().labels,
-        classes(&["0.5", "1.5"], &[0, 1, 0])
-    );
+    assert_eq!(all(&column, Task::Classification).unwrap().labels, classes(&["0.5", "1.5"], &[0, 1, 0]));
 }
 
 #[test]
 fn unlabelled_rows_are_left_out_and_counted() {
-    for column in [
-        cells(&["-1", "7", "-1", "3"]),
-        integers(&[-1, 7, -1, 3]),
-        floats(&[-1.0, 7.0, -1.0, 3.0]),
-    ] {
+    for column in [cells(&["-1", "7", "-1", "3"]), integers(&[-1, 7, -1, 3]), floats(&[-1.0, 7.0, -1.0, 3.0])] {
         let set = all(&column, Task::Auto).unwrap();
         assert_eq!(set.labels, classes(&["3", "7"], &[1, 0]));
         assert_eq!((set.kept, set.unlabelled), (vec![1, 3], 2));
@@ -110,16 +85,10 @@ fn unlabelled_rows_are_left_out_and_counted() {
 fn chosen_rows_alone_make_the_classes_and_keep_their_positions() {
     let column = cells(&["a", "b", "c", "b", "a"]);
     let set = interpret(&column, &[1, 2, 3], Task::Auto).unwrap();
-    assert_eq!(
-        (set.labels, set.kept),
-        (classes(&["b", "c"], &[0, 1, 0]), vec![1, 2, 3])
-    );
+    assert_eq!((set.labels, set.kept), (classes(&["b", "c"], &[0, 1, 0]), vec![1, 2, 3]));
     // Whether it is regression, the whole column says.
     let column = cells(&["1", "2", "2.5"]);
-    assert_eq!(
-        interpret(&column, &[0, 1], Task::Auto).unwrap().labels,
-        Labels::Numbers(vec![1.0, 2.0])
-    );
+    assert_eq!(interpret(&column, &[0, 1], Task::Auto).unwrap().labels, Labels::Numbers(vec![1.0, 2.0]));
 }
 
 #[test]
@@ -128,14 +97,8 @@ fn a_missing_label_names_the_row() {
     column.push(RawLabel::Missing);
     assert_eq!(all(&column, Task::Auto).unwrap_err().to_string(), "row 4 has no label");
     assert!(interpret(&column, &[0, 2], Task::Auto).is_ok());
-    assert_eq!(
-        all(&[RawLabel::Missing], Task::Auto).unwrap_err().to_string(),
-        "row 1 has no label"
-    );
-    assert_eq!(
-        interpret(&cells(&["a"]), &[9], Task::Auto).unwrap_err().to_string(),
-        "row 10 has no label"
-    );
+    assert_eq!(all(&[RawLabel::Missing], Task::Auto).unwrap_err().to_string(), "row 1 has no label");
+    assert_eq!(interpret(&cells(&["a"]), &[9], Task::Auto).unwrap_err().to_string(), "row 10 has no label");
 }
 
 #[test]
@@ -143,17 +106,11 @@ fn labels_of_several_kinds_name_the_row() {
     let mut column = integers(&[1, 2]);
     column.extend(texts(&["three"]));
     let error = all(&column, Task::Auto).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the label of row 3 is a text, expected an integer as in the rows before it"
-    );
+    assert_eq!(error.to_string(), "the label of row 3 is a text, expected an integer as in the rows before it");
     // Integers among floats are numbers.
     let mut column = integers(&[1, 2]);
     column.extend(floats(&[2.5]));
-    assert_eq!(
-        all(&column, Task::Auto).unwrap().labels,
-        Labels::Numbers(vec![1.0, 2.0, 2.5])
-    );
+    assert_eq!(all(&column, Task::Auto).unwrap().labels, Labels::Numbers(vec![1.0, 2.0, 2.5]));
 }
 
 #[test]
@@ -174,24 +131,15 @@ fn nan_and_infinite_labels_name_the_row_and_are_no_class() {
 #[test]
 fn regression_on_texts_names_the_row() {
     let error = all(&cells(&["0.5", "n/a"]), Task::Regression).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        r#"the label of row 2 is "n/a", expected a number for regression"#
-    );
+    assert_eq!(error.to_string(), r#"the label of row 2 is "n/a", expected a number for regression"#);
     let error = all(&[RawLabel::Bool(true)], Task::Regression).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the label of row 1 is a boolean, expected a number for regression"
-    );
+    assert_eq!(error.to_string(), "the label of row 1 is a boolean, expected a number for regression");
 }
 
 #[test]
 fn a_single_class_or_number_is_refused() {
     let error = all(&cells(&["a", "a"]), Task::Auto).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        r#"all 2 labelled rows have the one class "a", expected at least 2"#
-    );
+    assert_eq!(error.to_string(), r#"all 2 labelled rows have the one class "a", expected at least 2"#);
     let error = all(&cells(&["1", "-1", "1"]), Task::Auto).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -203,25 +151,14 @@ fn a_single_class_or_number_is_refused() {
         "no row is labelled, so there are 0 classes, expected at least 2 (2 rows are unlabelled: -1)"
     );
     let error = all(&cells(&["0.5", "0.5"]), Task::Auto).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "all 2 rows have the same number 0.5 to predict, expected at least 2 different ones"
-    );
-    assert_eq!(
-        interpret(&cells(&["a"]), &[], Task::Auto).unwrap_err().to_string(),
-        "no rows are chosen"
-    );
+    assert_eq!(error.to_string(), "all 2 rows have the same number 0.5 to predict, expected at least 2 different ones");
+    assert_eq!(interpret(&cells(&["a"]), &[], Task::Auto).unwrap_err().to_string(), "no rows are chosen");
 }
 
 #[test]
 fn too_many_classes_are_doubted_and_far_too_many_refused() {
     let doubt = |classes: i128, rows: i128| {
-        all(
-            &integers(&(0..rows).map(|row| row % classes).collect::<Vec<_>>()),
-            Task::Auto,
-        )
-        .unwrap()
-        .concern
+        all(&integers(&(0..rows).map(|row| row % classes).collect::<Vec<_>>()), Task::Auto).unwrap().concern
     };
     assert!(doubt(6, 10).unwrap().starts_with("6 classes in 10 rows: "));
     assert_eq!(doubt(5, 10), None);

@@ -32,9 +32,7 @@ fn written(name: &str, bytes: impl AsRef<[u8]>) -> Written {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/dataset/fixtures")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dataset/fixtures").join(name)
 }
 
 fn table(path: &Path, texts: &[&str], label: Option<&str>) -> Result<Table, DatasetError> {
@@ -44,14 +42,7 @@ fn table(path: &Path, texts: &[&str], label: Option<&str>) -> Result<Table, Data
 
 fn first(path: &Path, text: &str, rows: usize) -> Result<Table, DatasetError> {
     let limit = Limit::First(NonZeroUsize::new(rows).unwrap());
-    Table::read(
-        path,
-        Columns {
-            texts: &[text.to_owned()],
-            label: None,
-        },
-        limit,
-    )
+    Table::read(path, Columns { texts: &[text.to_owned()], label: None }, limit)
 }
 
 /// The message without the path before it.

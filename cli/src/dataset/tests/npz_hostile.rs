@@ -8,27 +8,12 @@ use crate::dataset::read_target;
 
 #[test]
 fn a_shape_that_the_data_do_not_fill_is_refused() {
-    assert_eq!(
-        refused_x(npy("<f4", "(3, 2)", &[0; 20])),
-        "x: 20 bytes of data, the shape implies 24"
-    );
-    assert_eq!(
-        refused_x(npy("<f4", "(3, 2)", &[0; 28])),
-        "x: 28 bytes of data, the shape implies 24"
-    );
+    assert_eq!(refused_x(npy("<f4", "(3, 2)", &[0; 20])), "x: 20 bytes of data, the shape implies 24");
+    assert_eq!(refused_x(npy("<f4", "(3, 2)", &[0; 28])), "x: 28 bytes of data, the shape implies 24");
     // 10 million rows of 8,192 dimensions are 328 GB, of 200 dimensions the 8 GB that are not there.
-    assert_eq!(
-        refused_x(npy("<f4", "(10000000, 8192)", &[0; 24])),
-        "x: the arrays are larger than 8589934592 bytes"
-    );
-    assert_eq!(
-        refused_x(npy("<f4", "(10000000, 200)", &[0; 24])),
-        "x: 24 bytes of data, the shape implies 8000000000"
-    );
-    assert_eq!(
-        refused_x(npy("<f4", "(10000001, 1)", &[0; 24])),
-        "x: 10000001 rows, expected at most 10000000"
-    );
+    assert_eq!(refused_x(npy("<f4", "(10000000, 8192)", &[0; 24])), "x: the arrays are larger than 8589934592 bytes");
+    assert_eq!(refused_x(npy("<f4", "(10000000, 200)", &[0; 24])), "x: 24 bytes of data, the shape implies 8000000000");
+    assert_eq!(refused_x(npy("<f4", "(10000001, 1)", &[0; 24])), "x: 10000001 rows, expected at most 10000000");
     let text = message(labels("<U262144", "(10000000,)", &[0; 4]));
     assert_eq!(text, "y: the arrays are larger than 8589934592 bytes");
 }
@@ -43,12 +28,8 @@ fn zip_bomb_is_refused() {
     assert_eq!(text, "x: 67108864 bytes of data, the shape implies 24");
 
     // The same with directory and entry lying about the size.
-    let real = u32::try_from(npy("<f4", "(3, 2)", &[]).len() + (64 << 20))
-        .unwrap()
-        .to_le_bytes();
-    let lie = u32::try_from(npy("<f4", "(3, 2)", &[]).len() + 24)
-        .unwrap()
-        .to_le_bytes();
+    let real = u32::try_from(npy("<f4", "(3, 2)", &[]).len() + (64 << 20)).unwrap().to_le_bytes();
+    let lie = u32::try_from(npy("<f4", "(3, 2)", &[]).len() + 24).unwrap().to_le_bytes();
     let mut lies = 0;
     for at in 0..bytes.len() - 4 {
         if bytes[at..at + 4] == real {
@@ -64,26 +45,14 @@ fn zip_bomb_is_refused() {
 #[test]
 fn hostile_headers_are_refused_before_they_are_parsed() {
     let shape = |shape: &str| refused_x(npy("<f4", shape, &[0; 24]));
-    assert_eq!(
-        shape("(4294967296, 4294967296)"),
-        "x: malformed header: the shape is too large"
-    );
-    assert_eq!(
-        shape("(0, 4294967296, 4294967296)"),
-        "x: malformed header: the shape is too large"
-    );
+    assert_eq!(shape("(4294967296, 4294967296)"), "x: malformed header: the shape is too large");
+    assert_eq!(shape("(0, 4294967296, 4294967296)"), "x: malformed header: the shape is too large");
     assert_eq!(shape("(-3, 2)"), "x: malformed header: the shape is too large");
     let nested = "x: malformed header: expected one dictionary with one tuple, the shape";
-    assert_eq!(
-        shape(&format!("{}3, 2{}", "(".repeat(3_000), ")".repeat(3_000))),
-        nested
-    );
+    assert_eq!(shape(&format!("{}3, 2{}", "(".repeat(3_000), ")".repeat(3_000))), nested);
     assert_eq!(shape(&format!("(3, {}", "[".repeat(3_000))), nested);
     assert_eq!(shape(&format!("(3, {}", "{".repeat(3_000))), nested);
-    assert_eq!(
-        shape(&" ".repeat(20_000)),
-        "x: malformed header: longer than 10000 bytes"
-    );
+    assert_eq!(shape(&" ".repeat(20_000)), "x: malformed header: longer than 10000 bytes");
     let claims = [b"\x93NUMPY\x02\0".as_slice(), &u32::MAX.to_le_bytes()].concat();
     assert_eq!(refused_x(claims), "x: malformed header: longer than 10000 bytes");
     assert_eq!(
@@ -96,9 +65,7 @@ fn hostile_headers_are_refused_before_they_are_parsed() {
 
 #[test]
 fn entries_that_numpy_does_not_name_so_are_refused() {
-    for name in [
-        "../x.npy", "/x.npy", "x.txt", "a\\x.npy", "x\n.npy", "C:x.npy", "folder/",
-    ] {
+    for name in ["../x.npy", "/x.npy", "x.txt", "a\\x.npy", "x\n.npy", "C:x.npy", "folder/"] {
         let text = message(read_target(&npz(&[x(), y(), (name, Vec::new())]).path));
         assert!(text.contains("of the zip is not named as an array"), "{name}: {text}");
         assert!(!text.contains('\n'));
@@ -130,10 +97,7 @@ fn damage_anywhere_is_an_error_or_harmless_and_never_a_crash() {
                 bytes[at] ^= flip;
                 std::fs::write(&damaged.path, bytes).unwrap();
                 if let Ok(target) = read_target(&damaged.path) {
-                    assert_eq!(
-                        target, whole,
-                        "byte {at} of {file}: damage that the checksum should show"
-                    );
+                    assert_eq!(target, whole, "byte {at} of {file}: damage that the checksum should show");
                 }
             }
         }

@@ -13,32 +13,18 @@ use super::*;
 fn files_of_pyarrow_are_read() {
     for file in ["snappy.parquet", "zstd.parquet"] {
         let table = table(&fixture(file), &["text", "label"], Some("id")).unwrap();
-        assert_eq!(
-            table.texts,
-            ["first [SEP] neg", "zweite „Zeile“ [SEP] pos", " [SEP] neg"]
-        );
+        assert_eq!(table.texts, ["first [SEP] neg", "zweite „Zeile“ [SEP] pos", " [SEP] neg"]);
         assert_eq!(table.labels.unwrap(), [1, 2, 3].map(RawLabel::Integer));
     }
 }
 
 #[test]
 fn labels_keep_their_types() {
-    let labels = |column| {
-        table(&fixture("zstd.parquet"), &["text"], Some(column))
-            .unwrap()
-            .labels
-            .unwrap()
-    };
-    assert_eq!(
-        labels("score"),
-        [RawLabel::Float(0.5), RawLabel::Float(1.0), RawLabel::Missing]
-    );
+    let labels = |column| table(&fixture("zstd.parquet"), &["text"], Some(column)).unwrap().labels.unwrap();
+    assert_eq!(labels("score"), [RawLabel::Float(0.5), RawLabel::Float(1.0), RawLabel::Missing]);
     assert_eq!(labels("flag"), [true, false, true].map(RawLabel::Bool));
     assert_eq!(labels("small"), [1, -1, 2].map(RawLabel::Integer));
-    assert_eq!(
-        labels("label"),
-        ["neg", "pos", "neg"].map(|label| RawLabel::Text(label.into()))
-    );
+    assert_eq!(labels("label"), ["neg", "pos", "neg"].map(|label| RawLabel::Text(label.into())));
 }
 
 #[test]
@@ -51,10 +37,7 @@ fn delta_encoded_texts_are_read_with_lengths_and_refused_with_prefixes() {
         assert_eq!(table.labels.unwrap(), [x, RawLabel::Missing, yz, RawLabel::Missing]);
         let error = read("delta_byte_array", "text", None).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(
-            cause.ends_with("column text: encoding DELTA_BYTE_ARRAY is not read"),
-            "{cause}"
-        );
+        assert!(cause.ends_with("column text: encoding DELTA_BYTE_ARRAY is not read"), "{cause}");
     }
 }
 
@@ -62,14 +45,8 @@ fn delta_encoded_texts_are_read_with_lengths_and_refused_with_prefixes() {
 fn columns_that_hold_no_text_or_label_are_refused() {
     let refused = |text, label| message(table(&fixture("snappy.parquet"), &[text], label));
     assert_eq!(refused("maybe", None), r#"row 2: column "maybe" has no text"#);
-    assert_eq!(
-        refused("tags", None),
-        r#"column "tags" is nested, expected texts, numbers or booleans"#
-    );
-    assert_eq!(
-        refused("id", None),
-        r#"row 1: column "id" holds a number, expected a text"#
-    );
+    assert_eq!(refused("tags", None), r#"column "tags" is nested, expected texts, numbers or booleans"#);
+    assert_eq!(refused("id", None), r#"row 1: column "id" holds a number, expected a text"#);
     assert_eq!(
         refused("text", Some("when")),
         r#"row 1: column "when" holds a point in time, expected a text, a number or a boolean"#
@@ -81,10 +58,7 @@ fn columns_that_hold_no_text_or_label_are_refused() {
 
 #[test]
 fn files_without_rows_are_refused() {
-    assert_eq!(
-        message(table(&fixture("no_rows.parquet"), &["text"], None)),
-        "has no rows"
-    );
+    assert_eq!(message(table(&fixture("no_rows.parquet"), &["text"], None)), "has no rows");
 }
 
 #[test]
@@ -102,10 +76,7 @@ fn what_is_not_parquet_is_refused() {
     );
     let bytes = std::fs::read(fixture("zstd.parquet")).unwrap();
     let cut = written("t.parquet", &bytes[..bytes.len() - 20]);
-    assert_eq!(
-        message(table(&cut.path, &["text"], None)),
-        "not a readable Parquet file"
-    );
+    assert_eq!(message(table(&cut.path, &["text"], None)), "not a readable Parquet file");
 }
 
 #[test]
@@ -138,10 +109,7 @@ fn a_cell_beyond_the_limit_is_refused() {
     let mut group = file.next_row_group().unwrap();
     let mut column = group.next_column().unwrap().unwrap();
     let text = ByteArray::from(vec![b'x'; (1 << 20) + 1]);
-    column
-        .typed::<ByteArrayType>()
-        .write_batch(&vec![text; 3], None, None)
-        .unwrap();
+    column.typed::<ByteArrayType>().write_batch(&vec![text; 3], None, None).unwrap();
     column.close().unwrap();
     group.close().unwrap();
     file.close().unwrap();

@@ -20,19 +20,10 @@ fn tables_and_arrays_of_real_targets_agree() {
         return;
     };
     let all: Vec<usize> = (0..1_000).collect();
-    for (target, classes) in [
-        ("tweet_emotion", 4),
-        ("trec", 6),
-        ("cr", 2),
-        ("cola", 2),
-        ("wellformed", 0),
-    ] {
+    for (target, classes) in [("tweet_emotion", 4), ("trec", 6), ("cr", 2), ("cola", 2), ("wellformed", 0)] {
         let table = table(&data.join(format!("targets/{target}.csv")), &["text"], Some("label")).unwrap();
         let arrays = read_target(&data.join(format!("targets/{target}.npz"))).unwrap();
-        assert_eq!(
-            (table.rows(), arrays.x.rows(), arrays.x.dimension()),
-            (1_000, 1_000, 384)
-        );
+        assert_eq!((table.rows(), arrays.x.rows(), arrays.x.dimension()), (1_000, 1_000, 384));
         let from_table = interpret(&table.labels.unwrap(), &all, Task::Auto).unwrap();
         let from_arrays = interpret(&arrays.labels, &all, Task::Auto).unwrap();
         assert_eq!((&from_table.kept, &from_arrays.kept), (&all, &all));
@@ -44,10 +35,7 @@ fn tables_and_arrays_of_real_targets_agree() {
             // The arrays hold 32-bit floats.
             (Labels::Numbers(numbers), Labels::Numbers(same)) => {
                 assert_eq!(classes, 0);
-                assert!(
-                    numbers.iter().zip(&same).all(|(a, b)| *a as f32 == *b as f32),
-                    "{target}"
-                );
+                assert!(numbers.iter().zip(&same).all(|(a, b)| *a as f32 == *b as f32), "{target}");
             }
             other => panic!("{target}: two tasks: {other:?}"),
         }

@@ -26,19 +26,13 @@ fn single() -> Vec<u8> {
 
 /// A file of this header before these data.
 fn raw(header: &str, data: &[u8]) -> Written {
-    written(
-        "t.safetensors",
-        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat(),
-    )
+    written("t.safetensors", [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
 }
 
 #[test]
 fn files_of_the_python_library_are_read() {
     let target = read_target(&fixture("bool.safetensors")).unwrap();
-    assert_eq!(
-        (target.x.rows(), target.x.dimension(), target.x.values()),
-        (3, 2, &X[..])
-    );
+    assert_eq!((target.x.rows(), target.x.dimension(), target.x.values()), (3, 2, &X[..]));
     assert_eq!(target.labels, [true, false, true].map(RawLabel::Bool));
 }
 
@@ -61,27 +55,18 @@ fn embeddings_of_every_float_type_are_read() {
 #[test]
 fn labels_of_every_type_are_read() {
     for (dtype, width) in [(Dtype::I8, 1), (Dtype::I16, 2), (Dtype::I32, 4), (Dtype::I64, 8)] {
-        let data = [1_i64, -2, 3]
-            .iter()
-            .flat_map(|value| value.to_le_bytes()[..width].to_vec())
-            .collect();
+        let data = [1_i64, -2, 3].iter().flat_map(|value| value.to_le_bytes()[..width].to_vec()).collect();
         let file = saved(&[("x", Dtype::F32, &[3, 2], single()), ("y", dtype, &[3], data)]);
         let target = read_target(&written("t.safetensors", file).path).unwrap();
         assert_eq!(target.labels, [1, -2, 3].map(RawLabel::Integer), "{dtype:?}");
     }
     for (dtype, width) in [(Dtype::U8, 1), (Dtype::U16, 2), (Dtype::U32, 4), (Dtype::U64, 8)] {
-        let data = [1_u64, 2, 3]
-            .iter()
-            .flat_map(|value| value.to_le_bytes()[..width].to_vec())
-            .collect();
+        let data = [1_u64, 2, 3].iter().flat_map(|value| value.to_le_bytes()[..width].to_vec()).collect();
         let file = saved(&[("x", Dtype::F32, &[3, 2], single()), ("y", dtype, &[3], data)]);
         let target = read_target(&written("t.safetensors", file).path).unwrap();
         assert_eq!(target.labels, [1, 2, 3].map(RawLabel::Integer), "{dtype:?}");
     }
-    let data = [0.5_f64, -1.0, f64::NAN]
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
+    let data = [0.5_f64, -1.0, f64::NAN].iter().flat_map(|value| value.to_le_bytes()).collect();
     let file = saved(&[("x", Dtype::F32, &[3, 2], single()), ("y", Dtype::F64, &[3], data)]);
     let target = read_target(&written("t.safetensors", file).path).unwrap();
     assert_eq!(target.labels[..2], [0.5, -1.0].map(RawLabel::Float));
@@ -94,10 +79,7 @@ fn missing_arrays_types_and_shapes_are_named() {
         message(read_target(&written("t.safetensors", saved(tensors)).path))
     };
     let x = ("x", Dtype::F32, &[3, 2][..], single());
-    assert_eq!(
-        refused(std::slice::from_ref(&x)),
-        r#"array "y" does not exist, the arrays are: "x""#
-    );
+    assert_eq!(refused(std::slice::from_ref(&x)), r#"array "y" does not exist, the arrays are: "x""#);
     assert_eq!(
         refused(&[x.clone(), ("y", Dtype::F8_E4M3, &[3], vec![0; 3])]),
         "y: values are F8_E4M3, expected integers, floats or BOOL"
@@ -106,14 +88,8 @@ fn missing_arrays_types_and_shapes_are_named() {
         refused(&[("x", Dtype::I32, &[3, 2], single()), ("y", Dtype::U8, &[3], vec![0; 3])]),
         "x: values are I32, expected F16, BF16, F32 or F64"
     );
-    assert_eq!(
-        refused(&[x.clone(), ("y", Dtype::U8, &[2], vec![0; 2])]),
-        "x has 3 rows, but y has 2 labels"
-    );
-    assert_eq!(
-        refused(&[x, ("y", Dtype::U8, &[3, 1], vec![0; 3])]),
-        "y: shape is (3, 1), expected (N,)"
-    );
+    assert_eq!(refused(&[x.clone(), ("y", Dtype::U8, &[2], vec![0; 2])]), "x has 3 rows, but y has 2 labels");
+    assert_eq!(refused(&[x, ("y", Dtype::U8, &[3, 1], vec![0; 3])]), "y: shape is (3, 1), expected (N,)");
     let mut nan = single();
     nan[8..12].copy_from_slice(&f32::NAN.to_le_bytes());
     assert_eq!(
@@ -125,20 +101,11 @@ fn missing_arrays_types_and_shapes_are_named() {
 #[test]
 fn a_header_that_claims_more_than_the_file_is_refused() {
     for claim in [u64::MAX, 1 << 60, 1 << 20, 17] {
-        let file = written(
-            "t.safetensors",
-            [&claim.to_le_bytes()[..], b"{}              "].concat(),
-        );
+        let file = written("t.safetensors", [&claim.to_le_bytes()[..], b"{}              "].concat());
         let text = message(read_target(&file.path));
-        assert_eq!(
-            text,
-            format!("header claims {claim} bytes, expected at most 1048576 in a file of 24 bytes")
-        );
+        assert_eq!(text, format!("header claims {claim} bytes, expected at most 1048576 in a file of 24 bytes"));
     }
-    assert_eq!(
-        message(read_target(&written("t.safetensors", [1, 2, 3]).path)),
-        "header: cannot be read"
-    );
+    assert_eq!(message(read_target(&written("t.safetensors", [1, 2, 3]).path)), "header: cannot be read");
 }
 
 #[test]
@@ -161,11 +128,7 @@ fn headers_that_contradict_themselves_are_refused() {
         "[]",
         "{",
     ] {
-        assert_eq!(
-            message(read_target(&raw(header, &[0; 24]).path)),
-            "malformed header",
-            "{header}"
-        );
+        assert_eq!(message(read_target(&raw(header, &[0; 24]).path)), "malformed header", "{header}");
     }
 }
 

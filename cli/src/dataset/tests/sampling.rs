@@ -3,10 +3,7 @@ use super::super::{Sampling, choose};
 /// Computed from the published algorithms in another language.
 #[test]
 fn the_draw_never_changes() {
-    assert_eq!(
-        choose(Sampling::Random, 42, 1_000, 8),
-        [37, 158, 218, 277, 342, 736, 800, 866]
-    );
+    assert_eq!(choose(Sampling::Random, 42, 1_000, 8), [37, 158, 218, 277, 342, 736, 800, 866]);
     assert_eq!(choose(Sampling::Random, 0, 10, 9), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
     assert_eq!(
         choose(Sampling::Random, u64::MAX, 10_000_000, 5),

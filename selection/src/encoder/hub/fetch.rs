@@ -50,18 +50,8 @@ pub fn fetch(
     let cache = Cache::new(settings.cache.clone());
     let repo = Repo::with_revision(id.into(), RepoType::Model, revision.into());
     let folder = settings.cache.join(repo.folder_name());
-    let model = Model {
-        id,
-        revision,
-        settings,
-        cache,
-        folder,
-    };
-    if settings.offline {
-        model.cached()
-    } else {
-        model.online(progress)
-    }
+    let model = Model { id, revision, settings, cache, folder };
+    if settings.offline { model.cached() } else { model.online(progress) }
 }
 
 struct Model<'a> {
@@ -142,12 +132,7 @@ impl Model<'_> {
             };
             let mut path = snapshot.join(name);
             if !path.exists() {
-                let watch = Watch {
-                    name,
-                    done: 0,
-                    total: 0,
-                    report: progress,
-                };
+                let watch = Watch { name, done: 0, total: 0, report: progress };
                 path = remote
                     .download_with_progress(name, watch)
                     .map_err(|source| self.request_error(name, Box::new(source)))?;
@@ -156,10 +141,7 @@ impl Model<'_> {
             Ok(Some(path))
         })?;
         let reference = self.cache.repo(self.repo(self.revision)).create_ref(&commit);
-        reference.map_err(|source| HubError::Cache {
-            path: self.folder.join("refs").join(self.revision),
-            source,
-        })?;
+        reference.map_err(|source| HubError::Cache { path: self.folder.join("refs").join(self.revision), source })?;
         Ok(files)
     }
 
@@ -167,14 +149,8 @@ impl Model<'_> {
     fn listing(&self, api: &Api) -> Result<Listing, HubError> {
         const WHAT: &str = "the list of files";
         let request = api.repo(self.repo(self.revision)).info_request().query("blobs", "true");
-        let request = request
-            .config()
-            .http_status_as_error(false)
-            .timeout_global(Some(LISTING_TIMEOUT))
-            .build();
-        let mut response = request
-            .call()
-            .map_err(|source| self.request_error(WHAT, Box::new(source)))?;
+        let request = request.config().http_status_as_error(false).timeout_global(Some(LISTING_TIMEOUT)).build();
+        let mut response = request.call().map_err(|source| self.request_error(WHAT, Box::new(source)))?;
         let status = response.status().as_u16();
         if status != 200 {
             return Err(HubError::Refused {
@@ -186,17 +162,12 @@ impl Model<'_> {
         }
         let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES).read_to_vec();
         let body = body.map_err(|source| self.request_error(WHAT, Box::new(source)))?;
-        let listing = serde_json::from_slice::<Listing>(&body)
-            .ok()
-            .filter(|listing| is_commit(&listing.sha));
+        let listing = serde_json::from_slice::<Listing>(&body).ok().filter(|listing| is_commit(&listing.sha));
         listing.ok_or_else(|| self.answer_error(WHAT, format!("{} bytes", body.len()), "a commit and its files".into()))
     }
 
     fn check_size(&self, name: &str, path: &PathBuf, expected: Option<u64>) -> Result<(), HubError> {
-        let cache_error = |source| HubError::Cache {
-            path: path.clone(),
-            source,
-        };
+        let cache_error = |source| HubError::Cache { path: path.clone(), source };
         let found = fs::metadata(path).map_err(cache_error)?.len();
         match expected {
             Some(expected) if expected != found => {
@@ -224,20 +195,11 @@ impl Model<'_> {
     }
 
     fn request_error(&self, what: &str, source: Box<dyn Error + Send + Sync>) -> HubError {
-        HubError::Request {
-            what: what.into(),
-            endpoint: self.settings.endpoint.clone(),
-            source,
-        }
+        HubError::Request { what: what.into(), endpoint: self.settings.endpoint.clone(), source }
     }
 
     fn answer_error(&self, what: &str, found: String, expected: String) -> HubError {
-        HubError::Answer {
-            what: what.into(),
-            endpoint: self.settings.endpoint.clone(),
-            found,
-            expected,
-        }
+        HubError::Answer { what: what.into(), endpoint: self.settings.endpoint.clone(), found, expected }
     }
 }
 

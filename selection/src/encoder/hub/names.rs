@@ -4,13 +4,8 @@ use super::HubError;
 
 /// Refuses all but the plain forms of an id (`name` or `owner/name`) and a revision.
 pub(super) fn check_names(id: &str, revision: &str) -> Result<(), HubError> {
-    let refused = |what, found: &str, expected| {
-        Err(HubError::Name {
-            what,
-            found: found.chars().take(128).collect(),
-            expected,
-        })
-    };
+    let refused =
+        |what, found: &str, expected| Err(HubError::Name { what, found: found.chars().take(128).collect(), expected });
     if id.len() > 200 || id.split('/').count() > 2 || !id.split('/').all(is_segment) {
         return refused("the model id", id, "owner/name of letters, digits, '.', '_' and '-'");
     }
