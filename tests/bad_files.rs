@@ -44,7 +44,11 @@ fn too_few_pairs_are_refused() {
     for rows in [1, 2, 5] {
         let hub = Hub::with(&["sound"]);
         hub.write("few.npz", pairs(rows, 4, 1));
-        hub.refused_saying(1, ["publish", "few.npz", "--base", "b"], &["few.npz", &format!("{rows} ")]);
+        hub.refused_saying(
+            1,
+            ["publish", "few.npz", "--base", "b"],
+            &["few.npz", &format!("the number of pairs is {rows}, expected at least 20")],
+        );
     }
 }
 

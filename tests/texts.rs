@@ -10,7 +10,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, tiny_base, words};
+use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, tiny_base, tiny_model, words};
 
 /// A pool of ESMs of dimension 32 for the base model `tiny`.
 fn pool(names: &[&str]) -> Hub {
@@ -116,7 +116,38 @@ fn esms_without_a_digest_match_by_name_with_a_warning() {
     let base = tiny_base("bert-mean");
     let output = hub.run(line(format!("rank t.csv --text text --label label --max-length 24 --base {base}")));
     assert_eq!(output.code, 0, "{output:#?}");
-    assert!(output.stderr.contains("warning: 1 ESM matched by the base model's name alone (tiny)"), "{output:#?}");
+    assert!(output.stderr.contains("warning: 1 ESM matched by the base model's name alone, tiny"), "{output:#?}");
+}
+
+#[test]
+fn bare_folder_names_no_base_model_for_others() {
+    let hub = pool(&["a"]);
+    let esm = hub.esm(&EsmFolder::new("b", 32, 9).set("base_model_name", "tiny"));
+    let folder = tiny_model("bert-mean").display().to_string();
+    // Published under a folder's name, an ESM would be one of another base model for everybody else.
+    hub.refused_saying(
+        2,
+        ["publish", &esm, "--base", &folder],
+        &["does not say under which id", &format!("--base ID={folder}")],
+    );
+    hub.ok(["publish", &esm, "--base", &tiny_base("bert-mean")]);
+    hub.write("t.csv", csv(&words(40, 2)));
+    let by_folder = format!("rank t.csv --text text --label label --max-length 24 --base {folder}");
+    let output = hub.run(line(by_folder.clone()));
+    assert_eq!(output.code, 0, "{output:#?}");
+    assert!(output.stderr.contains("1 ESM left out: their cards hold no digest"), "{output:#?}");
+    let ranking = hub.json(line(by_folder));
+    assert_eq!((&ranking["base"]["id"], &ranking["ranked"]), (&"tiny".into(), &1.into()));
+}
+
+#[test]
+fn mistyped_folder_is_not_taken_for_a_hub_id() {
+    let hub = pool(&["a"]);
+    hub.write("t.csv", csv(&words(40, 2)));
+    for missing in ["/nowhere/model", "./model", "model/"] {
+        let rank = format!("rank t.csv --text text --label label --base {missing}");
+        hub.refused_saying(2, line(rank), &[&format!("{missing} is not a folder")]);
+    }
 }
 
 #[test]

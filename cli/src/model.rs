@@ -30,6 +30,9 @@ impl FromStr for Model {
             None if PathBuf::from(text).is_dir() => (None, Some(PathBuf::from(text))),
             None => (Some(text), None),
         };
+        if looks_like_a_path(text) && id.is_some() && folder.is_none() {
+            return Err(Failure::usage(format!("{text} is not a folder")));
+        }
         if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(Failure::usage(format!("{} is not a folder", folder.display())));
         }
@@ -49,7 +52,33 @@ impl FromStr for Model {
     }
 }
 
+/// Whether a text that is no folder can only have been meant as one.
+fn looks_like_a_path(text: &str) -> bool {
+    text.starts_with(['/', '.', '~']) || text.contains('\\') || text.ends_with('/')
+}
+
 impl Model {
+    /// The id by which ESMs know it.
+    ///
+    /// # Errors
+    /// A bare folder has none: what its last segment is called would then name the base model for everybody.
+    pub(crate) fn require_id(&self) -> Outcome<()> {
+        if self.id.is_some() {
+            return Ok(());
+        }
+        let folder = self.folder.as_deref().unwrap_or("FOLDER".as_ref()).display();
+        Err(Failure::usage(format!("{folder} does not say under which id the pool knows this base model"))
+            .hint(format!("write --base ID={folder}, with the model's Hugging Face id")))
+    }
+
+    /// What ESMs are matched by: a bare folder has no id, whatever its last segment is called.
+    pub(crate) fn for_matching(&self, mut base: BaseModel) -> BaseModel {
+        if self.id.is_none() {
+            base.id.clear();
+        }
+        base
+    }
+
     /// Whether its files are at hand without a download.
     pub(crate) fn is_local(&self) -> bool {
         self.folder.is_some()

@@ -4,19 +4,22 @@ use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// A bar for work whose amount is known; hidden where nobody looks.
 pub(crate) fn bar(visible: bool, total: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let visible = visible && std::io::stderr().is_terminal();
     let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what);
-    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {per_sec:>10} {eta:>5}");
-    if let Ok(style) = style {
-        bar.set_style(style);
+    if let Ok(style) = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {rate:>8} {eta:>5}") {
+        bar.set_style(style.with_key("rate", rate));
     }
     if visible {
         bar.enable_steady_tick(Duration::from_millis(200));
     }
     bar
+}
+
+fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }

@@ -14,7 +14,7 @@ pub(crate) fn embed(
     texts: &[String],
     max_length: usize,
 ) -> Outcome<Embeddings> {
-    let bar = progress::bar(context.shows_progress(), texts.len() as u64, "embedding texts");
+    let bar = progress::bar(context.shows_progress(), texts.len() as u64, format!("embedding with {}", model.base.id));
     let embeddings = model.encoder.embed(texts, max_length, &|done, _all| bar.set_position(done as u64));
     bar.finish_and_clear();
     Ok(embeddings?)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use esmhub_registry::Pattern;
@@ -72,7 +72,7 @@ impl Export {
         }
         let size = out.len() as u64;
         if !self.dry_run {
-            self.write(&out).map_err(|error| Failure::io(self.file.display(), error))?;
+            self.write(&out)?;
         }
         context.emit(&ExportDocument {
             file: self.file.display().to_string(),
@@ -83,8 +83,19 @@ impl Export {
     }
 
     /// Whole or not at all, and never over a file that is there.
-    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&self, bytes: &[u8]) -> Outcome<()> {
+        let file = self.file.display();
         let parent = self.file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if parent.is_some_and(|parent| !parent.is_dir()) {
+            return Err(Failure::usage(format!("{file}: there is no such folder")));
+        }
+        if self.file.exists() {
+            return Err(Failure::usage(format!("{file} is there already")).hint("choose another name, or move it away"));
+        }
+        self.place(parent, bytes).map_err(|error| Failure::io(file, error))
+    }
+
+    fn place(&self, parent: Option<&Path>, bytes: &[u8]) -> std::io::Result<()> {
         let mut staged = tempfile::NamedTempFile::new_in(parent.unwrap_or_else(|| ".".as_ref()))?;
         staged.write_all(bytes)?;
         staged.as_file().sync_all()?;

@@ -54,6 +54,11 @@ impl Init {
                 grace_seconds: self.grace,
             });
         }
+        let holds_other_things = || std::fs::read_dir(&location).is_ok_and(|mut entries| entries.next().is_some());
+        if Registry::open(&location, None).is_err() && holds_other_things() {
+            context
+                .warn(format!("{} is not empty: a registry is best kept in a folder of its own", location.display()));
+        }
         let initialised = Registry::init(&location, &settings, context.cache())?;
         let settings = initialised.registry.settings();
         context.emit(&InitDocument {

@@ -1,5 +1,6 @@
 //! `esmhub publish`: ESMs into the registry, a batch as one transaction.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -21,7 +22,7 @@ use crate::texts::embed;
 /// Put ESMs into the registry: all of them, or none
 ///
 /// A SOURCE is a folder as hfselect saves an ESM, a .npz or .safetensors file with x (base embeddings, N x D) and y (tuned
-/// embeddings, N x D) from which an ESM is fitted, or an .esm file that `esmhub export` wrote. Instead of a SOURCE,
+/// embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub export` wrote. Instead of a SOURCE,
 /// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
@@ -37,7 +38,7 @@ pub(crate) struct Publish {
     /// How the weights are written: auto, f32, f16, int8 or int4 (auto is int8)
     #[arg(long, default_value = "auto", value_parser = parse_codec)]
     codec: CodecChoice,
-    /// The base model: a Hugging Face id, a folder, or ID=FOLDER (whose digests the card then records)
+    /// The base model: a Hugging Face id, or ID=FOLDER (whose digests the card then records)
     #[arg(long, value_name = "MODEL")]
     base: Option<Model>,
     /// The fine-tuned model, to fit an ESM from texts
@@ -104,6 +105,9 @@ impl Publish {
         if self.sources.len() > 1 && self.name.is_some() {
             return Err(Failure::usage("--name names one ESM, but there are several sources"));
         }
+        if let Some(base) = &self.base {
+            base.require_id()?;
+        }
         // Before hours of work: is there a registry?
         context.open()?;
         let prepared = match (&self.base, &self.tuned, &self.data) {
@@ -113,8 +117,38 @@ impl Publish {
             }
             _ => prepare(context, &self.sources, &self.options(context)?)?,
         };
+        if self.name.is_some() && prepared.len() > 1 {
+            return Err(Failure::usage("--name names one ESM, but the bundle holds several"));
+        }
+        self.warn_of_doubtful(context, &prepared)?;
         let document = store(context, prepared, self.dry_run)?;
         context.emit(&document)
+    }
+
+    /// What is valid and yet hardly meant: it would be skipped, or useless, in everybody's rankings.
+    fn warn_of_doubtful(&self, context: &Context, prepared: &[(String, NewEsm)]) -> Outcome<()> {
+        let (_, catalog) = context.open_catalog()?;
+        let mut dimensions: HashMap<String, u32> = HashMap::new();
+        for card in catalog.esms().filter(|esm| !esm.is_yanked()).filter_map(|esm| esm.card().ok()) {
+            dimensions.entry(card.base.id.to_ascii_lowercase()).or_insert(card.weights.dimension);
+        }
+        for (source, esm) in prepared {
+            let card = esm.card();
+            let (id, dimension) = (&card.base.id, card.weights.dimension);
+            let known = *dimensions.entry(id.to_ascii_lowercase()).or_insert(dimension);
+            if known != dimension {
+                context.warn(format!(
+                    "{source}: dimension {dimension}, other ESMs of {id} have {known}: wrong base model?"
+                ));
+            }
+            if let Some(held_out) = card.fit.held_out.filter(|held_out| held_out.r2 <= 0.0) {
+                let r2 = held_out.r2;
+                context.warn(format!(
+                    "{source}: held-out R2 is {r2:.3}: the map explains nothing. Do x and y belong together?"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn options(&self, context: &Context) -> Outcome<SourceOptions> {
@@ -248,7 +282,7 @@ impl Document for PublishDocument {
             let status = match (esm.status, esm.yanked) {
                 ("unchanged", true) => "already there, yanked",
                 ("unchanged", false) => "already there",
-                ("added-reference", _) => "new name, weights already there",
+                ("added-reference", _) => "new reference, weights already there",
                 _ => "new",
             };
             let name = format!("{}:{}", esm.name, esm.tag);

@@ -104,11 +104,11 @@ impl Document for StatsDocument {
         let factor = |reduction: Option<f64>| reduction.map(|factor| format!("{factor:.0} times"));
         let mut text = fields(&[
             ("registry", Some(self.registry.clone())),
-            ("references", Some(format!("{} of {}", self.references, count(self.names, "name")))),
+            ("references", Some(format!("{}, under {}", self.references, count(self.names, "name")))),
             ("yanked", (self.yanked > 0).then(|| self.yanked.to_string())),
             ("removed", (self.removed > 0).then(|| self.removed.to_string())),
             ("objects", Some(format!("{} ({} on disk)", self.objects, bytes(self.stored_bytes)))),
-            ("log", Some(format!("{} entries ({})", self.log_entries, bytes(self.log_bytes)))),
+            ("log entries", Some(format!("{} ({})", self.log_entries, bytes(self.log_bytes)))),
             ("smaller than the models", factor(self.reduction)),
         ]);
         if !self.bases.is_empty() {
@@ -124,6 +124,9 @@ impl Document for StatsDocument {
             let header = ["BASE MODEL", "ESMS", "BYTES PER ESM", "BYTES PER MODEL", "SMALLER"];
             text.push('\n');
             text.push_str(&columns(&header, &header[1..], rows));
+            if self.bases.iter().any(|base| base.model_bytes.is_none()) {
+                text.push_str("\nno card says how large the model is: --model-bytes BYTES does\n");
+            }
         }
         text
     }

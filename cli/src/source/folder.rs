@@ -1,6 +1,6 @@
 //! A folder as hfselect saves an ESM: `config.json` beside `model.safetensors` or `pytorch_model.bin`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -13,10 +13,8 @@ use super::{Draft, SourceOptions};
 use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
 
 pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
-    let config = read_at_most(&folder.join("config.json"), MAX_CONFIG_BYTES as u64)?.ok_or_else(|| {
-        Failure::new(OTHER, "there is no config.json")
-            .hint("an ESM is a folder as hfselect's save_pretrained writes it")
-    })?;
+    let config = read_at_most(&folder.join("config.json"), MAX_CONFIG_BYTES as u64)?
+        .ok_or_else(|| Failure::new(OTHER, "there is no config.json").hint(config_hint(folder)))?;
     let config = Config::from_json(&config)?;
     let map = read_weights(folder)?;
     if let Some(stated) = config.dimension.filter(|stated| *stated != u64::from(map.dimension())) {
@@ -35,6 +33,14 @@ pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
         source: config.source,
     };
     draft.finish(&map, options)
+}
+
+fn config_hint(folder: &Path) -> String {
+    let mut entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
+    if entries.any(|entry| entry.path().join("config.json").is_file()) {
+        return format!("to publish the folders inside it, write {}/*/", folder.display());
+    }
+    "an ESM is a folder as hfselect's save_pretrained writes it".to_owned()
 }
 
 fn read_weights(folder: &Path) -> Outcome<DenseMap> {

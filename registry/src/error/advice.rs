@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use esmhub_store_format::DigestPrefix;
+
 use super::{Absence, RegistryError, io_cause};
 
 impl RegistryError {
@@ -18,6 +20,9 @@ impl RegistryError {
             }
             Self::NotFound { suggestions, .. } if !suggestions.is_empty() => {
                 Some(format!("did you mean {}?", suggestions.join(", ")))
+            }
+            Self::NotFound { reference, .. } if DigestPrefix::new(reference).is_some() => {
+                Some(format!("a digest is written with `@` in front: @{reference}"))
             }
             Self::NotFound { .. } => Some("`esmhub list` shows what there is".into()),
             Self::Ambiguous { .. } => Some("give more digits, or a name and a tag".into()),

@@ -10,6 +10,8 @@ use crate::context::Context;
 use crate::document::count;
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 
+const ID_HINT: &str = "if the folder is their base model, write --base ID=FOLDER";
+
 /// The pool, sorted by whether an ESM can be used for this target.
 pub(super) struct Matching<'a> {
     /// Those that can.
@@ -20,6 +22,8 @@ pub(super) struct Matching<'a> {
     pub(super) other_base: usize,
     /// How many of `esms` match by name alone.
     by_name: usize,
+    /// How many hold no digest, where the target's base model has nothing but one.
+    unnamed: usize,
     /// How many have the right name and other weights.
     other_weights: usize,
     /// ESMs per base model, for the message when none fits.
@@ -30,7 +34,8 @@ impl<'a> Matching<'a> {
     /// By the digest of the base model's weights where both sides have it, else by its id; the dimension must fit.
     pub(super) fn of(pool: &[&'a Esm], base: &BaseModel, dimension: usize) -> Self {
         let (esms, skipped) = (Vec::new(), Vec::new());
-        let mut matching = Self { esms, skipped, other_base: 0, by_name: 0, other_weights: 0, bases: BTreeMap::new() };
+        let mut matching =
+            Self { esms, skipped, other_base: 0, by_name: 0, unnamed: 0, other_weights: 0, bases: BTreeMap::new() };
         for &esm in pool {
             let card = match esm.card() {
                 Ok(card) => card,
@@ -48,6 +53,7 @@ impl<'a> Matching<'a> {
             if !fits {
                 matching.other_base += 1;
                 matching.other_weights += usize::from(same_name);
+                matching.unnamed += usize::from(base.id.is_empty() && card.base.weights.is_none());
             } else if card.weights.dimension as usize != dimension {
                 let found = card.weights.dimension;
                 let reason = format!("its dimension is {found}, the target's embeddings have {dimension}");
@@ -64,9 +70,19 @@ impl<'a> Matching<'a> {
     pub(super) fn report(&self, context: &Context, base: &BaseModel) {
         if self.by_name > 0 {
             let what = count(self.by_name as u64, "ESM");
-            let message = format!("{what} matched by the base model's name alone ({}): no digest to compare", base.id);
+            let message = format!(
+                "{what} matched by the base model's name alone, {}: their cards hold no digest of it, as those of ESMs that \
+                 hfselect trained",
+                base.id
+            );
             // Where the target's own base model is a mere name as well, there was never a digest to expect.
             if base.weights.is_some() { context.warn(message) } else { context.detail(message) }
+        }
+        if self.unnamed > 0 && !self.esms.is_empty() {
+            let what = count(self.unnamed as u64, "ESM");
+            context.warn(format!(
+                "{what} left out: their cards hold no digest of a base model, and --base names no id. {ID_HINT}"
+            ));
         }
         if self.other_weights > 0 {
             let what = count(self.other_weights as u64, "ESM");
@@ -76,6 +92,12 @@ impl<'a> Matching<'a> {
 
     /// The failure when no ESM fits.
     pub(super) fn nothing(&self, base: &BaseModel) -> Failure {
+        if self.unnamed > 0 {
+            let what = count(self.unnamed as u64, "ESM");
+            let message =
+                format!("--base names no id, and the cards of {what} hold no digest to compare the folder with");
+            return Failure::new(INCOMPATIBLE, message).hint(ID_HINT);
+        }
         let held: Vec<String> = self.bases.iter().map(|(id, number)| format!("{id} ({number})")).collect();
         Failure::new(INCOMPATIBLE, format!("no ESM of the base model {}: the pool holds {}", base.id, held.join(", ")))
             .hint("name the base model as the pool does: --base ID, or --base ID=FOLDER")

@@ -31,7 +31,7 @@ use crate::progress;
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
 /// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, or a .npz or .safetensors file with x (base
-/// embeddings, N x D) and y (N labels). Scores are log evidence per row: higher is better. Scores of different targets, and
+/// embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of different targets, and
 /// of different numbers of rows, cannot be compared.
 #[derive(Debug, Args)]
 pub(crate) struct Rank {
@@ -104,11 +104,15 @@ impl Rank {
     pub(crate) fn execute(&self, context: &Context) -> Outcome<RankDocument> {
         let (registry, catalog) = context.open_catalog()?;
         let pool = self.pool(&catalog)?;
-        let loaded = LoadedTarget::load(self, context, &pool)?;
+        let mut loaded = LoadedTarget::load(self, context, &pool)?;
         let matching = Matching::of(&pool, &loaded.base, loaded.x.dimension());
         matching.report(context, &loaded.base);
         if matching.esms.is_empty() && matching.skipped.is_empty() {
             return Err(matching.nothing(&loaded.base));
+        }
+        if loaded.base.id.is_empty() {
+            // The folder was recognised by its digest: the pool knows what it is called.
+            loaded.base.id = matching.esms.iter().find_map(|esm| Some(esm.card().ok()?.base.id)).unwrap_or_default();
         }
         if let Some(concern) = &loaded.concern {
             context.warn(concern);

@@ -49,7 +49,7 @@ impl LoadedTarget {
         let arrays = read_target(&rank.target)?;
         let set = rank.choose(&arrays.labels)?;
         let base = match &rank.base {
-            Some(model) if model.is_local() => model.describe(&model.files(context)?, None)?,
+            Some(model) if model.is_local() => model.for_matching(model.describe(&model.files(context)?, None)?),
             Some(model) => BaseModel { id: model.to_string(), ..BaseModel::default() },
             None => only_base(pool)?,
         };
@@ -76,10 +76,10 @@ impl LoadedTarget {
             Some(model) => model.clone(),
             None => only_base(pool)?.id.parse::<Model>()?,
         };
-        let model = model.load(context)?;
+        let loaded = model.load(context)?;
         let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
-        let x = embed(context, &model, &texts, rank.max_length)?;
-        let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.base };
+        let x = embed(context, &loaded, &texts, rank.max_length)?;
+        let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.for_matching(loaded.base) };
         Ok(Self::new(rank, x, base, set))
     }
 
