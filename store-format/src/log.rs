@@ -225,8 +225,7 @@ impl Entry {
     /// # Errors
     /// [`FormatError::TooLarge`] over [`MAX_ENTRY_BYTES`]: such a batch must become several transactions.
     pub fn to_frame(&self) -> Result<(Vec<u8>, Digest), FormatError> {
-        self.check()?;
-        let canonical = wire::encode::<LIMIT, _>("log entry", &(VERSION, self))?;
+        let canonical = self.to_canonical()?;
         Ok((frame::encode(frame::Content::Entry, &canonical)?, Digest::of(&canonical)))
     }
 
@@ -239,7 +238,20 @@ impl Entry {
         Ok((Self::from_canonical(&canonical)?, digest))
     }
 
-    fn from_canonical(canonical: &[u8]) -> Result<Self, FormatError> {
+    /// The canonical bytes: a version number and the fields.
+    ///
+    /// # Errors
+    /// As [`Entry::to_frame`]; [`FormatError::Invalid`] where a rule is broken.
+    pub fn to_canonical(&self) -> Result<Vec<u8>, FormatError> {
+        self.check()?;
+        wire::encode::<LIMIT, _>("log entry", &(VERSION, self))
+    }
+
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// [`FormatError::Newer`] for a later version; [`FormatError::Invalid`] where a rule is broken.
+    pub fn from_canonical(canonical: &[u8]) -> Result<Self, FormatError> {
         let what = "log entry";
         let (version, fields) = wire::decode_prefix::<2, u16>(what, canonical)?;
         if version != VERSION {
