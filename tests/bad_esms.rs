@@ -205,3 +205,17 @@ fn one_bad_source_refuses_the_whole_batch() {
     hub.refused_saying(1, ["publish", &good, &bad, &other], &["esms/mr"]);
     hub.refused(13, ["resolve", "good"]);
 }
+
+#[test]
+#[cfg(unix)]
+fn pipe_in_place_of_a_file_does_not_hang() {
+    let hub = Hub::with(&["sound"]);
+    let folder = hub.esm(&EsmFolder::new("piped", 4, 1));
+    let config = hub.path(&folder).join("config.json");
+    std::fs::remove_file(&config).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&config).status().unwrap().success());
+    // The harness cannot take a picture of a folder with a pipe in it.
+    let output = hub.run(["publish", &folder]);
+    assert_eq!(output.code, 1, "{output:#?}");
+    assert!(output.stderr.contains("config.json is not a plain file"), "{output:#?}");
+}

@@ -170,3 +170,54 @@ fn leftovers_of_a_killed_writer_do_no_harm() {
     hub.ok(["publish", "esms/a", "--tag", "more"]);
     assert_eq!(hub.json(["list"])["esms"].as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn pool_without_one_sound_object_is_damage_and_not_incompatible() {
+    let hub = pool();
+    for name in ["a", "b", "c"] {
+        damage(&hub.object_of(name));
+    }
+    // Each is named, and integrity comes before everything else.
+    hub.refused_saying(16, ["rank", "t.npz"], &["a: ", "b: ", "c: "]);
+}
+
+#[test]
+fn pattern_is_refused_where_the_newest_tag_is_not_known() {
+    let hub = pool();
+    let second = hub.esm(&crate::support::EsmFolder::new("a", 8, 9));
+    hub.ok(["publish", &second]);
+    damage(&hub.entry(4));
+    fs::remove_dir_all(hub.path("cache")).unwrap();
+    // Entry 4 may have yanked `a:v1` or published `a:v2`, as it did: an old map must not pass for the newest.
+    hub.refused_saying(16, ["pull", "a*", "--output", "out"], &["which tags are newest is not known"]);
+    hub.refused_saying(16, ["export", "*", "all.esm"], &["which tags are newest is not known"]);
+    hub.ok(["pull", "a:v1", "--output", "exact"]);
+}
+
+#[test]
+fn writer_with_an_index_notices_an_entry_that_is_gone() {
+    let hub = pool();
+    hub.ok(["list"]);
+    fs::remove_file(hub.entry(2)).unwrap();
+    let other = hub.esm(&crate::support::EsmFolder::new("d", 8, 4));
+    hub.refused_saying(16, ["publish", &other], &["00000000000000000002", "missing"]);
+    named_by_verify(&hub, "00000000000000000002", &[]);
+}
+
+#[test]
+fn verify_remembers_that_the_log_was_longer() {
+    let hub = pool();
+    hub.ok(["list"]);
+    fs::remove_file(hub.entry(3)).unwrap();
+    named_by_verify(&hub, "00000000000000000003", &[]);
+}
+
+#[test]
+fn one_damaged_esm_of_several_costs_no_other() {
+    let hub = pool();
+    damage(&hub.object_of("b"));
+    let pulled = hub.json_with(16, ["pull", "*", "--output", "out"]);
+    assert_eq!(at(&pulled, ["pulled/0/name", "pulled/1/name", "failed/0/name"]), json!(["a", "c", "b"]));
+    assert!(hub.path("out/a/config.json").is_file() && hub.path("out/c/config.json").is_file());
+    assert!(!hub.path("out/b").exists());
+}

@@ -60,7 +60,7 @@ fn esm_of_another_dimension_is_listed_with_its_reason() {
     assert!(reason.contains('9') && reason.contains('8'), "{reason}");
     let output = hub.run(["rank", "t.npz"]);
     assert_eq!(output.code, 3);
-    assert!(output.stdout.contains("skipped wide:v1: "), "{output:#?}");
+    assert!(output.stderr.contains("wide:v1 skipped: "), "{output:#?}");
     // None that fits: nothing is done at all.
     hub.write("five.npz", target(40, 5, 2, 1));
     hub.refused_saying(17, ["rank", "five.npz"], &["dimension"]);

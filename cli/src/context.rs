@@ -133,6 +133,9 @@ impl Context {
     /// Prints the command's document; its exit code.
     pub(crate) fn emit<D: Document>(&self, document: &D) -> Outcome<u8> {
         document::print(document, self.form)?;
+        if self.form != Form::Json {
+            document.remarks().iter().for_each(|remark| self.warn(remark));
+        }
         Ok(document.exit_code())
     }
 }

@@ -19,6 +19,11 @@ pub(crate) trait Document: Serialize {
     /// One digest or name per line.
     fn lines(&self) -> Vec<String>;
 
+    /// What must be said beside the document, on stderr: why it is not all that was asked for. JSON says it itself.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The exit code of a command that got this far.
     fn exit_code(&self) -> u8 {
         0

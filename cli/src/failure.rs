@@ -21,6 +21,8 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Done, but not all of it.
 pub(crate) const PARTIAL: u8 = 3;
+/// No such reference.
+pub(crate) const NOT_FOUND: u8 = 13;
 /// A format newer than this program.
 pub(crate) const NEWER: u8 = 12;
 /// Damage.
@@ -79,6 +81,13 @@ impl Failure {
         self.code
     }
 
+    /// The code that a command ends with when each of these failed: integrity first, then a format that is too new, then
+    /// the given one.
+    pub(crate) fn worst(codes: impl IntoIterator<Item = u8>, otherwise: u8) -> u8 {
+        let found: Vec<u8> = codes.into_iter().collect();
+        [INTEGRITY, NEWER].into_iter().find(|code| found.contains(code)).unwrap_or(otherwise)
+    }
+
     /// The message with its causes, on one line.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -115,7 +124,7 @@ impl From<RegistryError> for Failure {
             ErrorKind::NotARegistry => 10,
             ErrorKind::Busy => 11,
             ErrorKind::Newer => NEWER,
-            ErrorKind::NotFound => 13,
+            ErrorKind::NotFound => NOT_FOUND,
             ErrorKind::Ambiguous => 14,
             ErrorKind::Conflict => 15,
             ErrorKind::Integrity => INTEGRITY,

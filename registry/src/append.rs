@@ -46,8 +46,13 @@ impl<'a> Transaction<'a> {
     pub(crate) fn begin(registry: &'a Registry, by: &'a Signature) -> Result<Self, RegistryError> {
         let catalog = registry.catalog()?;
         let mut transaction = Self { registry, by, catalog, lost: 0 };
-        transaction.catch_up(&log::numbers(&registry.storage)?)?;
-        Ok(transaction)
+        let numbers = log::numbers(&registry.storage)?;
+        transaction.catch_up(&numbers)?;
+        // Entries that an index still holds can have gone from the registry since: others would not see them.
+        match (1..=transaction.catalog.last).zip(&numbers).find(|(expected, there)| expected != *there) {
+            Some((missing, _)) => Err(RegistryError::unsound(schema::entry(missing), "it is missing")),
+            None => Ok(transaction),
+        }
     }
 
     /// What the log says so far.

@@ -1,6 +1,6 @@
 //! Verifying a registry: every byte of it, past every damage.
 //!
-//! The index plays no part. Objects are read, re-hashed and decoded; log entries are read and joined to each other; every
+//! The index plays no part, but for the one thing that only it can know: that the log was longer once. Objects are read, re-hashed and decoded; log entries are read and joined to each other; every
 //! card is decoded, and its object must be there and be what the card says.
 
 mod listing;
@@ -118,6 +118,7 @@ impl Registry {
             progress(VerifyProgress { done, total });
         };
         let catalog = self.verify_log(&listing.entries, &mut report, &mut tick)?;
+        self.verify_memory(&mut report);
         let found = self.verify_objects(&listing.objects, &mut report, &mut tick);
         references::verify(&catalog, &found, &mut report);
         Ok(report)
@@ -153,6 +154,19 @@ impl Registry {
             .map(|(what, damage)| Problem::new(what, schema::entry(damage.entry), damage.detail.clone()));
         report.problems.extend(problems);
         Ok(catalog)
+    }
+
+    /// A log that ends early looks whole; only an index that has seen more of it can tell.
+    fn verify_memory(&self, report: &mut Report) {
+        if let Err(error) = self.catalog()
+            && error.kind() == ErrorKind::Integrity
+        {
+            let place = schema::entry(report.entries + 1);
+            let detail = error.detail_at(&place);
+            if !report.problems.iter().any(|problem| problem.detail == detail) {
+                report.problems.push(Problem::new("log entry", place, detail));
+            }
+        }
     }
 
     fn verify_objects(

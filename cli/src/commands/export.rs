@@ -5,13 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use esmhub_registry::Pattern;
+use esmhub_store_format::Digest;
 use esmhub_store_format::bundle::{self, Bundled};
 use esmhub_store_format::log::Published;
-use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
-use super::newest::newest;
+use super::newest::select;
 use crate::context::Context;
 use crate::document::{Document, bytes, count};
 use crate::failure::{Failure, Outcome};
@@ -48,15 +47,7 @@ struct ExportedEsm {
 impl Export {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
-        let esms = if self.reference.contains(['*', '?']) {
-            newest(catalog.matching(&Pattern::new(&self.reference)))
-        } else {
-            let reference: Reference = self.reference.parse().map_err(|e| Failure::usage(format!("{e}")))?;
-            vec![catalog.resolve(&reference)?]
-        };
-        if esms.is_empty() {
-            return Err(Failure::new(13, format!("no ESM's name matches {:?}", self.reference)));
-        }
+        let esms = select(&catalog, std::slice::from_ref(&self.reference))?;
         let mut out = Vec::new();
         let mut exported = Vec::new();
         for esm in esms {

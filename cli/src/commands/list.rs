@@ -115,6 +115,11 @@ impl Document for ListDocument {
         self.esms.iter().map(|esm| format!("{}:{}", esm.name, esm.tag)).collect()
     }
 
+    fn remarks(&self) -> Vec<String> {
+        let unread = self.esms.iter().filter_map(|esm| Some((esm, esm.problem.as_ref()?)));
+        unread.map(|(esm, problem)| format!("{}:{} cannot be read: {problem}", esm.name, esm.tag)).collect()
+    }
+
     fn exit_code(&self) -> u8 {
         if self.damaged.is_empty() && self.esms.iter().all(|esm| esm.problem.is_none()) { 0 } else { PARTIAL }
     }

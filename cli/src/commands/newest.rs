@@ -1,8 +1,11 @@
-//! What a bare name means, for many names at once.
+//! What bare names and patterns mean, for many names at once.
 
 use std::collections::HashMap;
 
-use esmhub_registry::Esm;
+use esmhub_registry::{Catalog, Esm, Pattern};
+use esmhub_store_format::Reference;
+
+use crate::failure::{Failure, INTEGRITY, NOT_FOUND, Outcome};
 
 /// Of each name, its newest tag that is not yanked; in the order in which the names first appear in the log.
 pub(crate) fn newest<'a>(esms: impl Iterator<Item = &'a Esm>) -> Vec<&'a Esm> {
@@ -16,4 +19,42 @@ pub(crate) fn newest<'a>(esms: impl Iterator<Item = &'a Esm>) -> Vec<&'a Esm> {
         }
     }
     newest
+}
+
+/// Whether a text is a pattern of names and no reference.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// The ESMs that references and patterns stand for, each once; a pattern stands for the newest tag of every name.
+pub(crate) fn select<'a>(catalog: &'a Catalog, texts: &[String]) -> Outcome<Vec<&'a Esm>> {
+    let mut esms: Vec<&Esm> = Vec::new();
+    for text in texts {
+        let found = if is_pattern(text) { matching(catalog, text)? } else { vec![referred(catalog, text)?] };
+        for esm in found {
+            if !esms.iter().any(|other| other.reference() == esm.reference()) {
+                esms.push(esm);
+            }
+        }
+    }
+    Ok(esms)
+}
+
+fn matching<'a>(catalog: &'a Catalog, text: &str) -> Outcome<Vec<&'a Esm>> {
+    // What is newest depends on every entry of the log, as a bare name does (R37).
+    if let Some(damage) = catalog.damaged().first() {
+        return Err(Failure::new(INTEGRITY, format!("which tags are newest is not known: {damage}"))
+            .hint("name exact references, `name:tag`; `esmhub verify` lists everything that is damaged"));
+    }
+    let found = newest(catalog.matching(&Pattern::new(text)));
+    if found.is_empty() {
+        return Err(Failure::new(NOT_FOUND, format!("no ESM's name matches {text:?}")).hint("`esmhub list` shows all"));
+    }
+    Ok(found)
+}
+
+fn referred<'a>(catalog: &'a Catalog, text: &str) -> Outcome<&'a Esm> {
+    let reference: Reference =
+        text.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`esmhub list` shows all names"))?;
+    Ok(catalog.resolve(&reference)?)
 }

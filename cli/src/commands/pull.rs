@@ -1,20 +1,20 @@
 //! `esmhub pull`: verified weights and config, as hfselect loads them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use esmhub_registry::{Catalog, Esm, Pattern, Registry};
+use esmhub_registry::{Esm, Registry};
+use esmhub_store_format::Digest;
 use esmhub_store_format::exchange::{Config, write_safetensors};
-use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
-use super::newest::newest;
+use super::newest::{is_pattern, select};
 use crate::context::Context;
 use crate::document::{Document, columns};
-use crate::failure::{Failure, OTHER, Outcome};
+use crate::failure::{Failure, OTHER, Outcome, PARTIAL};
 
 /// Write ESMs as folders that `hfselect.ESM.from_pretrained` loads
 ///
@@ -37,6 +37,25 @@ pub(crate) struct Pull {
 pub(crate) struct PullDocument {
     dry_run: bool,
     pulled: Vec<PulledEsm>,
+    failed: Vec<FailedEsm>,
+}
+
+/// One of several that could not be pulled.
+#[derive(Serialize)]
+struct FailedEsm {
+    name: String,
+    tag: String,
+    digest: Digest,
+    reason: String,
+    #[serde(skip)]
+    code: u8,
+}
+
+impl FailedEsm {
+    fn new(esm: &Esm, failure: &Failure) -> Self {
+        let (name, tag) = (esm.name().to_string(), esm.tag().to_string());
+        Self { name, tag, digest: esm.digest(), reason: failure.message().to_owned(), code: failure.code() }
+    }
 }
 
 #[derive(Serialize)]
@@ -52,46 +71,19 @@ pub(crate) struct PulledEsm {
 impl Pull {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
-        let esms = self.select(&catalog)?;
+        let esms = select(&catalog, &self.references)?;
         let several = self.references.len() > 1 || self.references.iter().any(|text| is_pattern(text));
-        let mut folders: BTreeMap<String, &Esm> = BTreeMap::new();
-        for esm in &esms {
-            let folder = self.folder(esm, several);
-            // Two tags of one name would overwrite each other.
-            if let Some(other) = folders.insert(folder.to_string_lossy().to_lowercase(), esm) {
-                return Err(Failure::usage(format!(
-                    "{} and {} go into the same folder",
-                    other.reference(),
-                    esm.reference()
-                ))
-                .hint("pull them one at a time, each with its own --output"));
+        let folders: Vec<PathBuf> = esms.iter().map(|esm| self.folder(esm, several)).collect();
+        check_apart(&esms, &folders)?;
+        let mut document = PullDocument { dry_run: self.dry_run, pulled: Vec::new(), failed: Vec::new() };
+        for (esm, folder) in esms.into_iter().zip(&folders) {
+            match write(&registry, esm, folder, self.dry_run) {
+                Ok(pulled) => document.pulled.push(pulled),
+                Err(failure) if !several => return Err(failure.at(esm.reference())),
+                Err(failure) => document.failed.push(FailedEsm::new(esm, &failure)),
             }
         }
-        let pulled = esms.into_iter().map(|esm| {
-            let folder = self.folder(esm, several);
-            write(&registry, esm, &folder, self.dry_run).map_err(|failure| failure.at(esm.reference()))
-        });
-        context.emit(&PullDocument { dry_run: self.dry_run, pulled: pulled.collect::<Outcome<_>>()? })
-    }
-
-    fn select<'a>(&self, catalog: &'a Catalog) -> Outcome<Vec<&'a Esm>> {
-        let mut esms = Vec::new();
-        for text in &self.references {
-            if is_pattern(text) {
-                let found = newest(catalog.matching(&Pattern::new(text)));
-                if found.is_empty() {
-                    return Err(Failure::new(13, format!("no ESM's name matches {text:?}")));
-                }
-                esms.extend(found);
-            } else {
-                let reference: Reference = text
-                    .parse()
-                    .map_err(|error| Failure::usage(format!("{error}")).hint("`esmhub list` shows all names"))?;
-                esms.push(catalog.resolve(&reference)?);
-            }
-        }
-        esms.dedup_by(|a, b| a.reference() == b.reference());
-        Ok(esms)
+        context.emit(&document)
     }
 
     fn folder(&self, esm: &Esm, several: bool) -> PathBuf {
@@ -105,8 +97,19 @@ impl Pull {
     }
 }
 
-fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?'])
+/// No ESM may land in or inside another one's folder: two tags of one name, or `a` beside `a/b`.
+fn check_apart(esms: &[&Esm], folders: &[PathBuf]) -> Outcome<()> {
+    let lower = |folder: &PathBuf| PathBuf::from(folder.to_string_lossy().to_lowercase());
+    let taken: HashMap<PathBuf, &Esm> = folders.iter().map(lower).zip(esms.iter().copied()).collect();
+    for (esm, folder) in esms.iter().zip(folders.iter().map(lower)) {
+        let other =
+            folder.ancestors().find_map(|at| taken.get(at).filter(|other| other.reference() != esm.reference()));
+        if let Some(other) = other {
+            let both = format!("{} and {} would share a folder", other.reference(), esm.reference());
+            return Err(Failure::usage(both).hint("pull them one at a time, each with its own --output"));
+        }
+    }
+    Ok(())
 }
 
 /// Writes one ESM into a folder: first beside it, then renamed into place.
@@ -216,5 +219,13 @@ impl Document for PullDocument {
 
     fn lines(&self) -> Vec<String> {
         self.pulled.iter().map(|esm| esm.folder.clone()).collect()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.failed.iter().map(|esm| format!("{}:{} not pulled: {}", esm.name, esm.tag, esm.reason)).collect()
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.failed.is_empty() { 0 } else { Failure::worst(self.failed.iter().map(|esm| esm.code), PARTIAL) }
     }
 }

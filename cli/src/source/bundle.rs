@@ -1,6 +1,5 @@
 //! A bundle: ESMs that `esmhub export` wrote, taken as they are.
 
-use std::fs::File;
 use std::path::Path;
 
 use esmhub_registry::NewEsm;
@@ -14,8 +13,7 @@ use crate::failure::{Failure, OTHER, Outcome};
 const MAX_BUNDLE_BYTES: u64 = 4 << 30;
 
 pub(super) fn read(path: &Path, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
-    File::open(path).map_err(|error| Failure::io("cannot be opened", error))?;
-    let bytes = folder::read_at_most(path, MAX_BUNDLE_BYTES)?.unwrap_or_default();
+    let bytes = folder::read_at_most(path, MAX_BUNDLE_BYTES)?.ok_or_else(|| Failure::new(OTHER, "no such file"))?;
     from_bytes(&bytes, options)
 }
 

@@ -55,18 +55,27 @@ fn read_weights(folder: &Path) -> Outcome<DenseMap> {
         .hint("an ESM is a folder as hfselect's save_pretrained writes it"))
 }
 
-/// The bytes of a file, `None` where there is none. Its size is checked first, and again while reading.
+/// The bytes of a plain file, `None` where there is none. Its size is checked first, and again while reading.
 pub(super) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> {
     let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::io(name(), error)),
     };
+    // Opening a pipe would wait for its other end.
+    if !metadata.is_file() {
+        return Err(Failure::new(OTHER, format!("{} is not a plain file", name())));
+    }
+    let too_large = |found| Failure::new(OTHER, format!("{} has {found} bytes, at most {limit} are read", name()));
+    if metadata.len() > limit {
+        return Err(too_large(metadata.len()));
+    }
     let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| Failure::io(name(), error))?;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(name(), error))?;
     if bytes.len() as u64 > limit {
-        return Err(Failure::new(OTHER, format!("{} has more than the {limit} bytes that are read", name())));
+        return Err(too_large(bytes.len() as u64));
     }
     Ok(Some(bytes))
 }

@@ -1,7 +1,5 @@
 //! A checkpoint: tensors by name, whatever container they are in, read one at a time as f32.
 
-use std::error::Error;
-
 use candle_core::{DType, Device, Tensor};
 
 use super::EncoderError;
@@ -99,9 +97,7 @@ impl From<PickleError> for EncoderError {
     fn from(error: PickleError) -> Self {
         match error {
             PickleError::Read { path, source } => Self::Read { path, source },
-            PickleError::Damaged { path, reason, source } => {
-                Self::Weights { path, reason, source: source.map(|source| source as Box<dyn Error + Send + Sync>) }
-            }
+            PickleError::Damaged { path, reason } => Self::Weights { path, reason, source: None },
             PickleError::TensorType { name, found } => Self::TensorType { name, found },
             PickleError::Weights(error) => Self::Compute(Box::new(error)),
         }

@@ -8,7 +8,7 @@ use esmhub_store_format::card::BaseModel;
 use super::output::Skipped;
 use crate::context::Context;
 use crate::document::count;
-use crate::failure::{Failure, INCOMPATIBLE, Outcome};
+use crate::failure::{Failure, INCOMPATIBLE, NEWER, Outcome};
 
 const ID_HINT: &str = "if the folder is their base model, write --base ID=FOLDER";
 
@@ -40,7 +40,7 @@ impl<'a> Matching<'a> {
             let card = match esm.card() {
                 Ok(card) => card,
                 Err(error) => {
-                    matching.skipped.push(Skipped::new(esm, &error.to_string()));
+                    matching.skipped.push(Skipped::new(esm, NEWER, &error.to_string()));
                     continue;
                 }
             };
@@ -57,7 +57,7 @@ impl<'a> Matching<'a> {
             } else if card.weights.dimension as usize != dimension {
                 let found = card.weights.dimension;
                 let reason = format!("its dimension is {found}, the target's embeddings have {dimension}");
-                matching.skipped.push(Skipped::new(esm, &reason));
+                matching.skipped.push(Skipped::new(esm, INCOMPATIBLE, &reason));
             } else {
                 matching.by_name += usize::from(card.base.weights.is_none() || base.weights.is_none());
                 matching.esms.push(esm);
@@ -113,7 +113,7 @@ pub(super) fn only_base(pool: &[&Esm]) -> Outcome<BaseModel> {
     let mut found = ids.into_values();
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(BaseModel { id, ..BaseModel::default() }),
-        (None, _) => Err(Failure::new(crate::failure::NEWER, "no card of the pool can be read by this program")),
+        (None, _) => Err(Failure::new(NEWER, "no card of the pool can be read by this program")),
         (Some(first), Some(second)) => {
             let all: Vec<String> = [first, second].into_iter().chain(found).collect();
             Err(Failure::usage(format!("the pool holds ESMs of several base models: {}", all.join(", ")))

@@ -122,8 +122,9 @@ impl Rank {
         let (ranked, mut skipped) = self.score_all(context, &registry, &matching.esms, &target, baseline);
         skipped.extend(matching.skipped);
         if ranked.is_empty() {
-            let reason = skipped.first().map(|skipped| format!(": {}: {}", skipped.name, skipped.reason));
-            return Err(Failure::new(INCOMPATIBLE, format!("no ESM could be scored{}", reason.unwrap_or_default())));
+            let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
+            let code = Failure::worst(skipped.iter().map(|esm| esm.code), INCOMPATIBLE);
+            return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
         }
         Ok(RankDocument::new(self, loaded, baseline, ranked, skipped, matching.other_base, &catalog))
     }
@@ -160,7 +161,7 @@ impl Rank {
             .map(|esm| {
                 let scored = self.score_one(registry, esm, target, baseline);
                 bar.inc(1);
-                scored.map_err(|failure| Skipped::new(esm, failure.message()))
+                scored.map_err(|failure| Skipped::new(esm, failure.code(), failure.message()))
             })
             .collect();
         bar.finish_and_clear();

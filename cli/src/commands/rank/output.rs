@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Rank;
 use super::target::LoadedTarget;
-use crate::document::{Document, columns, count, strong};
+use crate::document::{Document, columns, count, printable, strong};
 use crate::failure::PARTIAL;
 
 /// A ranking.
@@ -77,6 +77,8 @@ pub(crate) struct Skipped {
     tag: String,
     digest: Digest,
     pub(super) reason: String,
+    #[serde(skip)]
+    pub(super) code: u8,
 }
 
 impl Ranked {
@@ -97,8 +99,9 @@ impl Ranked {
 }
 
 impl Skipped {
-    pub(super) fn new(esm: &Esm, reason: &str) -> Self {
+    pub(super) fn new(esm: &Esm, code: u8, reason: &str) -> Self {
         Self {
+            code,
             name: esm.name().to_string(),
             tag: esm.tag().to_string(),
             digest: esm.digest(),
@@ -179,7 +182,7 @@ impl Document for RankDocument {
         };
         let mut text = format!(
             "{}  {} rows, {task}, {} ({} dimensions)\n\n",
-            strong(&self.target.source),
+            strong(&printable(&self.target.source)),
             self.target.rows,
             self.base.id,
             self.base.dimension
@@ -221,14 +224,15 @@ impl Document for RankDocument {
         if self.other_base > 0 {
             text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
         }
-        for esm in &self.skipped {
-            text.push_str(&format!("skipped {}:{}: {}\n", esm.name, esm.tag, crate::document::printable(&esm.reason)));
-        }
         text
     }
 
     fn lines(&self) -> Vec<String> {
         self.results.iter().take(self.shown).map(|esm| format!("{}:{}", esm.name, esm.tag)).collect()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.skipped.iter().map(|esm| format!("{}:{} skipped: {}", esm.name, esm.tag, esm.reason)).collect()
     }
 
     fn exit_code(&self) -> u8 {
