@@ -1,19 +1,8 @@
 //! Which ESMs of a pool are ranked, and that none is left out in silence.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{EsmFolder, Hub, at, damage, target};
-
-fn names(ranking: &Value) -> Vec<&str> {
-    ranking["results"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect()
-}
-
-/// A pool of five and a target of its dimension.
-fn pool() -> Hub {
-    let hub = Hub::with(&["acme/reviews", "mr", "trec", "cola", "acme/movies"]);
-    hub.write("t.npz", target(60, 8, 3, 1));
-    hub
-}
+use crate::support::{EsmFolder, at, damage, names, pool, target};
 
 #[test]
 fn esms_of_other_base_models_are_only_counted() {

@@ -1,19 +1,8 @@
 //! Ranking: what is compared, what is left out, and that nothing is left out in silence.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{EsmFolder, Hub, at, f32_array, fixture, i64_array, labels_array, npz, target};
-
-fn names(ranking: &Value) -> Vec<&str> {
-    ranking["results"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect()
-}
-
-/// A pool of five and a target of its dimension.
-fn pool() -> Hub {
-    let hub = Hub::with(&["acme/reviews", "mr", "trec", "cola", "acme/movies"]);
-    hub.write("t.npz", target(60, 8, 3, 1));
-    hub
-}
+use crate::support::{EsmFolder, Hub, at, f32_array, fixture, i64_array, labels_array, names, npz, pool, target};
 
 #[test]
 fn ranking_is_a_whole_document() {

@@ -17,5 +17,5 @@ pub(crate) use esm::EsmFolder;
 pub(crate) use given::{figure, fixture, given, tiny_base, tiny_model};
 pub(crate) use hub::{Hub, at, digests, line};
 pub(crate) use numbers::{Random, kendall_tau, r2};
-pub(crate) use target::{csv, pairs, target, words};
+pub(crate) use target::{csv, names, pairs, pool, target, words};
 pub(crate) use tree::{Tree, damage, overwrite};

@@ -1,6 +1,8 @@
 //! Small targets, pairs and tables, decided by the seed alone.
 
-use super::{Random, f32_array, i64_array, npz};
+use serde_json::Value;
+
+use super::{Hub, Random, f32_array, i64_array, npz};
 
 /// A target as `.npz`: `x` in clusters, one for each class, and `y`.
 pub(crate) fn target(rows: usize, dimension: usize, classes: usize, seed: u64) -> Vec<u8> {
@@ -46,4 +48,16 @@ pub(crate) fn words(rows: usize, seed: u64) -> Vec<(String, &'static str)> {
 pub(crate) fn csv(rows: &[(String, &str)]) -> String {
     let lines = rows.iter().map(|(text, label)| format!("{text},{label}\n"));
     ["text,label\n".to_owned()].into_iter().chain(lines).collect()
+}
+
+/// A pool of five ESMs and `t.npz`, a target of their dimension.
+pub(crate) fn pool() -> Hub {
+    let hub = Hub::with(&["acme/reviews", "mr", "trec", "cola", "acme/movies"]);
+    hub.write("t.npz", target(60, 8, 3, 1));
+    hub
+}
+
+/// The names of a ranking, best first.
+pub(crate) fn names(ranking: &Value) -> Vec<&str> {
+    ranking["results"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect()
 }

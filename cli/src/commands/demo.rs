@@ -42,18 +42,18 @@ impl Demo {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let pool = self.dir.join("pool");
         fs::create_dir_all(&self.dir).map_err(|error| Failure::io(self.dir.display(), error))?;
-        Registry::init(&pool, &Settings::default(), context.cache())?;
+        let registry = Registry::init(&pool, &Settings::default(), context.cache())?.registry;
         let context = &context.with_registry(pool);
 
         let esms = from_bytes(POOL, &SourceOptions::none())?;
-        let publish = store(context, esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(), false)?;
+        let publish = store(context, &registry, esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(), false)?;
 
         let target = self.dir.join("tweet_emotion.npz");
         fs::write(&target, TARGET).map_err(|error| Failure::io(target.display(), error))?;
         let rank = Rank::of_embeddings(target).execute(context)?;
 
         let winner = rank.winner().ok_or_else(|| Failure::new(OTHER, "the ranking is empty"))?;
-        let (registry, catalog) = context.open_catalog()?;
+        let catalog = registry.catalog()?;
         let reference = winner.parse().map_err(|error| Failure::new(OTHER, format!("{error}")))?;
         let esm = catalog.resolve(&reference)?;
         let folder = self.dir.join("winner");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use esmhub_registry::{NewEsm, Outcome as Stored, Publication, PublishOptions};
+use esmhub_registry::{Catalog, NewEsm, Outcome as Stored, Publication, PublishOptions, Registry};
 use esmhub_store_format::card::{self, BaseModel, Fit};
 use esmhub_store_format::{Codec, Digest, Name, Tag};
 use rayon::prelude::*;
@@ -109,55 +109,33 @@ impl Publish {
             base.require_id()?;
         }
         // Before hours of work: is there a registry?
-        context.open()?;
+        let (registry, catalog) = context.open_catalog()?;
         let prepared = match (&self.base, &self.tuned, &self.data) {
             (Some(base), Some(tuned), Some(data)) => {
                 let source = data.display().to_string();
                 vec![(source, self.fit_texts(context, base, tuned, data)?)]
             }
-            _ => prepare(context, &self.sources, &self.options(context)?)?,
+            _ => prepare(context, &self.sources, &self.options(self.described_base(context)?))?,
         };
         if self.name.is_some() && prepared.len() > 1 {
             return Err(Failure::usage("--name names one ESM, but the bundle holds several"));
         }
-        self.warn_of_doubtful(context, &prepared)?;
-        let document = store(context, prepared, self.dry_run)?;
+        warn_of_doubtful(context, &catalog, &prepared);
+        let document = store(context, &registry, prepared, self.dry_run)?;
         context.emit(&document)
     }
 
-    /// What is valid and yet hardly meant: it would be skipped, or useless, in everybody's rankings.
-    fn warn_of_doubtful(&self, context: &Context, prepared: &[(String, NewEsm)]) -> Outcome<()> {
-        let (_, catalog) = context.open_catalog()?;
-        let mut dimensions: HashMap<String, u32> = HashMap::new();
-        for card in catalog.esms().filter(|esm| !esm.is_yanked()).filter_map(|esm| esm.card().ok()) {
-            dimensions.entry(card.base.id.to_ascii_lowercase()).or_insert(card.weights.dimension);
-        }
-        for (source, esm) in prepared {
-            let card = esm.card();
-            let (id, dimension) = (&card.base.id, card.weights.dimension);
-            let known = *dimensions.entry(id.to_ascii_lowercase()).or_insert(dimension);
-            if known != dimension {
-                context.warn(format!(
-                    "{source}: dimension {dimension}, other ESMs of {id} have {known}: wrong base model?"
-                ));
-            }
-            if let Some(held_out) = card.fit.held_out.filter(|held_out| held_out.r2 <= 0.0) {
-                let r2 = held_out.r2;
-                context.warn(format!(
-                    "{source}: held-out R2 is {r2:.3}: the map explains nothing. Do x and y belong together?"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn options(&self, context: &Context) -> Outcome<SourceOptions> {
-        let base = match &self.base {
+    /// What cards say of `--base`, with its digests where its files are at hand.
+    fn described_base(&self, context: &Context) -> Outcome<Option<BaseModel>> {
+        Ok(match &self.base {
             Some(model) if model.is_local() => Some(model.describe(&model.files(context)?, None)?),
             Some(model) => Some(BaseModel { id: model.to_string(), ..BaseModel::default() }),
             None => None,
-        };
-        Ok(SourceOptions {
+        })
+    }
+
+    fn options(&self, base: Option<BaseModel>) -> SourceOptions {
+        SourceOptions {
             name: self.name.clone(),
             tag: self.tag.clone(),
             codec: self.codec.0,
@@ -166,7 +144,7 @@ impl Publish {
             authors: self.authors.clone(),
             extra: self.extra.iter().cloned().collect(),
             seed: self.seed,
-        })
+        }
     }
 
     /// Embeds the texts with both models, one after the other, and fits the ESM.
@@ -187,8 +165,31 @@ impl Publish {
             seed: (table.rows() > texts.len()).then_some(self.seed),
             ..card::Source::default()
         };
-        let options = SourceOptions { base: Some(described.clone()), ..self.options(context)? };
+        let options = self.options(Some(described.clone()));
         from_texts(&x, &y, source, described, &options).map_err(|f| f.at(data.display()))
+    }
+}
+
+/// What is valid and yet hardly meant: it would be skipped, or useless, in everybody's rankings.
+fn warn_of_doubtful(context: &Context, catalog: &Catalog, prepared: &[(String, NewEsm)]) {
+    let mut dimensions: HashMap<String, u32> = HashMap::new();
+    for card in catalog.esms().filter(|esm| !esm.is_yanked()).filter_map(|esm| esm.card().ok()) {
+        dimensions.entry(card.base.id.to_ascii_lowercase()).or_insert(card.weights.dimension);
+    }
+    for (source, esm) in prepared {
+        let card = esm.card();
+        let (id, dimension) = (&card.base.id, card.weights.dimension);
+        let known = *dimensions.entry(id.to_ascii_lowercase()).or_insert(dimension);
+        if known != dimension {
+            context
+                .warn(format!("{source}: dimension {dimension}, other ESMs of {id} have {known}: wrong base model?"));
+        }
+        if let Some(held_out) = card.fit.held_out.filter(|held_out| held_out.r2 <= 0.0) {
+            let r2 = held_out.r2;
+            context.warn(format!(
+                "{source}: held-out R2 is {r2:.3}: the map explains nothing. Do x and y belong together?"
+            ));
+        }
     }
 }
 
@@ -214,8 +215,12 @@ pub(crate) fn prepare(context: &Context, paths: &[PathBuf], options: &SourceOpti
 }
 
 /// Publishes what was prepared as one transaction.
-pub(crate) fn store(context: &Context, prepared: Vec<(String, NewEsm)>, dry_run: bool) -> Outcome<PublishDocument> {
-    let registry = context.open()?;
+pub(crate) fn store(
+    context: &Context,
+    registry: &Registry,
+    prepared: Vec<(String, NewEsm)>,
+    dry_run: bool,
+) -> Outcome<PublishDocument> {
     let (sources, batch): (Vec<String>, Vec<NewEsm>) = prepared.into_iter().unzip();
     let bar = progress::bar(context.shows_progress(), batch.len() as u64, "publishing");
     let options = PublishOptions {
