@@ -31,8 +31,8 @@ use crate::progress;
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
 /// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, or a .npz or .safetensors file with x (base
-/// embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of different targets, and
-/// of different numbers of rows, cannot be compared.
+/// embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of
+/// different targets, and of different numbers of rows, cannot be compared.
 #[derive(Debug, Args)]
 pub(crate) struct Rank {
     /// The target task's data
