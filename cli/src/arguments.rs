@@ -72,11 +72,13 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(commands::init::Init),
-    Publish(commands::publish::Publish),
+    Publish(Box<commands::publish::Publish>),
     Pull(commands::pull::Pull),
     Rank(commands::rank::Rank),
     List(commands::list::List),
     Show(commands::show::Show),
+    Anchors(commands::anchors::Anchors),
+    Recompress(commands::recompress::Recompress),
     Resolve(commands::resolve::Resolve),
     Stats(commands::stats::Stats),
     Log(commands::log::Log),

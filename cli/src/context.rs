@@ -123,6 +123,13 @@ impl Context {
         anstream::eprintln!("{} {}", warning(), printable(&message.to_string()));
     }
 
+    /// Something that happened by the way, on stderr; not with `--quiet`.
+    pub(crate) fn note(&self, message: impl std::fmt::Display) {
+        if self.form != Form::Lines {
+            anstream::eprintln!("{}", printable(&message.to_string()));
+        }
+    }
+
     /// Something that only `--verbose` asks for, on stderr.
     pub(crate) fn detail(&self, message: impl std::fmt::Display) {
         if self.verbose {

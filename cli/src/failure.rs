@@ -178,7 +178,10 @@ impl From<ScoreError> for Failure {
 
 impl From<FitError> for Failure {
     fn from(error: FitError) -> Self {
-        let code = if matches!(error, FitError::Shapes { .. }) { INCOMPATIBLE } else { OTHER };
+        let code = match error {
+            FitError::Shapes { .. } | FitError::AnchorDimension { .. } | FitError::Dimension { .. } => INCOMPATIBLE,
+            _ => OTHER,
+        };
         Self::from_error(code, &error, None)
     }
 }

@@ -3,6 +3,7 @@
 //! This crate is the only one that touches the terminal, the environment and the user's files. What it prints on stdout is
 //! one document, for people or as JSON; everything else goes to stderr.
 
+mod anchors;
 mod arguments;
 mod commands;
 mod context;

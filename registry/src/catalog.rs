@@ -1,23 +1,25 @@
 //! The catalog: what the log says after its last entry.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use esmhub_store_format::log::RegistryId;
 use esmhub_store_format::{Digest, Name, Tag};
 
-use crate::{Esm, Event, Pattern, RegistryError, schema};
+use crate::{CurrentSet, Esm, Event, Pattern, RegistryError, schema};
 
 /// What a registry holds, as its log says.
 ///
 /// While a log entry cannot be read, the catalog holds what the others say, and [`Catalog::damaged`] names the entry. What
-/// depends on the order of *all* entries is then refused: bare names, and every write.
+/// depends on the order of *all* entries is then refused: bare names, current anchors, and every write.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     /// Every reference that was ever published, in log order; those that were removed keep their tags taken.
     pub(crate) esms: Vec<Esm>,
     pub(crate) by_tag: HashMap<(String, String), usize>,
     pub(crate) by_name: HashMap<String, Vec<usize>>,
+    /// The current anchor sets, by the base model's id in lower case.
+    pub(crate) anchors: BTreeMap<String, CurrentSet>,
     pub(crate) events: Vec<Event>,
     pub(crate) damaged: Vec<Damage>,
     /// Records that break a rule and therefore do nothing.
@@ -53,6 +55,7 @@ impl Catalog {
             esms: Vec::new(),
             by_tag: HashMap::new(),
             by_name: HashMap::new(),
+            anchors: BTreeMap::new(),
             events: Vec::new(),
             damaged: Vec::new(),
             void: Vec::new(),

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use esmhub_store_format::anchors::AnchorDomain;
 use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
 use esmhub_store_format::log::{RegistryId, Writer};
-use esmhub_store_format::{Card, Codec, DenseMap, Object};
+use esmhub_store_format::{AnchorSet, Card, Codec, DenseMap, Object};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -22,7 +23,10 @@ use object_store::{
 
 use crate::marker::Marker;
 use crate::storage::Storage;
-use crate::{ErrorKind, NewEsm, Outcome, PublishOptions, Publishing, Registry, RegistryError, Settings, Signature};
+use crate::{
+    AnchorsChanged, ErrorKind, NewEsm, Outcome, PublishOptions, Publishing, Registry, RegistryError, Settings,
+    Signature,
+};
 
 /// What becomes of a request to create a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -152,10 +156,21 @@ fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError>
         extra: BTreeMap::new(),
         extensions: Vec::new(),
     };
-    let by =
-        Signature { writer: Writer { user: "ada".into(), host: "engine".into(), program: "esmhub".into() }, time: 1 };
     let batch = [NewEsm::new(name.parse().unwrap(), None, card, object).unwrap()];
-    registry.publish(&batch, &by, &PublishOptions::default())
+    registry.publish(&batch, &by(), &PublishOptions::default())
+}
+
+fn by() -> Signature {
+    Signature { writer: Writer { user: "ada".into(), host: "engine".into(), program: "esmhub".into() }, time: 1 }
+}
+
+fn anchors() -> AnchorSet {
+    let news = AnchorDomain { label: "news".into(), texts: vec!["rain is coming".into()] };
+    AnchorSet { license: None, origin: None, domains: vec![news] }
+}
+
+fn set_anchors(registry: &Registry) -> Result<AnchorsChanged, RegistryError> {
+    registry.set_anchors("acme/encoder", Some(&anchors()), &by(), false)
 }
 
 #[test]
@@ -195,6 +210,26 @@ fn an_object_that_was_swept_before_the_entry_stood_is_put_back() {
     publish(&registry, "swept").unwrap();
     let report = self::registry(Box::new(inner)).verify(&|_| ()).unwrap();
     assert_eq!((report.problems.len(), report.objects), (0, 1));
+}
+
+#[test]
+fn anchors_are_durable_before_their_entry_and_lost_by_no_fault() {
+    let current = |inner: InMemory| {
+        let registry = self::registry(Box::new(inner));
+        assert_eq!(registry.verify(&|_| ()).unwrap().problems, []);
+        assert_eq!(registry.fetch_anchors(&anchors().digest().unwrap()).unwrap(), anchors());
+        registry.catalog().unwrap().anchors("ACME/encoder").unwrap().map(|current| current.entry())
+    };
+    for (fault, entry) in [(Fault::AnswerLost, 1), (Fault::Repeated, 1), (Fault::Overtaken, 2), (Fault::Swept, 1)] {
+        let (inner, registry) = flaky(fault, 1);
+        assert_eq!(set_anchors(&registry).unwrap().entry, Some(entry), "{fault:?}");
+        assert_eq!(current(inner), Some(entry), "{fault:?}");
+    }
+    let (inner, registry) = flaky(Fault::RequestLost, 1);
+    assert_eq!(set_anchors(&registry).unwrap_err().kind(), ErrorKind::Other);
+    assert_eq!(current(inner.clone()), None, "the set is there, its entry is not");
+    assert_eq!(set_anchors(&registry).unwrap().entry, Some(1), "setting it again goes through");
+    assert_eq!(current(inner), Some(1));
 }
 
 #[test]

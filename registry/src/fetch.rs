@@ -2,7 +2,7 @@
 
 use esmhub_store_format::card::Weights;
 use esmhub_store_format::limits::MAX_OBJECT_BYTES;
-use esmhub_store_format::{Card, Digest, Object, frame};
+use esmhub_store_format::{AnchorSet, Card, Digest, Object, frame};
 
 use crate::storage::Storage;
 use crate::{Esm, Registry, RegistryError, schema};
@@ -49,6 +49,17 @@ impl Registry {
         let place = schema::object(digest);
         let (canonical, _) = read_canonical(&self.storage, digest)?.ok_or_else(|| missing(&place))?;
         Object::from_canonical(canonical).map_err(|error| RegistryError::format(place, error))
+    }
+
+    /// The anchor set of this digest, verified.
+    ///
+    /// # Errors
+    /// As [`Registry::read_object`]: whoever asks has its digest from the log or from a card. A map in its place is
+    /// [`RegistryError::Damaged`].
+    pub fn fetch_anchors(&self, digest: &Digest) -> Result<AnchorSet, RegistryError> {
+        let place = schema::object(digest);
+        let (canonical, _) = read_canonical(&self.storage, digest)?.ok_or_else(|| missing(&place))?;
+        AnchorSet::from_canonical(&canonical).map_err(|error| RegistryError::format(place, error))
     }
 
     /// What the object of this digest takes on disk, in bytes; `None` where it is not there. It is not read.

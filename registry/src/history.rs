@@ -1,8 +1,8 @@
-//! History: who published, yanked or removed what, and when.
+//! History: who published, yanked or removed what, or set which anchors, and when.
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{Target, Writer};
+use esmhub_store_format::log::{CurrentAnchors, Target, Writer};
 use esmhub_store_format::{Digest, Name, Reference, Tag};
 
 use crate::error::Absence;
@@ -21,7 +21,7 @@ pub struct Event {
     pub what: Happening,
 }
 
-/// What happened, and to which `name:tag`, which then stood for which card.
+/// What happened, and to which `name:tag`, which then stood for which card; or to which base model's anchors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Happening {
@@ -33,6 +33,8 @@ pub enum Happening {
     Unyanked(Target),
     /// It was removed for good.
     Removed(Target),
+    /// An anchor set was made a base model's current one, or withdrawn.
+    Anchors(CurrentAnchors),
     /// Something that this program does not know and need not know.
     Unknown {
         /// The record's kind.
@@ -41,24 +43,26 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// What was done: `publish`, `yank`, `unyank`, `remove` or `unknown`.
+    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors` or `unknown`.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Published(_) => "publish",
             Self::Yanked(_) => "yank",
             Self::Unyanked(_) => "unyank",
             Self::Removed(_) => "remove",
+            Self::Anchors(CurrentAnchors { set: Some(_), .. }) => "set-anchors",
+            Self::Anchors(CurrentAnchors { set: None, .. }) => "withdraw-anchors",
             Self::Unknown { .. } => "unknown",
         }
     }
 
-    /// What it was done to: name, tag, and the digest of the card.
+    /// What it was done to: name, tag, and the digest of the card; `None` for what was not done to an ESM.
     pub fn target(&self) -> Option<(&Name, &Tag, Digest)> {
         match self {
             Self::Published(target) | Self::Yanked(target) | Self::Unyanked(target) | Self::Removed(target) => {
                 Some((&target.name, &target.tag, target.digest))
             }
-            Self::Unknown { .. } => None,
+            Self::Anchors(_) | Self::Unknown { .. } => None,
         }
     }
 }

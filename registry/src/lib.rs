@@ -11,6 +11,7 @@
 //! It never prints, reads neither the environment nor a clock, and guesses no path: who writes, when, and where the
 //! user's cache lies come in as arguments.
 
+mod anchors;
 mod append;
 mod catalog;
 mod disk;
@@ -37,6 +38,7 @@ mod storage;
 mod verify;
 mod yank;
 
+pub use anchors::{AnchorsChanged, CurrentSet};
 pub use append::Signature;
 pub use catalog::{Catalog, Damage};
 pub use error::{Absence, Candidate, ErrorKind, RegistryError};

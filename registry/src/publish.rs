@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use esmhub_store_format::{Card, Digest, FormatError, Name, Object, Tag};
 
-use self::objects::{Placed, place};
+pub(crate) use self::objects::{Placed, place};
 use crate::append::{Signature, Transaction, first_entry};
 use crate::fetch::mismatch;
 use crate::plan::{Decision, How, Plan};

@@ -5,6 +5,7 @@
 //!   *damaged*: it is named, does nothing, and the entry behind it is taken to state its digest rightly.
 //! - A tag stands for the first card that was published under it. A record that breaks a rule (a taken tag, a target that
 //!   is not there) does nothing.
+//! - The current anchor set of a base model is the one that was named last.
 //! - An unknown record stops whom its flags say.
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ impl Catalog {
             Action::Yank(target) => self.change(target, State::Yanked),
             Action::Unyank(target) => self.change(target, State::Live),
             Action::Remove(target) => self.change(target, State::Removed { entry }),
+            Action::Anchors(current) => Ok(self.set_current(current, stamp)),
             Action::Unknown { kind, stops_readers: true, .. } => {
                 let stops = "readers";
                 return Err(RegistryError::UnknownRecord { entry, kind, stops });

@@ -18,9 +18,9 @@ pub struct Stats {
     pub removed: u64,
     /// Names that have a reference.
     pub names: u64,
-    /// Object files.
+    /// Object files, those of anchor sets included.
     pub objects: u64,
-    /// The canonical bytes of the objects that are referred to, each counted once.
+    /// The canonical bytes of the objects that references need, each counted once.
     pub canonical_bytes: u64,
     /// The bytes of the object files.
     pub stored_bytes: u64,

@@ -1,21 +1,21 @@
 //! Verifying a registry: every byte of it, past every damage.
 //!
-//! The index plays no part, but for the one thing that only it can know: that the log was longer once. Objects are read, re-hashed and decoded; log entries are read and joined to each other; every
-//! card is decoded, and its object must be there and be what the card says.
+//! The index plays no part, but for the one thing that only it can know: that the log was longer once. Objects are read,
+//! re-hashed and decoded; log entries are read and joined to each other; every card is decoded, and its object must be
+//! there and be what the card says; every anchor set that the log names must be there.
 
 mod listing;
+mod objects;
 mod references;
 
-use std::collections::HashMap;
 use std::fmt;
 
-use esmhub_store_format::card::Weights;
-use esmhub_store_format::{Digest, FormatError, Object};
+use esmhub_store_format::Digest;
 
 use self::listing::Listing;
+use self::objects::Found;
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
-use crate::fetch::read_canonical;
 use crate::{Registry, RegistryError, log, schema};
 
 /// What was checked, and what is wrong.
@@ -32,7 +32,7 @@ pub struct Report {
     pub entry_bytes: u64,
     /// References whose cards were checked.
     pub references: u64,
-    /// Sound objects that no reference needs: left by a publish that was interrupted, or by a removal.
+    /// Sound objects that neither a reference nor an anchors record needs: left by a publish that was interrupted, or by a removal.
     pub unreferenced: Vec<Digest>,
     /// Files that a killed writer left half-written. Nothing reads them.
     pub staged: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Problem {
     pub place: String,
     /// What was expected, and what was found.
     pub detail: String,
-    /// The references, `name:tag`, that cannot be used because of it.
+    /// What cannot be used because of it: references, `name:tag`, and `anchors of BASE`.
     pub used_by: Vec<String>,
     /// What can be done about it.
     pub hint: Option<String>,
@@ -77,7 +77,9 @@ impl fmt::Display for Problem {
 impl Problem {
     fn new(what: &'static str, place: impl Into<String>, detail: impl Into<String>) -> Self {
         let hint = match what {
-            "object" => Some("move the file away and publish the same ESM again, or copy it from another registry"),
+            "object" => Some(
+                "move the file away and publish the same ESM or set the same anchors again, or copy it from another registry",
+            ),
             "log entry" => Some("copy the file from a backup, or from a copy of this registry"),
             _ => None,
         };
@@ -90,16 +92,6 @@ impl Report {
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
     }
-}
-
-/// What stands under an object's name.
-enum Found {
-    /// The object, of which a card must say this.
-    Sound(Weights),
-    /// An object that this program cannot decode.
-    Newer,
-    /// The problem of this position.
-    Broken(usize),
 }
 
 impl Registry {
@@ -119,7 +111,7 @@ impl Registry {
         };
         let catalog = self.verify_log(&listing.entries, &mut report, &mut tick)?;
         self.verify_memory(&mut report);
-        let found = self.verify_objects(&listing.objects, &mut report, &mut tick);
+        let found = objects::verify(&self.storage, &listing.objects, &mut report, &mut tick);
         references::verify(&catalog, &found, &mut report);
         Ok(report)
     }
@@ -166,54 +158,6 @@ impl Registry {
             if !report.problems.iter().any(|problem| problem.detail == detail) {
                 report.problems.push(Problem::new("log entry", place, detail));
             }
-        }
-    }
-
-    fn verify_objects(
-        &self,
-        objects: &[Digest],
-        report: &mut Report,
-        tick: &mut dyn FnMut(),
-    ) -> HashMap<Digest, Found> {
-        let mut all = HashMap::with_capacity(objects.len());
-        for digest in objects {
-            let place = schema::object(digest);
-            let found = match self.decode_object(digest) {
-                Ok((weights, bytes)) => {
-                    report.object_bytes += bytes;
-                    match weights {
-                        Some(weights) => Found::Sound(weights),
-                        None => {
-                            report.newer.push(place);
-                            Found::Newer
-                        }
-                    }
-                }
-                Err(detail) => {
-                    report.problems.push(Problem::new("object", place, detail));
-                    Found::Broken(report.problems.len() - 1)
-                }
-            };
-            all.insert(*digest, found);
-            report.objects += 1;
-            tick();
-        }
-        all
-    }
-
-    /// What a card must say of the object, `None` where the object is too new to say, and its bytes on disk; or what is
-    /// wrong with it.
-    fn decode_object(&self, digest: &Digest) -> Result<(Option<Weights>, u64), String> {
-        let place = schema::object(digest);
-        let read = match read_canonical(&self.storage, digest) {
-            Err(error) if error.kind() == ErrorKind::Newer => return Ok((None, 0)),
-            read => read.map_err(|error| error.detail_at(&place))?,
-        };
-        let (canonical, bytes) = read.ok_or("it was there a moment ago, and is missing now")?;
-        match Object::from_canonical(canonical) {
-            Ok(object) => Ok((Some(Weights::of(&object, 0.0)), bytes)),
-            Err(FormatError::Newer { .. }) => Ok((None, bytes)),
-            Err(error) => Err(error.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The features of an ESM: the target's base embeddings, mapped.
 
-use esmhub_store_format::DenseMap;
-use faer::{Mat, MatRef};
+use esmhub_store_format::{LowRankMap, Map};
+use faer::{Col, Mat, MatRef};
 
 use crate::Embeddings;
 
@@ -18,22 +18,39 @@ pub(crate) fn rows_to_matrix(rows: usize, columns: usize, values: &[f32]) -> Mat
 
 /// `F = X W' + 1 b'`, N x D: what fine-tuning on the ESM's task would make of these embeddings (arXiv 2410.15148, section 3).
 ///
-/// In f64 throughout; the peer maps in f32, which moves a score by about 1e-8.
-pub(crate) fn apply(map: &DenseMap, x: MatRef<'_, f64>) -> Mat<f64> {
-    let dimension = map.bias().len();
-    let weight = rows_to_matrix(dimension, dimension, map.weight());
-    let mut features = x * weight.transpose();
+/// A low-rank map never becomes a matrix: `F = s X + (X B') A' + 1 b'` takes O(N D r). In f64 throughout; the peer maps in
+/// f32, which moves a score by about 1e-8.
+pub(crate) fn apply(map: &Map, x: MatRef<'_, f64>) -> Mat<f64> {
+    let dimension = map.dimension() as usize;
+    let mut features = match map {
+        Map::Dense(map) => x * rows_to_matrix(dimension, dimension, map.weight()).transpose(),
+        Map::LowRank(map) => {
+            let (a, b) = factors(map);
+            faer::Scale(f64::from(map.scale())) * x + (x * b.transpose()) * a
+        }
+    };
     for (column, &bias) in features.col_iter_mut().zip(map.bias()) {
         column.iter_mut().for_each(|value| *value += f64::from(bias));
     }
     features
 }
 
+/// The same for one embedding.
+pub(crate) fn apply_to(map: &Map, x: &Col<f64>) -> Col<f64> {
+    apply(map, x.transpose().as_mat()).row(0).transpose().to_owned()
+}
+
+/// The columns of A and the rows of B, both r x D.
+fn factors(map: &LowRankMap) -> (Mat<f64>, Mat<f64>) {
+    let (rank, dimension) = (map.rank() as usize, map.dimension() as usize);
+    (rows_to_matrix(rank, dimension, map.a()), rows_to_matrix(rank, dimension, map.b()))
+}
+
 impl Embeddings {
-    /// The embeddings after an ESM: `W x + b` for every row, computed in f64 and rounded to f32.
+    /// The embeddings after an ESM: `f(x)` for every row, computed in f64 and rounded to f32.
     ///
     /// `None` where the dimensions differ.
-    pub fn mapped(&self, map: &DenseMap) -> Option<Self> {
+    pub fn mapped(&self, map: &Map) -> Option<Self> {
         if map.dimension() as usize != self.dimension() {
             return None;
         }

@@ -1,6 +1,6 @@
 //! A target task, ready to be scored against any number of ESMs.
 
-use esmhub_store_format::DenseMap;
+use esmhub_store_format::Map;
 use faer::{Mat, MatRef};
 
 use crate::features::{apply, to_matrix};
@@ -89,7 +89,7 @@ impl Target {
     ///
     /// # Errors
     /// [`ScoreError::Dimension`], [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].
-    pub fn score(&self, map: &DenseMap, formula: Formula) -> Result<f64, ScoreError> {
+    pub fn score(&self, map: &Map, formula: Formula) -> Result<f64, ScoreError> {
         if map.dimension() as usize != self.dimension() {
             return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
         }

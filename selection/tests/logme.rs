@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, missing_docs)]
 
 use esmhub_selection::{Embeddings, Formula, Labels, ScoreError, SplitMix64, Target};
-use esmhub_store_format::DenseMap;
+use esmhub_store_format::{DenseMap, LowRankMap, Map};
 use faer::Mat;
 use faer::prelude::Solve;
 
@@ -15,9 +15,9 @@ fn embeddings(random: &mut SplitMix64, rows: usize, dimension: usize) -> Embeddi
     Embeddings::new(dimension, (0..rows * dimension).map(|_| uniform(random) as f32).collect()).unwrap()
 }
 
-fn random_map(random: &mut SplitMix64, dimension: usize) -> DenseMap {
+fn random_map(random: &mut SplitMix64, dimension: usize) -> Map {
     let weight = (0..dimension * dimension).map(|_| uniform(random) as f32).collect();
-    DenseMap::new(weight, (0..dimension).map(|_| uniform(random) as f32).collect()).unwrap()
+    DenseMap::new(weight, (0..dimension).map(|_| uniform(random) as f32).collect()).unwrap().into()
 }
 
 fn classes(random: &mut SplitMix64, rows: usize, count: u32) -> Labels {
@@ -71,7 +71,8 @@ fn by_definition(features: &Mat<f64>, labels: &Labels) -> f64 {
     sum / vectors.len() as f64
 }
 
-fn features(x: &Embeddings, map: &DenseMap) -> Mat<f64> {
+fn features(x: &Embeddings, map: &Map) -> Mat<f64> {
+    let map = map.to_dense().unwrap();
     let d = x.dimension();
     Mat::from_fn(x.rows(), d, |n, i| {
         let row = &x.values()[n * d..(n + 1) * d];
@@ -101,8 +102,9 @@ fn exact_is_the_definition_where_features_have_low_rank() {
     let x = embeddings(&mut random, 40, 12);
     // Three directions survive, and every bias is the same: constant columns.
     let narrow = random_map(&mut random, 12);
-    let weight = narrow.weight().iter().enumerate().map(|(at, w)| if at / 12 < 3 { *w } else { 0.0 }).collect();
-    let map = DenseMap::new(weight, vec![0.25; 12]).unwrap();
+    let weight = narrow.to_dense().unwrap();
+    let weight = weight.weight().iter().enumerate().map(|(at, w)| if at / 12 < 3 { *w } else { 0.0 }).collect();
+    let map = Map::from(DenseMap::new(weight, vec![0.25; 12]).unwrap());
     let labels = classes(&mut random, 40, 3);
     let target = Target::new(&x, &labels).unwrap();
     let found = target.score(&map, Formula::Exact).unwrap();
@@ -128,7 +130,7 @@ fn the_baseline_is_the_identity_map() {
     let x = embeddings(&mut random, 30, 6);
     let target = Target::new(&x, &classes(&mut random, 30, 2)).unwrap();
     let weight = (0..36).map(|at| if at % 7 == 0 { 1.0 } else { 0.0 }).collect();
-    let identity = DenseMap::new(weight, vec![0.0; 6]).unwrap();
+    let identity = Map::from(DenseMap::new(weight, vec![0.0; 6]).unwrap());
     assert_eq!(target.baseline(Formula::Exact), target.score(&identity, Formula::Exact));
 }
 
@@ -161,5 +163,20 @@ fn huge_and_tiny_values_give_a_number_or_an_error() {
             Ok(score) => assert!(score.is_finite()),
             Err(error) => assert!(matches!(error, ScoreError::NotFinite | ScoreError::Decomposition)),
         }
+    }
+}
+
+#[test]
+fn low_rank_map_scores_as_its_matrix_does() {
+    let mut random = SplitMix64::new(77);
+    let (x, labels) = (embeddings(&mut random, 60, 14), classes(&mut random, 60, 3));
+    let mut values = |number: usize| (0..number).map(|_| uniform(&mut random) as f32).collect::<Vec<f32>>();
+    let map = LowRankMap::new(0.75, values(2 * 4 * 14), values(14)).unwrap();
+    let target = Target::new(&x, &labels).unwrap();
+    for formula in [Formula::Exact, Formula::Hfselect] {
+        let structured = target.score(&map.clone().into(), formula).unwrap();
+        let dense = target.score(&map.to_dense().unwrap().into(), formula).unwrap();
+        // The matrix is rounded to f32, the factors are not multiplied out.
+        assert!((structured - dense).abs() < 1e-6, "{structured} against {dense}");
     }
 }

@@ -1,9 +1,10 @@
-//! Cards: what an ESM is, where it comes from, and what it can be trusted with (R20 to R26).
+//! Cards: what an ESM is, where it comes from, and what it can be trusted with (R20 to R27).
 //!
 //! A card records everything that makes a score reproducible or a mismatch detectable. It holds no time, no host, and
 //! nothing else that differs between two runs; those stand in the log entry that publishes it. A card's digest pins its
 //! metadata and, through [`Weights::digest`], the weights.
 
+mod facts;
 mod pooling;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::fmt;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
+pub use facts::{Derivation, DomainFidelity, Fidelity};
 pub use pooling::{Pooling, PoolingError};
 
 use crate::limits::{MAX_CARD_BYTES, MAX_DIMENSION};
@@ -163,7 +165,7 @@ impl Weights {
         Self {
             digest: object.digest(),
             bytes: object.canonical().len() as u64,
-            kind: crate::object::KIND_DENSE,
+            kind: object.map().kind(),
             codec: object.codec().code(),
             dimension: object.map().dimension(),
             codec_error,
@@ -254,7 +256,7 @@ impl Card {
         if !self.extensions.is_sorted_by(|a, b| a.id < b.id) {
             return invalid("extensions are not in ascending order, each once".into());
         }
-        Ok(())
+        self.check_facts()
     }
 
     /// Every text of the card: what a terminal may be asked to show.

@@ -10,6 +10,7 @@
 //!
 //! It never does I/O, never reads a clock or the environment, and knows neither the index nor the tensor library.
 
+pub mod anchors;
 pub mod bundle;
 pub mod card;
 pub mod codec;
@@ -24,10 +25,11 @@ pub mod object;
 mod reference;
 mod wire;
 
+pub use anchors::AnchorSet;
 pub use card::Card;
 pub use codec::Codec;
 pub use digest::{Digest, DigestPrefix};
 pub use error::FormatError;
 pub use name::{Name, NameError, Tag};
-pub use object::{DenseMap, Object};
+pub use object::{DenseMap, LowRankMap, Map, Object};
 pub use reference::Reference;

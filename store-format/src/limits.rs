@@ -27,3 +27,12 @@ pub const MAX_RECORD_BYTES: u64 = MAX_CARD_BYTES + 2 * 1024;
 
 /// The largest zstd window that a reader accepts, as a power of two: 8 MiB, what every zstd decoder must support.
 pub const MAX_WINDOW_LOG: u32 = 23;
+
+/// The largest anchor set: some 30,000 short texts. Every publish from texts embeds all of them twice.
+pub const MAX_ANCHORS_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The most domains of an anchor set, so that what an ESM is worth on each of them fits into its card.
+pub const MAX_ANCHOR_DOMAINS: usize = 48;
+
+/// The longest label of a domain, in bytes.
+pub const MAX_ANCHOR_LABEL_BYTES: usize = 64;

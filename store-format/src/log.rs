@@ -1,11 +1,15 @@
-//! Log entries: one transaction each (R30 to R38).
+//! Log entries: one transaction each (R30 to R39, R41).
 //!
 //! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
 //! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that
 //! a reader which does not know a kind still knows whether it may go on.
 
+mod anchors;
+
 use bincode::{Decode, Encode};
 use serde::Serialize;
+
+pub use anchors::CurrentAnchors;
 
 use crate::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, MAX_RECORD_BYTES};
 use crate::{Card, Digest, FormatError, Name, Tag, frame, wire};
@@ -88,6 +92,8 @@ pub enum Action {
     Unyank(Target),
     /// `name:tag` is gone for ever; the tag stays taken.
     Remove(Target),
+    /// ESMs of a base model are fitted on this anchor set from now on.
+    Anchors(CurrentAnchors),
     /// A kind that this program does not know.
     Unknown {
         /// Which.
@@ -164,6 +170,7 @@ const PUBLISH: u16 = 1;
 const YANK: u16 = 2;
 const UNYANK: u16 = 3;
 const REMOVE: u16 = 4;
+const ANCHORS: u16 = 5;
 
 impl Action {
     /// The record that says this.
@@ -176,11 +183,14 @@ impl Action {
             Self::Yank(target) => (YANK, target.to_canonical()?),
             Self::Unyank(target) => (UNYANK, target.to_canonical()?),
             Self::Remove(target) => (REMOVE, target.to_canonical()?),
+            Self::Anchors(current) => (ANCHORS, current.to_canonical()?),
             Self::Unknown { kind, .. } => {
                 return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
         };
-        Ok(Record { kind, flags: Record::STOPS_READERS | Record::STOPS_WRITERS, payload })
+        // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
+        let flags = if kind == ANCHORS { 0 } else { Record::STOPS_READERS } | Record::STOPS_WRITERS;
+        Ok(Record { kind, flags, payload })
     }
 
     /// What a record says.
@@ -193,6 +203,7 @@ impl Action {
             YANK => Self::Yank(Target::from_canonical(&record.payload)?),
             UNYANK => Self::Unyank(Target::from_canonical(&record.payload)?),
             REMOVE => Self::Remove(Target::from_canonical(&record.payload)?),
+            ANCHORS => Self::Anchors(CurrentAnchors::from_canonical(&record.payload)?),
             kind => Self::Unknown {
                 kind,
                 stops_readers: record.flags & Record::STOPS_READERS != 0,

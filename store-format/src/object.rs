@@ -1,100 +1,51 @@
-//! Objects: immutable canonical bytes that hold the weights of one ESM (R10 to R14).
+//! Objects: immutable canonical bytes that hold the weights of one ESM (R10 to R19).
 //!
 //! | offset | size | field |
 //! |---|---|---|
-//! | 0 | 2 | kind: 1 dense map |
+//! | 0 | 2 | kind: 1 dense map, 2 low-rank map (3 is an anchor set, [`crate::anchors`]) |
 //! | 2 | 2 | codec |
 //! | 4 | 4 | dimension D |
-//! | 8 | 4 | identity, f32: what is added to every value of the diagonal |
-//! | 12 | 4 | 0 |
-//! | 16 | 8 | length of the matrix in bytes |
-//! | 24 | … | the matrix, as the codec writes it |
-//! | … | 4 D | bias, f32 |
+//! | 8 | 4 | scale, f32: what is added to every value of the diagonal |
+//! | 12 | 4 | rank r; 0 for a dense map |
+//! | 16 | 8 | length of the matrix or of the factors in bytes |
+//! | 24 | … | the matrix, or the factors, as the codec writes them |
+//! | … | … | bias: D values of f32, or of f16 for a low-rank map whose codec is not `f32` |
+
+mod dense;
+mod low_rank;
+mod map;
 
 use bincode::{Decode, Encode};
 
-use crate::codec::{Codec, read_f32, write_f32};
+pub use dense::DenseMap;
+pub use low_rank::LowRankMap;
+pub use map::Map;
+
+use crate::codec::Codec;
 use crate::limits::MAX_DIMENSION;
 use crate::{Digest, FormatError, frame, wire};
 
 /// The kind of a dense map in an object's header.
 pub const KIND_DENSE: u16 = 1;
-const HEADER_BYTES: usize = 24;
+/// The kind of a scaled identity plus a map of low rank.
+pub const KIND_LOW_RANK: u16 = 2;
+/// The kind of an anchor set, which is no map.
+pub const KIND_ANCHORS: u16 = 3;
+pub(crate) const HEADER_BYTES: usize = 24;
 
 #[derive(Encode, Decode)]
 struct Header {
     kind: u16,
     codec: u16,
     dimension: u32,
-    identity: f32,
-    reserved: u32,
+    scale: f32,
+    rank: u32,
     matrix_bytes: u64,
 }
 
-/// A dense ESM, `f(x) = W x + b`: what the peer package trains, and what any object decodes to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DenseMap {
-    dimension: u32,
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl DenseMap {
-    /// Takes `W` (D x D, row-major: `weight[i * D + j]` takes input j to output i) and `b` (D values).
-    ///
-    /// # Errors
-    /// [`FormatError::Invalid`] where D is 0 or over [`MAX_DIMENSION`], the lengths do not fit, or a value is not finite.
-    pub fn new(weight: Vec<f32>, bias: Vec<f32>) -> Result<Self, FormatError> {
-        let dimension = u32::try_from(bias.len()).unwrap_or(u32::MAX);
-        if dimension == 0 || dimension > MAX_DIMENSION {
-            return Err(FormatError::invalid("bias", format!("{} values, expected 1 to {MAX_DIMENSION}", bias.len())));
-        }
-        if weight.len() != bias.len() * bias.len() {
-            let detail = format!("{} values, expected {dimension} x {dimension}", weight.len());
-            return Err(FormatError::invalid("weight", detail));
-        }
-        for (what, values) in [("weight", &weight), ("bias", &bias)] {
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                let found = values.get(at).copied().unwrap_or_default();
-                let detail = if what == "bias" {
-                    format!("value {at} is {found}, expected a finite number")
-                } else {
-                    format!("row {}, column {} is {found}, expected a finite number", at / bias.len(), at % bias.len())
-                };
-                return Err(FormatError::invalid(what, detail));
-            }
-        }
-        Ok(Self { dimension, weight, bias })
-    }
-
-    /// The dimension D of the embeddings.
-    pub fn dimension(&self) -> u32 {
-        self.dimension
-    }
-
-    /// `W`, D x D, row-major.
-    pub fn weight(&self) -> &[f32] {
-        &self.weight
-    }
-
-    /// `b`, D values.
-    pub fn bias(&self) -> &[f32] {
-        &self.bias
-    }
-
-    /// How far another map is from this one, as a share of what this one changes: `|W' - W| / |W - I|` (Frobenius).
-    ///
-    /// 0 where they are equal; the plain distance where this map is the identity.
-    pub fn relative_error(&self, other: &Self) -> f64 {
-        let mut changed = 0.0;
-        let mut apart = 0.0;
-        let diagonal = self.dimension as usize + 1;
-        for (at, (&w, &v)) in self.weight.iter().zip(&other.weight).enumerate() {
-            let identity = if at % diagonal == 0 { 1.0 } else { 0.0 };
-            changed += (f64::from(w) - identity).powi(2);
-            apart += (f64::from(v) - f64::from(w)).powi(2);
-        }
-        if changed > 0.0 { (apart / changed).sqrt() } else { apart.sqrt() }
+impl Header {
+    fn encode(&self) -> Result<Vec<u8>, FormatError> {
+        wire::encode::<HEADER_BYTES, _>("object", self)
     }
 }
 
@@ -104,42 +55,45 @@ pub struct Object {
     digest: Digest,
     canonical: Vec<u8>,
     codec: Codec,
-    map: DenseMap,
+    map: Map,
 }
 
 impl Object {
-    /// Writes a map with a codec. [`Object::map`] is then what a reader will see: the decoded values, not those given.
+    /// Writes a dense map with a codec. [`Object::map`] is then what a reader will see: the decoded values, not those given.
     ///
     /// # Errors
     /// [`FormatError::Invalid`] where a value is beyond the codec's range.
     pub fn encode(map: &DenseMap, codec: Codec) -> Result<Self, FormatError> {
-        let dimension = map.dimension as usize;
-        let identity = if codec == Codec::F32 { 0.0 } else { mean_diagonal(map) };
-        let mut residual = map.weight.clone();
-        add_to_diagonal(&mut residual, dimension, -identity);
-        let mut canonical = wire::encode::<HEADER_BYTES, _>(
-            "object",
-            &Header {
-                kind: KIND_DENSE,
-                codec: codec.code(),
-                dimension: map.dimension,
-                identity,
-                reserved: 0,
-                matrix_bytes: codec.matrix_bytes(map.dimension),
-            },
-        )?;
-        codec.write(dimension, &residual, &mut canonical)?;
-        write_f32(&map.bias, &mut canonical);
-        Self::from_canonical(canonical)
+        Self::from_canonical(dense::encode(map, codec)?)
+    }
+
+    /// Writes a low-rank map with a codec for its factors. All codecs but `f32` first balance them
+    /// ([`LowRankMap::balanced`]).
+    ///
+    /// # Errors
+    /// [`FormatError::Invalid`] where a value is beyond the codec's range.
+    pub fn encode_low_rank(map: &LowRankMap, codec: Codec) -> Result<Self, FormatError> {
+        Self::from_canonical(low_rank::encode(map, codec)?)
+    }
+
+    /// Writes a map of either kind with a codec.
+    ///
+    /// # Errors
+    /// As [`Object::encode`] and [`Object::encode_low_rank`].
+    pub fn encode_map(map: &Map, codec: Codec) -> Result<Self, FormatError> {
+        match map {
+            Map::Dense(map) => Self::encode(map, codec),
+            Map::LowRank(map) => Self::encode_low_rank(map, codec),
+        }
     }
 
     /// Reads canonical bytes.
     ///
     /// # Errors
     /// [`FormatError::Newer`] for a kind or codec that this program does not know, [`FormatError::Invalid`] where a rule
-    /// is broken.
+    /// is broken, or where the bytes are those of an anchor set.
     pub fn from_canonical(canonical: Vec<u8>) -> Result<Self, FormatError> {
-        let (codec, map) = decode_dense(&canonical)?;
+        let (codec, map) = decode(&canonical)?;
         Ok(Self { digest: Digest::of(&canonical), canonical, codec, map })
     }
 
@@ -169,27 +123,29 @@ impl Object {
         &self.canonical
     }
 
-    /// How its matrix is written.
+    /// How its matrix or its factors are written.
     pub fn codec(&self) -> Codec {
         self.codec
     }
 
     /// The map that it holds.
-    pub fn map(&self) -> &DenseMap {
+    pub fn map(&self) -> &Map {
         &self.map
     }
 
     /// The map that it holds, taken out.
-    pub fn into_map(self) -> DenseMap {
+    pub fn into_map(self) -> Map {
         self.map
     }
 }
 
-fn decode_dense(canonical: &[u8]) -> Result<(Codec, DenseMap), FormatError> {
+fn decode(canonical: &[u8]) -> Result<(Codec, Map), FormatError> {
     let what = "object";
     let (kind, _) = wire::decode_prefix::<2, u16>(what, canonical)?;
-    if kind != KIND_DENSE {
-        return Err(FormatError::Newer { what, found: u32::from(kind), supported: u32::from(KIND_DENSE) });
+    match kind {
+        KIND_DENSE | KIND_LOW_RANK => {}
+        KIND_ANCHORS => return Err(FormatError::invalid(what, "it is an anchor set, a map is expected")),
+        _ => return Err(FormatError::Newer { what, found: u32::from(kind), supported: u32::from(KIND_ANCHORS) }),
     }
     let ((_, code), _) = wire::decode_prefix::<4, (u16, u16)>(what, canonical)?;
     let Some(codec) = Codec::from_code(code) else {
@@ -197,35 +153,13 @@ fn decode_dense(canonical: &[u8]) -> Result<(Codec, DenseMap), FormatError> {
         return Err(FormatError::Newer { what: "codec", found: u32::from(code), supported });
     };
     let (header, body): (Header, _) = wire::decode_prefix::<HEADER_BYTES, _>(what, canonical)?;
-    let dimension = header.dimension;
-    if dimension == 0 || dimension > MAX_DIMENSION {
+    if header.dimension == 0 || header.dimension > MAX_DIMENSION {
+        let dimension = header.dimension;
         return Err(FormatError::invalid(what, format!("dimension {dimension}, expected 1 to {MAX_DIMENSION}")));
     }
-    if header.reserved != 0 || !header.identity.is_finite() || (codec == Codec::F32 && header.identity.to_bits() != 0) {
-        return Err(FormatError::invalid(what, "its header has a value that the format does not allow"));
-    }
-    let expected = codec.matrix_bytes(dimension);
-    if header.matrix_bytes != expected || body.len() as u64 != expected + 4 * u64::from(dimension) {
-        let (stated, found) = (header.matrix_bytes, body.len());
-        let detail = format!(
-            "a {codec} matrix of dimension {dimension} has {expected} bytes: {stated} are stated, {found} follow"
-        );
-        return Err(FormatError::invalid(what, detail));
-    }
-    let (matrix, bias) = body.split_at_checked(expected as usize).unwrap_or_default();
-    let mut weight = codec.read(dimension as usize, matrix)?;
-    if header.identity != 0.0 {
-        add_to_diagonal(&mut weight, dimension as usize, header.identity);
-    }
-    Ok((codec, DenseMap::new(weight, read_f32(bias))?))
-}
-
-fn mean_diagonal(map: &DenseMap) -> f32 {
-    let dimension = map.dimension as usize;
-    let sum: f64 = map.weight.iter().step_by(dimension + 1).map(|&v| f64::from(v)).sum();
-    (sum / f64::from(map.dimension)) as f32
-}
-
-fn add_to_diagonal(weight: &mut [f32], dimension: usize, value: f32) {
-    weight.iter_mut().step_by(dimension + 1).for_each(|w| *w += value);
+    let map = match kind {
+        KIND_LOW_RANK => low_rank::decode(&header, codec, body)?.into(),
+        _ => dense::decode(&header, codec, body)?.into(),
+    };
+    Ok((codec, map))
 }

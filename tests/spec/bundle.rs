@@ -3,7 +3,7 @@
 use super::card::{Card, Weights};
 use super::entry::{self, Publish};
 use super::frame::{self, Content};
-use super::object::{self, Object};
+use super::object::Object;
 use super::reader::{Decoded, Refusal, ensure};
 
 /// One ESM of a bundle.
@@ -34,7 +34,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Decoded<Vec<Esm>> {
 /// R25: an object of the right digest agrees with the card in everything else.
 fn agree(weights: &Weights, canonical_length: usize, object: &Object) -> Decoded<()> {
     let agree = u64::try_from(canonical_length) == Ok(weights.bytes)
-        && weights.kind == object::DENSE
+        && weights.kind == object.kind()
         && weights.codec == object.codec.number()
         && weights.dimension == object.dimension;
     ensure(agree, Refusal::Invalid("R25: length, kind, codec or dimension of the object"))

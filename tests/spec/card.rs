@@ -1,5 +1,6 @@
 //! Cards, section 5.
 
+use super::facts::{self, Derivation, Fidelity};
 use super::object::dimension;
 use super::reader::{Decoded, Digest, Reader, Refusal, digest, ensure};
 
@@ -95,6 +96,10 @@ pub(crate) struct Card {
     pub(crate) authors: Vec<String>,
     pub(crate) extra: Vec<(String, String)>,
     pub(crate) extensions: Vec<(u16, Vec<u8>)>,
+    /// What extension 1 says.
+    pub(crate) fidelity: Option<Fidelity>,
+    /// What extension 2 says.
+    pub(crate) derivation: Option<Derivation>,
 }
 
 impl Card {
@@ -103,7 +108,7 @@ impl Card {
         ensure(canonical.len() <= LIMIT, Refusal::TooLarge("section 10: card"))?;
         let mut reader = Reader::new(canonical);
         ensure(reader.u16()? == 1, Refusal::Newer("R24: card version"))?;
-        let card = Self {
+        let mut card = Self {
             digest: digest(canonical),
             weights: weights(&mut reader)?,
             base: base(&mut reader)?,
@@ -113,12 +118,15 @@ impl Card {
             authors: reader.list(LIMIT, text)?,
             extra: reader.list(LIMIT, |reader| Ok((text(reader)?, text(reader)?)))?,
             extensions: reader.list(LIMIT, |reader| Ok((reader.u16()?, reader.bytes(LIMIT)?.to_vec())))?,
+            fidelity: None,
+            derivation: None,
         };
         reader.finish()?;
         let keys_ascend = card.extra.is_sorted_by(|(a, _), (b, _)| a.as_bytes() < b.as_bytes());
         ensure(keys_ascend, Refusal::Invalid("R26: keys out of order"))?;
         let ids_ascend = card.extensions.is_sorted_by(|(a, _), (b, _)| a < b);
         ensure(ids_ascend, Refusal::Invalid("R26: extensions out of order"))?;
+        (card.fidelity, card.derivation) = facts::decode(&card.extensions)?;
         let known = card.extensions.iter().all(|(id, _)| *id < CRITICAL);
         ensure(known, Refusal::Newer("R24: an extension that must be known"))?;
         Ok(card)

@@ -44,6 +44,13 @@ pub(crate) struct Target {
     pub(crate) card: Digest,
 }
 
+/// ESMs of this base model are fitted on this anchor set from now on; on none where it is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Anchors {
+    pub(crate) base: String,
+    pub(crate) set: Option<Digest>,
+}
+
 /// One thing that an entry says, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -59,6 +66,7 @@ pub(crate) enum Action {
     Yank(Target),
     Unyank(Target),
     Remove(Target),
+    Anchors(Anchors),
     /// Of a kind that this reader does not know and may skip (R36).
     Unknown {
         kind: u16,
@@ -116,6 +124,7 @@ impl Record {
             2 => target(&self.payload).map(Action::Yank),
             3 => target(&self.payload).map(Action::Unyank),
             4 => target(&self.payload).map(Action::Remove),
+            5 => anchors(&self.payload).map(Action::Anchors),
             kind => {
                 ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
                 Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
@@ -135,6 +144,15 @@ pub(crate) fn publish(payload: &[u8]) -> Decoded<Publish> {
     };
     reader.finish()?;
     Ok(publish)
+}
+
+fn anchors(payload: &[u8]) -> Decoded<Anchors> {
+    ensure(payload.len() <= PUBLISH, Refusal::TooLarge("R41: anchors record"))?;
+    let mut reader = Reader::new(payload);
+    let anchors = Anchors { base: reader.text(PUBLISH)?, set: reader.option(Reader::array)? };
+    reader.finish()?;
+    ensure(!anchors.base.is_empty(), Refusal::Invalid("R41: no base model"))?;
+    Ok(anchors)
 }
 
 fn target(payload: &[u8]) -> Decoded<Target> {

@@ -6,7 +6,7 @@ use esmhub_store_format::limits as theirs;
 use esmhub_store_format::log::{Entry, RegistryId, Writer};
 
 use super::frame::{Content, WINDOW};
-use super::{card, directory, entry, marker, name, object};
+use super::{anchors, card, directory, entry, marker, name, object};
 
 const SPEC: &str = include_str!("../../SPEC.md");
 
@@ -66,6 +66,9 @@ fn the_table_and_both_readers_have_the_same_limits() {
     expect("segment of a name, tag", name::SEGMENT as u64, theirs::MAX_SEGMENT_BYTES as u64);
     expect("segments of a name", name::SEGMENTS as u64, theirs::MAX_SEGMENTS as u64);
     expect("zstd window", WINDOW, 1 << theirs::MAX_WINDOW_LOG);
+    expect("anchor set, canonical", anchors::LIMIT as u64, theirs::MAX_ANCHORS_BYTES);
+    expect("domains of an anchor set", anchors::DOMAINS as u64, theirs::MAX_ANCHOR_DOMAINS as u64);
+    expect("label of a domain", anchors::LABEL as u64, theirs::MAX_ANCHOR_LABEL_BYTES as u64);
     assert_eq!(Content::Publish.limit(), theirs::MAX_RECORD_BYTES);
     // esmhub keeps these two to itself: what it accepts shows them.
     expect("user, host, program", entry::WRITER as u64, longest_user() as u64);

@@ -5,9 +5,12 @@
 //! the two readers differ, SPEC.md is unclear or one of them is wrong.
 
 // The reader.
+mod anchors;
 mod bundle;
 mod card;
+mod codec;
 mod entry;
+mod facts;
 mod frame;
 mod marker;
 mod name;
@@ -15,15 +18,18 @@ mod object;
 mod reader;
 
 // What it is held against esmhub with.
+mod random;
 mod sealed;
 mod twins;
 mod values;
 
 // The tests.
+mod anchor_edges;
 mod directory;
 mod golden;
 mod limits;
 mod log_edges;
+mod low_rank_edges;
 mod mutation;
 mod object_edges;
 mod worked_example;

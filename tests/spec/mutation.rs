@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::frame::{Content, only};
-use super::golden::{BUNDLE, ENTRY, OBJECTS, bundle_parts};
+use super::golden::{ANCHORS, BUNDLE, BUNDLE_LOW_RANK, ENTRY, ENTRY_ANCHORS, LOW_RANK, OBJECTS, parts};
+use super::random::Random;
 use super::reader::digest;
 use super::sealed;
 use super::twins::{self, Called, Verdicts};
@@ -11,92 +12,12 @@ use super::twins::{self, Called, Verdicts};
 /// Mutations of each golden file.
 const ROUNDS: u64 = 3000;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same mutations on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
-    }
-
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
-    /// A place in bytes of this length: every other one in the first 100, where lengths and versions stand.
-    fn place(&mut self, length: usize) -> usize {
-        let end = if self.next().is_multiple_of(2) { length.min(100) } else { length };
-        self.below(end)
-    }
-
-    /// One to three mutations.
-    fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut mutated = bytes.to_vec();
-        for _ in 0..self.one_of(&[1, 1, 1, 2, 3]) {
-            self.mutate(&mut mutated);
-        }
-        mutated
-    }
-
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        /// What lengths, counts, versions and dimensions break at.
-        const ODD: [u64; 18] = [
-            0,
-            1,
-            2,
-            3,
-            4,
-            5,
-            7,
-            0x7f,
-            0x80,
-            0xff,
-            0x8000,
-            8191,
-            8193,
-            0x7f80_0000,
-            0xffff_ffff,
-            1 << 60,
-            0x7ff0_0000_0000_0000,
-            u64::MAX,
-        ];
-        if bytes.is_empty() {
-            return;
-        }
-        let (at, other) = (self.place(bytes.len()), self.place(bytes.len()));
-        let (from, to) = (at.min(other), at.max(other));
-        match self.below(9) {
-            0 | 1 => bytes[at] ^= 1 << self.below(8),
-            2 => bytes[at] = self.next().to_le_bytes()[0],
-            3 | 4 => {
-                let width = self.one_of(&[1, 2, 4, 8]);
-                let value = self.one_of(&ODD).to_le_bytes();
-                bytes[at..].iter_mut().zip(&value[..width]).for_each(|(byte, new)| *byte = *new);
-            }
-            5 => bytes.truncate(at),
-            6 => bytes.extend(&self.next().to_le_bytes()[..1 + at % 8]),
-            7 => drop(bytes.drain(from..to.min(from + 40))),
-            _ => {
-                let again = bytes[from..to.min(from + 40)].to_vec();
-                bytes.splice(from..from, again);
-            }
-        }
-    }
-
-    /// A frame around canonical bytes, stored or compressed.
-    fn sealed(&mut self, content: Content, canonical: &[u8]) -> Vec<u8> {
-        if self.next().is_multiple_of(4) {
-            sealed::compressed(content, canonical)
-        } else {
-            sealed::stored(content, canonical)
-        }
+/// A frame around canonical bytes, stored or compressed.
+fn sealed(random: &mut Random, content: Content, canonical: &[u8]) -> Vec<u8> {
+    if random.next().is_multiple_of(4) {
+        sealed::compressed(content, canonical)
+    } else {
+        sealed::stored(content, canonical)
     }
 }
 
@@ -128,53 +49,124 @@ fn assert_seen(tally: &Tally, expected: &[&str]) {
 
 #[test]
 fn canonical_bytes_of_objects_are_judged_alike() {
-    for (seed, (file, _)) in (1..).zip(OBJECTS) {
+    for (seed, (file, _)) in [1, 2, 3, 4, 19, 20, 21, 22].into_iter().zip(OBJECTS.into_iter().chain(LOW_RANK)) {
         let canonical = only(file, Content::Object).unwrap().canonical;
         let hostile = |random: &mut Random| {
             let mutated = random.mutated(&canonical);
-            random.sealed(Content::Object, &mutated)
+            sealed(random, Content::Object, &mutated)
+        };
+        assert_seen(&judge(seed, hostile, twins::object), &["accepted", "Invalid", "Newer"]);
+    }
+}
+
+/// Header fields alone, of a map of each codec: kind, codec, dimension, rank and length are where the two kinds differ.
+#[test]
+fn headers_of_objects_are_judged_alike() {
+    for (seed, (file, _)) in (23..).zip(OBJECTS.into_iter().chain(LOW_RANK)) {
+        let canonical = only(file, Content::Object).unwrap().canonical;
+        let hostile = |random: &mut Random| {
+            let mut header = random.mutated(&canonical[..24]);
+            header.resize(24, 0);
+            sealed(random, Content::Object, &[&header[..], &canonical[24..]].concat())
         };
         assert_seen(&judge(seed, hostile, twins::object), &["accepted", "Invalid", "Newer"]);
     }
 }
 
 #[test]
-fn canonical_bytes_of_entries_are_judged_alike() {
-    let canonical = only(ENTRY, Content::Entry).unwrap().canonical;
+fn canonical_bytes_of_anchor_sets_are_judged_alike() {
+    let canonical = only(ANCHORS, Content::Object).unwrap().canonical;
     let hostile = |random: &mut Random| {
         let mutated = random.mutated(&canonical);
-        random.sealed(Content::Entry, &mutated)
+        sealed(random, Content::Object, &mutated)
     };
-    assert_seen(&judge(5, hostile, twins::entry), &["accepted", "Invalid", "Newer"]);
+    assert_seen(&judge(31, hostile, twins::anchors), &["accepted", "Invalid", "Newer"]);
+    assert_seen(&judge(32, hostile, twins::object), &["Invalid", "Newer"]);
+    let map = only(LOW_RANK[0].0, Content::Object).unwrap().canonical;
+    let hostile = |random: &mut Random| sealed::stored(Content::Object, &random.mutated(&map[..24]));
+    assert_seen(&judge(33, hostile, twins::anchors), &["Invalid", "Newer"]);
+}
+
+/// Of the golden card, extensions 1 and 2 alone: over the whole card, few mutations hit them.
+#[test]
+fn extensions_of_cards_are_judged_alike() {
+    let (record, _) = parts(BUNDLE_LOW_RANK);
+    let canonical = super::entry::publish(&record).unwrap().card;
+    let card = super::card::Card::decode(&canonical).unwrap();
+    for (seed, (_, bytes)) in (34..).zip(&card.extensions[..2]) {
+        let at = canonical.windows(bytes.len()).position(|window| window == bytes).unwrap();
+        let (before, behind) = (&canonical[..at - 8], &canonical[at + bytes.len()..]);
+        let hostile = |random: &mut Random| {
+            let mutated = random.mutated(bytes);
+            let length = u64::try_from(mutated.len()).unwrap().to_le_bytes();
+            [before, &length, &mutated, behind].concat()
+        };
+        assert_seen(&judge(seed, hostile, twins::card), &["accepted", "Invalid"]);
+    }
+}
+
+/// Of the golden entry, the payloads of kind 5 alone.
+#[test]
+fn records_of_anchors_are_judged_alike() {
+    let canonical = only(ENTRY_ANCHORS, Content::Entry).unwrap().canonical;
+    let entry = super::entry::Entry::decode(&canonical).unwrap();
+    let payload = &entry.records[0].payload;
+    let at = canonical.windows(payload.len()).position(|window| window == payload).unwrap();
+    let hostile = |random: &mut Random| {
+        let mutated = random.mutated(payload);
+        let length = u64::try_from(mutated.len()).unwrap().to_le_bytes();
+        let entry = [&canonical[..at - 8], &length, &mutated, &canonical[at + payload.len()..]].concat();
+        sealed(random, Content::Entry, &entry)
+    };
+    let first = |file: &[u8]| {
+        let Verdicts { spec, store } = twins::entry(file);
+        Verdicts { spec: spec.and_then(|(_, m)| m[0].clone()), store: store.and_then(|(_, m)| m[0].clone()) }
+    };
+    assert_seen(&judge(36, hostile, first), &["accepted", "Invalid"]);
+}
+
+#[test]
+fn canonical_bytes_of_entries_are_judged_alike() {
+    for (seed, file) in [(5, ENTRY), (37, ENTRY_ANCHORS)] {
+        let canonical = only(file, Content::Entry).unwrap().canonical;
+        let hostile = |random: &mut Random| {
+            let mutated = random.mutated(&canonical);
+            sealed(random, Content::Entry, &mutated)
+        };
+        assert_seen(&judge(seed, hostile, twins::entry), &["accepted", "Invalid", "Newer"]);
+    }
 }
 
 /// Within an entry most mutations break a length; alone, every field of a card is reached.
 #[test]
 fn canonical_bytes_of_cards_are_judged_alike() {
-    let (record, _) = bundle_parts();
-    let canonical = super::entry::publish(&record).unwrap().card;
-    assert_seen(&judge(6, |random| random.mutated(&canonical), twins::card), &["accepted", "Invalid", "Newer"]);
+    for (seed, bundle) in [(6, BUNDLE), (38, BUNDLE_LOW_RANK)] {
+        let canonical = super::entry::publish(&parts(bundle).0).unwrap().card;
+        assert_seen(&judge(seed, |random| random.mutated(&canonical), twins::card), &["accepted", "Invalid", "Newer"]);
+    }
 }
 
 /// The card names the mutated object, so that they may disagree in all but the digest.
 #[test]
 fn canonical_bytes_of_bundles_are_judged_alike() {
-    let (record, object) = bundle_parts();
-    let named = digest(&object);
-    let at = record.windows(32).position(|window| window == named).unwrap();
-    let hostile = |random: &mut Random| {
-        let mut record = record.clone();
-        let mut object = object.clone();
-        if random.next().is_multiple_of(2) {
-            object = random.mutated(&object);
-            record[at..at + 32].copy_from_slice(&digest(&object));
-        } else {
-            record = random.mutated(&record);
-        }
-        let record = random.sealed(Content::Publish, &record);
-        [record, random.sealed(Content::Object, &object)].concat()
-    };
-    assert_seen(&judge(7, hostile, twins::bundle), &["accepted", "Damage", "Invalid", "Newer"]);
+    for (seed, bundle) in [(7, BUNDLE), (39, BUNDLE_LOW_RANK)] {
+        let (record, object) = parts(bundle);
+        let named = digest(&object);
+        let at = record.windows(32).position(|window| window == named).unwrap();
+        let hostile = |random: &mut Random| {
+            let mut record = record.clone();
+            let mut object = object.clone();
+            if random.next().is_multiple_of(2) {
+                object = random.mutated(&object);
+                record[at..at + 32].copy_from_slice(&digest(&object));
+            } else {
+                record = random.mutated(&record);
+            }
+            let record = sealed(random, Content::Publish, &record);
+            [record, sealed(random, Content::Object, &object)].concat()
+        };
+        assert_seen(&judge(seed, hostile, twins::bundle), &["accepted", "Damage", "Invalid", "Newer"]);
+    }
 }
 
 /// Headers whose check holds, over golden payloads.
@@ -216,12 +208,14 @@ fn raw_files_are_judged_alike() {
     }
     assert_seen(&judge(17, |random| random.mutated(ENTRY), twins::entry), &["Damage"]);
     assert_seen(&judge(18, |random| random.mutated(BUNDLE), twins::bundle), &["Damage"]);
+    assert_seen(&judge(40, |random| random.mutated(LOW_RANK[3].0), twins::object), &["Damage"]);
+    assert_seen(&judge(41, |random| random.mutated(ANCHORS), twins::anchors), &["Damage"]);
 }
 
 /// Every truncation of every golden file, and every byte too many.
 #[test]
 fn missing_and_additional_bytes_are_damage_to_both() {
-    for (file, _) in OBJECTS {
+    for (file, _) in OBJECTS.into_iter().chain(LOW_RANK) {
         for end in 0..file.len() {
             assert_eq!(twins::object(&file[..end]).agreed("cut").err(), Some(Called::Damage));
         }

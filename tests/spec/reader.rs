@@ -91,12 +91,17 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    /// `text` of at most `limit` bytes, whatever characters it holds.
+    pub(crate) fn any_text(&mut self, limit: usize) -> Decoded<String> {
+        let text = str::from_utf8(self.bytes(limit)?);
+        text.map(str::to_owned).map_err(|_| Refusal::Invalid("section 1: a text is not UTF-8"))
+    }
+
     /// `text` of at most `limit` bytes, without control characters (R23).
     pub(crate) fn text(&mut self, limit: usize) -> Decoded<String> {
-        let bytes = self.bytes(limit)?;
-        let text = str::from_utf8(bytes).map_err(|_| Refusal::Invalid("section 1: a text is not UTF-8"))?;
+        let text = self.any_text(limit)?;
         ensure(!text.chars().any(char::is_control), Refusal::Invalid("R23: a text holds a control character"))?;
-        Ok(text.to_owned())
+        Ok(text)
     }
 
     /// `list of T` of at most `limit` items. No item is of zero bytes, so that memory follows what really arrived.

@@ -9,8 +9,8 @@ use esmhub_store_format::log::{Action, Entry};
 use esmhub_store_format::{self as store, FormatError, frame};
 
 use super::reader::Refusal;
-use super::values::{action_of, card_of, entry_of, object_of, publish_of};
-use super::{bundle, card, entry, object};
+use super::values::{action_of, anchors_of, card_of, entry_of, object_of, publish_of};
+use super::{anchors, bundle, card, entry, object};
 
 /// What a refusal is called (section 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl<T: Debug> Verdicts<T> {
     }
 }
 
-/// A file with an object.
+/// A file with an object that must be a map.
 pub(crate) fn object(file: &[u8]) -> Verdicts<(object::Object, [u8; 32])> {
     Verdicts {
         spec: super::frame::only(file, super::frame::Content::Object)
@@ -75,6 +75,19 @@ pub(crate) fn object(file: &[u8]) -> Verdicts<(object::Object, [u8; 32])> {
         store: frame::decode(frame::Content::Object, file)
             .and_then(|(canonical, digest)| Ok((store::Object::from_canonical(canonical)?, digest)))
             .map(|(object, digest)| (object_of(&object), *digest.as_bytes()))
+            .map_err(Called::from),
+    }
+}
+
+/// A file with an object that must be an anchor set.
+pub(crate) fn anchors(file: &[u8]) -> Verdicts<(anchors::AnchorSet, [u8; 32])> {
+    Verdicts {
+        spec: super::frame::only(file, super::frame::Content::Object)
+            .and_then(|frame| Ok((anchors::AnchorSet::decode(&frame.canonical)?, frame.digest)))
+            .map_err(Called::from),
+        store: frame::decode(frame::Content::Object, file)
+            .and_then(|(canonical, digest)| Ok((store::AnchorSet::from_canonical(&canonical)?, digest)))
+            .map(|(set, digest)| (anchors_of(set), *digest.as_bytes()))
             .map_err(Called::from),
     }
 }

@@ -7,23 +7,38 @@ use esmhub_store_format::card as theirs;
 use esmhub_store_format::log::{Action, Entry, Record};
 
 use super::twins::Called;
-use super::{card, entry, object};
+use super::{anchors, card, codec, entry, facts, object};
 
-/// An object.
+/// An object that holds a map.
 pub(crate) fn object_of(object: &store::Object) -> object::Object {
-    let identity: [u8; 4] = object.canonical()[8..12].try_into().unwrap();
+    let scale: [u8; 4] = object.canonical()[8..12].try_into().unwrap();
+    let map = match object.map() {
+        store::Map::Dense(map) => object::Map::Dense { weight: map.weight().to_vec() },
+        store::Map::LowRank(map) => {
+            assert_eq!(map.scale().to_bits(), u32::from_le_bytes(scale));
+            assert_eq!(map.a().len(), map.rank() as usize * map.dimension() as usize);
+            object::Map::LowRank { a: map.a().to_vec(), b: map.b().to_vec() }
+        }
+    };
     object::Object {
         codec: match object.codec() {
-            store::Codec::F32 => object::Codec::F32,
-            store::Codec::F16 => object::Codec::F16,
-            store::Codec::Int8 => object::Codec::Int8,
-            store::Codec::Int4 => object::Codec::Int4,
+            store::Codec::F32 => codec::Codec::F32,
+            store::Codec::F16 => codec::Codec::F16,
+            store::Codec::Int8 => codec::Codec::Int8,
+            store::Codec::Int4 => codec::Codec::Int4,
         },
         dimension: object.map().dimension(),
-        identity: f32::from_le_bytes(identity),
-        weight: object.map().weight().to_vec(),
+        scale: f32::from_le_bytes(scale),
+        map,
         bias: object.map().bias().to_vec(),
     }
+}
+
+/// An anchor set.
+pub(crate) fn anchors_of(theirs: store::AnchorSet) -> anchors::AnchorSet {
+    let store::AnchorSet { license, origin, domains } = theirs;
+    let domain_of = |store::anchors::AnchorDomain { label, texts }| (label, texts);
+    anchors::AnchorSet { license, origin, domains: domains.into_iter().map(domain_of).collect() }
 }
 
 /// A publish record.
@@ -44,6 +59,9 @@ pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
         Action::Yank(target) => entry::Action::Yank(target_of(target)),
         Action::Unyank(target) => entry::Action::Unyank(target_of(target)),
         Action::Remove(target) => entry::Action::Remove(target_of(target)),
+        Action::Anchors(store::log::CurrentAnchors { base, set }) => {
+            entry::Action::Anchors(entry::Anchors { base, set: set.map(|digest| *digest.as_bytes()) })
+        }
         Action::Unknown { stops_readers: true, .. } => return Err(Called::Newer),
         Action::Unknown { kind, stops_writers, .. } => entry::Action::Unknown { kind, stops_writers },
     })
@@ -67,6 +85,7 @@ pub(crate) fn entry_of(theirs: Entry) -> entry::Entry {
 /// A card.
 pub(crate) fn card_of(theirs: store::Card) -> card::Card {
     let digest = *theirs.digest().unwrap().as_bytes();
+    let (fidelity, derivation) = (theirs.fidelity().map(fidelity_of), theirs.derivation().map(derivation_of));
     let store::Card { weights, base, source, fit, license, authors, extra, extensions } = theirs;
     card::Card {
         digest,
@@ -78,7 +97,20 @@ pub(crate) fn card_of(theirs: store::Card) -> card::Card {
         authors,
         extra: extra.into_iter().collect(),
         extensions: extensions.into_iter().map(|theirs::Extension { id, bytes }| (id, bytes)).collect(),
+        fidelity,
+        derivation,
     }
+}
+
+fn fidelity_of(theirs: theirs::Fidelity) -> facts::Fidelity {
+    let theirs::Fidelity { anchor_rows, domains } = theirs;
+    let domain_of = |theirs::DomainFidelity { label, rows, r2 }| facts::Domain { label, rows, r2 };
+    facts::Fidelity { anchor_rows, domains: domains.into_iter().map(domain_of).collect() }
+}
+
+fn derivation_of(theirs: theirs::Derivation) -> facts::Derivation {
+    let theirs::Derivation { weights, how } = theirs;
+    facts::Derivation { object: *weights.as_bytes(), how }
 }
 
 fn weights_of(theirs: theirs::Weights) -> card::Weights {

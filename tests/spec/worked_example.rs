@@ -1,6 +1,7 @@
 //! Section 13 of SPEC.md: its hex decodes to what its prose says.
 
-use super::object::Codec;
+use super::codec::Codec;
+use super::object::Map;
 use super::reader::digest;
 use super::{entry, twins};
 
@@ -21,8 +22,8 @@ fn there_are_two_blocks() {
 #[test]
 fn the_object_is_what_the_prose_says() {
     let (object, _) = twins::object(&block(0)).agreed("the object of section 13").unwrap();
-    assert_eq!((object.codec, object.dimension, object.identity), (Codec::Int8, 2, 1.0));
-    assert_eq!(object.weight, [0.75, -0.25, 0.5, 1.251_968_5]);
+    assert_eq!((object.codec, object.dimension, object.scale), (Codec::Int8, 2, 1.0));
+    assert_eq!(object.map, Map::Dense { weight: vec![0.75, -0.25, 0.5, 1.251_968_5] });
     assert_eq!(object.bias, [0.0, 1.0]);
 }
 

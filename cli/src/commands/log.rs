@@ -1,7 +1,7 @@
 //! `esmhub log`: who did what, when, from where.
 
 use clap::Args;
-use esmhub_registry::Event;
+use esmhub_registry::{Event, Happening};
 use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
@@ -34,6 +34,8 @@ struct LoggedEvent {
     name: Option<String>,
     tag: Option<String>,
     digest: Option<Digest>,
+    /// The base model whose anchors were set; `digest` is then the set's.
+    base: Option<String>,
 }
 
 impl Log {
@@ -50,6 +52,10 @@ impl Log {
 impl LoggedEvent {
     fn of(event: &Event) -> Self {
         let target = event.what.target();
+        let anchors = match &event.what {
+            Happening::Anchors(current) => Some(current),
+            _ => None,
+        };
         Self {
             entry: event.entry,
             time: event.time,
@@ -59,7 +65,8 @@ impl LoggedEvent {
             action: event.what.verb(),
             name: target.map(|(name, _, _)| name.to_string()),
             tag: target.map(|(_, tag, _)| tag.to_string()),
-            digest: target.map(|(_, _, digest)| digest),
+            digest: target.map(|(_, _, digest)| digest).or(anchors.and_then(|current| current.set)),
+            base: anchors.map(|current| current.base.clone()),
         }
     }
 }
@@ -74,7 +81,7 @@ impl Document for LogDocument {
         let rows = self.events.iter().map(|event| {
             let esm = match (&event.name, &event.tag) {
                 (Some(name), Some(tag)) => format!("{name}:{tag}"),
-                _ => "-".to_owned(),
+                _ => event.base.clone().unwrap_or_else(|| "-".to_owned()),
             };
             vec![
                 event.entry.to_string(),

@@ -1,6 +1,7 @@
 //! The verbs, one file each. A verb has its arguments, the document that it prints, and `run`; those that other verbs build
 //! on also have a function that does the work and prints nothing.
 
+pub(crate) mod anchors;
 pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod init;
@@ -10,6 +11,7 @@ mod newest;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod rank;
+pub(crate) mod recompress;
 pub(crate) mod resolve;
 pub(crate) mod show;
 pub(crate) mod stats;
@@ -40,6 +42,8 @@ fn dispatch(arguments: Arguments) -> Outcome<u8> {
         Command::Rank(rank) => rank.run(context),
         Command::List(list) => list.run(context),
         Command::Show(show) => show.run(context),
+        Command::Anchors(anchors) => anchors.run(context),
+        Command::Recompress(recompress) => recompress.run(context),
         Command::Resolve(resolve) => resolve.run(context),
         Command::Stats(stats) => stats.run(context),
         Command::Log(log) => log.run(context),

@@ -1,23 +1,27 @@
 //! `esmhub publish`: ESMs into the registry, a batch as one transaction.
 
-use std::collections::HashMap;
+mod document;
+mod doubts;
+mod texts;
+
 use std::path::PathBuf;
 
 use clap::Args;
-use esmhub_registry::{Catalog, NewEsm, Outcome as Stored, Publication, PublishOptions, Registry};
-use esmhub_store_format::card::{self, BaseModel, Fit};
-use esmhub_store_format::{Codec, Digest, Name, Tag};
+use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry};
+use esmhub_selection::Embeddings;
+use esmhub_store_format::card::BaseModel;
+use esmhub_store_format::{Name, Tag};
 use rayon::prelude::*;
-use serde::Serialize;
 
+pub(crate) use document::PublishDocument;
+
+use crate::anchors::base_embeddings;
 use crate::context::Context;
-use crate::dataset::{Columns, Limit, Sampling, Table, choose};
-use crate::document::{Document, bytes, columns, count};
+use crate::dataset::read_embeddings;
 use crate::failure::{Failure, Outcome};
 use crate::model::Model;
 use crate::progress;
-use crate::source::{Source, SourceOptions, from_texts};
-use crate::texts::embed;
+use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share};
 
 /// Put ESMs into the registry: all of them, or none
 ///
@@ -35,9 +39,32 @@ pub(crate) struct Publish {
     /// Tag of the ESM [default: the first free v1, v2, …]
     #[arg(long)]
     tag: Option<Tag>,
-    /// How the weights are written: auto, f32, f16, int8 or int4 (auto is int8)
-    #[arg(long, default_value = "auto", value_parser = parse_codec)]
+    /// How the weights are written: auto, small, f32, f16, int8 or int4. Fitted maps: auto is rank D/6 in int4, small D/12.
+    /// ESMs made elsewhere: auto is int8, small int4
+    #[arg(long, default_value = "auto")]
     codec: CodecChoice,
+    /// Rank of fitted and distilled maps: a number, `full` for a dense map, or `auto`: what cross-validation over domains
+    /// asks for
+    #[arg(long, value_name = "RANK", default_value = "auto")]
+    rank: RankChoice,
+    /// With --rank auto: the share of the best R2 on other domains that the smallest rank must keep
+    #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
+    fidelity: f64,
+    /// Ridge penalty of a fit: `standard`, the same for every ESM so that scores compare; `auto`, by cross-validation; or a
+    /// number, in units of the mean eigenvalue
+    #[arg(long, value_name = "PENALTY", default_value = "standard")]
+    penalty: PenaltyChoice,
+    /// Embeddings x and y of anchor texts by the SOURCE's two models, one file per domain; can be given several times. A
+    /// folder stands for the files in FOLDER/NAME-OF-SOURCE/
+    #[arg(long, value_name = "FILE", conflicts_with = "tuned")]
+    anchor_pairs: Vec<PathBuf>,
+    /// Fit on the source's own texts alone, not on the pool's anchors
+    #[arg(long, requires = "tuned")]
+    no_anchors: bool,
+    /// Reduce ESMs made elsewhere to what they do where embeddings lie: those in FILE (x, N x D), or those of the pool's anchors
+    /// by --base
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "tuned")]
+    distill: Option<Option<PathBuf>>,
     /// The base model: a Hugging Face id, or ID=FOLDER (whose digests the card then records)
     #[arg(long, value_name = "MODEL")]
     base: Option<Model>,
@@ -54,7 +81,7 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "N", default_value_t = 10_000, requires = "tuned")]
     rows: usize,
     /// Tokens per text, special ones included
-    #[arg(long, value_name = "TOKENS", default_value_t = 128, requires = "tuned")]
+    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
     max_length: usize,
     /// Seed of the sample of texts and of the held-out rows
     #[arg(long, value_name = "N", default_value_t = 42)]
@@ -73,37 +100,16 @@ pub(crate) struct Publish {
     dry_run: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct CodecChoice(Option<Codec>);
-
-/// What was published.
-#[derive(Serialize)]
-pub(crate) struct PublishDocument {
-    registry: String,
-    entries: Vec<u64>,
-    dry_run: bool,
-    published: Vec<PublishedEsm>,
-}
-
-#[derive(Serialize)]
-struct PublishedEsm {
-    source: String,
-    name: String,
-    tag: String,
-    digest: Digest,
-    weights: Digest,
-    codec: String,
-    size_bytes: u64,
-    stored_bytes: u64,
-    status: &'static str,
-    yanked: bool,
-    fit: Fit,
-}
-
 impl Publish {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         if self.sources.len() > 1 && self.name.is_some() {
             return Err(Failure::usage("--name names one ESM, but there are several sources"));
+        }
+        if self.sources.len() > 1 && self.anchor_pairs.iter().any(|path| !path.is_dir()) {
+            return Err(Failure::usage(
+                "--anchor-pairs FILE belongs to one source, whose tuned model embedded the texts",
+            )
+            .hint("publish one source at a time, or name a folder that holds one folder for each source"));
         }
         if let Some(base) = &self.base {
             base.require_id()?;
@@ -113,14 +119,18 @@ impl Publish {
         let prepared = match (&self.base, &self.tuned, &self.data) {
             (Some(base), Some(tuned), Some(data)) => {
                 let source = data.display().to_string();
-                vec![(source, self.fit_texts(context, base, tuned, data)?)]
+                vec![(source, self.fit_texts(context, &registry, &catalog, (base, tuned, data))?)]
             }
-            _ => prepare(context, &self.sources, &self.options(self.described_base(context)?))?,
+            _ => {
+                let mut options = self.options(self.described_base(context)?)?;
+                options.distill = self.distilled_on(context, &registry, &catalog)?;
+                prepare(context, &self.sources, &options)?
+            }
         };
         if self.name.is_some() && prepared.len() > 1 {
             return Err(Failure::usage("--name names one ESM, but the bundle holds several"));
         }
-        warn_of_doubtful(context, &catalog, &prepared);
+        doubts::warn(context, &catalog, &prepared);
         let document = store(context, &registry, prepared, self.dry_run)?;
         context.emit(&document)
     }
@@ -134,62 +144,42 @@ impl Publish {
         })
     }
 
-    fn options(&self, base: Option<BaseModel>) -> SourceOptions {
-        SourceOptions {
+    /// The base embeddings on which dense maps are distilled, where that is asked for.
+    fn distilled_on(&self, context: &Context, registry: &Registry, catalog: &Catalog) -> Outcome<Option<Embeddings>> {
+        match &self.distill {
+            None => Ok(None),
+            Some(Some(file)) => Ok(Some(read_embeddings(file)?)),
+            Some(None) => {
+                let base = self.base.as_ref().ok_or_else(|| {
+                    Failure::usage("--distill needs base embeddings").hint("give --distill=FILE, or --base ID=FOLDER")
+                })?;
+                let current = catalog.anchors(&base.to_string())?.ok_or_else(|| {
+                    Failure::usage(format!("the pool has no anchors of {base} to distil on"))
+                        .hint("`esmhub anchors set` sets some, or give --distill=FILE")
+                })?;
+                let set = registry.fetch_anchors(&current.digest())?;
+                Ok(Some(base_embeddings(context, &set, &base.load(context)?, self.max_length)?))
+            }
+        }
+    }
+
+    fn options(&self, base: Option<BaseModel>) -> Outcome<SourceOptions> {
+        if self.fidelity < 1.0 && self.rank != RankChoice::Auto {
+            return Err(Failure::usage("--fidelity chooses a rank, and --rank gives one"));
+        }
+        let PenaltyChoice(penalty) = self.penalty;
+        Ok(SourceOptions {
             name: self.name.clone(),
             tag: self.tag.clone(),
-            codec: self.codec.0,
+            quality: Quality { codec: self.codec, rank: self.rank, fidelity: self.fidelity, penalty },
+            anchor_pairs: self.anchor_pairs.clone(),
+            distill: None,
             base,
             license: self.license.clone(),
             authors: self.authors.clone(),
             extra: self.extra.iter().cloned().collect(),
             seed: self.seed,
-        }
-    }
-
-    /// Embeds the texts with both models, one after the other, and fits the ESM.
-    fn fit_texts(&self, context: &Context, base: &Model, tuned: &Model, data: &std::path::Path) -> Outcome<NewEsm> {
-        let table = Table::read(data, Columns { texts: &self.text, label: None }, Limit::All)?;
-        let chosen = choose(Sampling::Random, self.seed, table.rows(), self.rows);
-        let texts: Vec<String> = chosen.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
-        let model = base.load(context)?;
-        let x = embed(context, &model, &texts, self.max_length)?;
-        let mut described = model.base;
-        described.max_length = u32::try_from(self.max_length).ok();
-        drop(model.encoder);
-        let y = embed(context, &tuned.load(context)?, &texts, self.max_length)?;
-        let source = card::Source {
-            dataset: data.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
-            text_columns: self.text.clone(),
-            rows: Some(texts.len() as u64),
-            seed: (table.rows() > texts.len()).then_some(self.seed),
-            ..card::Source::default()
-        };
-        let options = self.options(Some(described.clone()));
-        from_texts(&x, &y, source, described, &options).map_err(|f| f.at(data.display()))
-    }
-}
-
-/// What is valid and yet hardly meant: it would be skipped, or useless, in everybody's rankings.
-fn warn_of_doubtful(context: &Context, catalog: &Catalog, prepared: &[(String, NewEsm)]) {
-    let mut dimensions: HashMap<String, u32> = HashMap::new();
-    for card in catalog.esms().filter(|esm| !esm.is_yanked()).filter_map(|esm| esm.card().ok()) {
-        dimensions.entry(card.base.id.to_ascii_lowercase()).or_insert(card.weights.dimension);
-    }
-    for (source, esm) in prepared {
-        let card = esm.card();
-        let (id, dimension) = (&card.base.id, card.weights.dimension);
-        let known = *dimensions.entry(id.to_ascii_lowercase()).or_insert(dimension);
-        if known != dimension {
-            context
-                .warn(format!("{source}: dimension {dimension}, other ESMs of {id} have {known}: wrong base model?"));
-        }
-        if let Some(held_out) = card.fit.held_out.filter(|held_out| held_out.r2 <= 0.0) {
-            let r2 = held_out.r2;
-            context.warn(format!(
-                "{source}: held-out R2 is {r2:.3}: the map explains nothing. Do x and y belong together?"
-            ));
-        }
+        })
     }
 }
 
@@ -238,75 +228,8 @@ pub(crate) fn store(
         registry: registry.location().display().to_string(),
         entries: publishing.entries,
         dry_run,
-        published: described.map(|((source, esm), done)| describe(source, esm, done)).collect(),
+        published: described.map(|((source, esm), done)| document::describe(source, esm, done)).collect(),
     })
-}
-
-fn describe(source: String, esm: &NewEsm, done: Publication) -> PublishedEsm {
-    let card = esm.card();
-    PublishedEsm {
-        source,
-        name: done.name.to_string(),
-        tag: done.tag.to_string(),
-        digest: done.card,
-        weights: done.object,
-        codec: card.weights.codec_name(),
-        size_bytes: done.canonical_bytes,
-        stored_bytes: done.stored_bytes,
-        status: match done.outcome {
-            Stored::Added => "added",
-            Stored::AddedReference => "added-reference",
-            Stored::Unchanged => "unchanged",
-        },
-        yanked: done.yanked,
-        fit: card.fit.clone(),
-    }
-}
-
-impl PublishDocument {
-    /// One line: how many were added, and how many were there already.
-    pub(crate) fn summary(&self) -> String {
-        let added = self.published.iter().filter(|esm| esm.status != "unchanged").count() as u64;
-        let there = self.published.len() as u64 - added;
-        let stored = self.published.iter().filter(|esm| esm.status == "added").map(|esm| esm.stored_bytes).sum();
-        let verb = if self.dry_run { "would publish" } else { "published" };
-        let mut text = format!("{verb} {} ({}) to {}", count(added, "ESM"), bytes(stored), self.registry);
-        if there > 0 {
-            text.push_str(&format!("; {there} already there"));
-        }
-        text
-    }
-}
-
-impl Document for PublishDocument {
-    const SCHEMA: &'static str = "esmhub.publish/1";
-
-    fn table(&self) -> String {
-        let rows = self.published.iter().map(|esm| {
-            let r2 = esm.fit.held_out.map_or_else(|| "-".to_owned(), |held_out| format!("{:.3}", held_out.r2));
-            let status = match (esm.status, esm.yanked) {
-                ("unchanged", true) => "already there, yanked",
-                ("unchanged", false) => "already there",
-                ("added-reference", _) => "new reference, weights already there",
-                _ => "new",
-            };
-            let name = format!("{}:{}", esm.name, esm.tag);
-            vec![name, esm.digest.short(), esm.codec.clone(), bytes(esm.stored_bytes), r2, status.to_owned()]
-        });
-        let header = ["ESM", "DIGEST", "CODEC", "SIZE", "HELD-OUT R2", "STATUS"];
-        format!("{}\n{}\n", columns(&header, &["SIZE", "HELD-OUT R2"], rows), self.summary())
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.published.iter().map(|esm| esm.digest.to_string()).collect()
-    }
-}
-
-fn parse_codec(text: &str) -> Result<CodecChoice, String> {
-    if text == "auto" {
-        return Ok(CodecChoice(None));
-    }
-    text.parse().map(|codec| CodecChoice(Some(codec))).map_err(|_| "expected auto, f32, f16, int8 or int4".to_owned())
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {

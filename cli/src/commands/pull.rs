@@ -117,7 +117,7 @@ pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool
     let fetched = registry.fetch(esm)?;
     let files = [
         ("config.json", Config::json_of(&fetched.card).into_bytes()),
-        ("model.safetensors", write_safetensors(fetched.object.map())?),
+        ("model.safetensors", write_safetensors(fetched.object.map().to_dense()?.as_ref())?),
     ];
     let unchanged = match existing(folder, &files)? {
         Existing::Nothing => false,

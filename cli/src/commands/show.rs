@@ -1,6 +1,7 @@
 //! `esmhub show`: one ESM whole.
 
 use clap::Args;
+use esmhub_store_format::card::{Derivation, Fidelity};
 use esmhub_store_format::{Card, Digest, Reference};
 use serde::Serialize;
 
@@ -28,6 +29,10 @@ struct ShowDocument {
     program: String,
     stored_bytes: Option<u64>,
     other_tags: Vec<String>,
+    rank: Option<u32>,
+    fidelity: Option<Fidelity>,
+    across: Option<f64>,
+    derivation: Option<Derivation>,
     card: Card,
 }
 
@@ -48,6 +53,10 @@ impl Show {
             program: esm.writer().program.clone(),
             stored_bytes: registry.stored_bytes(&card.weights.digest)?,
             other_tags: others.map(|other| other.tag().to_string()).collect(),
+            rank: card.weights.rank(),
+            across: card.fidelity().and_then(|fidelity| fidelity.across()),
+            fidelity: card.fidelity(),
+            derivation: card.derivation(),
             card,
         })
     }
@@ -75,6 +84,20 @@ impl Document for ShowDocument {
             0.0 => weights.codec_name(),
             error => format!("{}, {:.2} % from the given weights", weights.codec_name(), 100.0 * error),
         };
+        let shape = match self.rank {
+            Some(rank) => format!("scaled identity and rank {rank}"),
+            None => "dense".to_owned(),
+        };
+        let across = self.across.zip(self.fidelity.as_ref()).map(|(r2, fidelity)| {
+            let labelled = fidelity.domains.iter().filter_map(|domain| Some((domain.label.as_ref()?, domain.r2)));
+            let each: Vec<String> = labelled.map(|(label, r2)| format!("{label} {r2:.2}")).collect();
+            format!("R2 {r2:.4} where the domain was left out: {}", each.join(", "))
+        });
+        let anchors = fit.anchors.map(|digest| match &self.fidelity {
+            Some(fidelity) => format!("{digest}, {} texts", fidelity.anchor_rows),
+            None => digest.to_string(),
+        });
+        let derived = self.derivation.as_ref().map(|from| format!("by {} from the weights {}", from.how, from.weights));
         let heading = strong(&format!("{}:{}", self.name, self.tag));
         let state = if self.yanked { "  yanked: hidden from rank and from bare names" } else { "" };
         let rows = [
@@ -93,8 +116,12 @@ impl Document for ShowDocument {
             ("made by", fit.program.clone()),
             ("penalty", fit.penalty.map(|penalty| format!("{penalty:.4}"))),
             ("held out", held_out),
+            ("other domains", across),
+            ("anchors", anchors),
+            ("derived", derived),
             ("weights", Some(weights.digest.to_string())),
             ("dimension", Some(weights.dimension.to_string())),
+            ("shape", Some(shape)),
             ("codec", Some(codec)),
             ("size", Some(format!("{} ({on_disk} on disk)", bytes(weights.bytes)))),
             ("licence", license.clone()),

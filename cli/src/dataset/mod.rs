@@ -21,7 +21,7 @@ mod nearest;
 mod sampling;
 mod table;
 
-pub(crate) use arrays::{read_pairs, read_target};
+pub(crate) use arrays::{PairArrays, read_embeddings, read_pairs, read_target};
 pub(crate) use error::{DatasetError, Fault};
 pub(crate) use format::Format;
 pub(crate) use labels::{LabelSet, RawLabel, Task, interpret};

@@ -5,11 +5,13 @@ use std::io::Read;
 use std::path::Path;
 
 use esmhub_registry::NewEsm;
-use esmhub_selection::read_pickle;
-use esmhub_store_format::DenseMap;
+use esmhub_selection::fit::{Distilled, distill};
+use esmhub_selection::{Embeddings, read_pickle};
+use esmhub_store_format::card::Derivation;
 use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, read_safetensors};
+use esmhub_store_format::{Codec, DenseMap, Map, Object};
 
-use super::{Draft, SourceOptions};
+use super::{Draft, Quality, RankChoice, SourceOptions};
 use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
 
 pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
@@ -24,15 +26,43 @@ pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
             format!("config.json says dimension {stated}, the weights have {found}"),
         ));
     }
+    let mut extra = config.extra();
+    let (map, object, derivation) = match &options.distill {
+        None => {
+            let object = Object::encode(&map, options.quality.dense_codec())?;
+            (Map::from(map), object, None)
+        }
+        Some(x) => {
+            let (distilled, object, derivation) = distilled(&map, x, &options.quality)?;
+            extra.insert("distilled_r2".to_owned(), format!("{:.4}", distilled.r2));
+            (Map::from(distilled.map), object, Some(derivation))
+        }
+    };
     let draft = Draft {
         name: config.default_name(),
         base: config.base.clone(),
         fit: config.fit(),
+        fidelity: None,
+        derivation,
         authors: config.developers.iter().cloned().collect(),
-        extra: config.extra(),
+        extra,
         source: config.source,
     };
-    draft.finish(&map, options)
+    draft.finish(&map, object, options)
+}
+
+/// A dense map, distilled on base embeddings, with its object and where it comes from.
+pub(crate) fn distilled(map: &DenseMap, x: &Embeddings, quality: &Quality) -> Outcome<(Distilled, Object, Derivation)> {
+    let dimension = map.dimension() as usize;
+    let rank = match quality.rank {
+        RankChoice::Auto => quality.distilled_rank(dimension),
+        RankChoice::Exactly(rank) => rank,
+        RankChoice::Full => return Err(Failure::usage("--distill makes a map of low rank, --rank full a dense one")),
+    };
+    let distilled = distill(map, x, rank)?;
+    let object = Object::encode_low_rank(&distilled.map, quality.factor_codec())?;
+    let derivation = Derivation { weights: Object::encode(map, Codec::F32)?.digest(), how: "distill".to_owned() };
+    Ok((distilled, object, derivation))
 }
 
 fn config_hint(folder: &Path) -> String {
@@ -56,7 +86,7 @@ fn read_weights(folder: &Path) -> Outcome<DenseMap> {
 }
 
 /// The bytes of a plain file, `None` where there is none. Its size is checked first, and again while reading.
-pub(super) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> {
+pub(crate) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> {
     let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,

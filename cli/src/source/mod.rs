@@ -4,17 +4,20 @@ mod bundle;
 mod folder;
 mod options;
 mod pairs;
+mod quality;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::NewEsm;
-use esmhub_store_format::card::{self, BaseModel, Card, Fit, Weights};
-use esmhub_store_format::{DenseMap, Name, Object};
+use esmhub_store_format::card::{self, BaseModel, Card, Derivation, Fidelity, Fit, Weights};
+use esmhub_store_format::{Map, Name, Object};
 
 pub(crate) use bundle::from_bytes;
+pub(crate) use folder::{distilled, read_at_most};
 pub(crate) use options::SourceOptions;
 pub(crate) use pairs::from_texts;
+pub(crate) use quality::{CodecChoice, PenaltyChoice, Quality, RankChoice, parse_share};
 
 use crate::failure::{Failure, Outcome};
 
@@ -76,16 +79,17 @@ struct Draft {
     base: BaseModel,
     source: card::Source,
     fit: Fit,
+    fidelity: Option<Fidelity>,
+    derivation: Option<Derivation>,
     authors: Vec<String>,
     extra: BTreeMap<String, String>,
 }
 
 impl Draft {
-    /// Encodes the map and puts the card together.
-    fn finish(self, map: &DenseMap, options: &SourceOptions) -> Outcome<NewEsm> {
-        let object = Object::encode(map, options.codec())?;
+    /// Puts the card of an object together that was encoded from this map.
+    fn finish(self, map: &Map, object: Object, options: &SourceOptions) -> Outcome<NewEsm> {
         let mut card = Card {
-            weights: Weights::of(&object, map.relative_error(object.map())),
+            weights: Weights::of(&object, map.relative_error(object.map())?),
             base: options.base_or(self.base)?,
             source: self.source,
             fit: self.fit,
@@ -94,6 +98,12 @@ impl Draft {
             extra: self.extra,
             extensions: Vec::new(),
         };
+        if let Some(fidelity) = &self.fidelity {
+            card.set_fidelity(fidelity)?;
+        }
+        if let Some(derivation) = &self.derivation {
+            card.set_derivation(derivation)?;
+        }
         options.amend(&mut card);
         Ok(NewEsm::new(options.name_or(self.name)?, options.tag.clone(), card, object)?)
     }

@@ -1,11 +1,13 @@
 //! What the command line says of every ESM that it publishes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use esmhub_selection::Embeddings;
 use esmhub_store_format::card::{BaseModel, Card};
-use esmhub_store_format::{Codec, Name, Tag};
+use esmhub_store_format::{Name, Tag};
 
-use super::suggested;
+use super::{Quality, suggested};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 
 /// What the command line says of every ESM that it publishes.
@@ -15,8 +17,12 @@ pub(crate) struct SourceOptions {
     pub(crate) name: Option<Name>,
     /// `--tag`.
     pub(crate) tag: Option<Tag>,
-    /// `--codec`; `None` is `auto`.
-    pub(crate) codec: Option<Codec>,
+    /// How small a map becomes, and how it is fitted.
+    pub(crate) quality: Quality,
+    /// `--anchor-pairs`.
+    pub(crate) anchor_pairs: Vec<PathBuf>,
+    /// `--distill`: base embeddings on which dense maps are distilled.
+    pub(crate) distill: Option<Embeddings>,
     /// `--base`, with its digests where its files are at hand.
     pub(crate) base: Option<BaseModel>,
     /// `--license`.
@@ -30,25 +36,20 @@ pub(crate) struct SourceOptions {
 }
 
 impl SourceOptions {
-    /// The codec of ESMs made elsewhere, and for now of all: `int8` keeps their order at a fifth of the bytes.
-    pub(crate) const AUTO_CODEC: Codec = Codec::Int8;
-
     /// Nothing but what the source says itself.
     pub(crate) fn none() -> Self {
         Self {
             name: None,
             tag: None,
-            codec: None,
+            quality: Quality::STANDARD,
+            anchor_pairs: Vec::new(),
+            distill: None,
             base: None,
             license: None,
             authors: Vec::new(),
             extra: BTreeMap::new(),
             seed: 42,
         }
-    }
-
-    pub(super) fn codec(&self) -> Codec {
-        self.codec.unwrap_or(Self::AUTO_CODEC)
     }
 
     /// `--name`, else what the source suggests.

@@ -8,15 +8,15 @@ use crate::{RegistryError, schema};
 
 /// An object that is in place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed {
+pub(crate) struct Placed {
     /// What it takes on disk, in bytes.
-    pub(super) stored_bytes: u64,
+    pub(crate) stored_bytes: u64,
     /// Whether it was not there before.
-    pub(super) is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 /// Puts an object in place. One that is there is verified before it is relied on, and made to last.
-pub(super) fn place(
+pub(crate) fn place(
     storage: &Storage,
     digest: &Digest,
     canonical: &[u8],

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use esmhub_registry::{Outcome, Registry};
+use esmhub_registry::{Event, Happening, Outcome, Registry};
 
 use crate::support::*;
 
@@ -29,6 +29,19 @@ fn a_writer_killed_between_objects_and_log_leaves_nothing_visible() {
 }
 
 #[test]
+fn a_set_whose_entry_was_never_written_is_not_current() {
+    let (pool, done) = (Pool::new(), Pool::new());
+    done.open().set_anchors("acme/encoder", Some(&anchors(1)), &by(), false).unwrap();
+    copy_folder(&done.file("objects"), &pool.file("objects"));
+    let registry = pool.open();
+    assert!(registry.catalog().unwrap().anchors("acme/encoder").unwrap().is_none());
+    let report = registry.verify(&|_| ()).unwrap();
+    assert_eq!((report.problems, report.unreferenced), (vec![], vec![anchors(1).digest().unwrap()]));
+    let again = registry.set_anchors("acme/encoder", Some(&anchors(1)), &by(), false).unwrap();
+    assert_eq!((again.entry, again.is_new), (Some(1), false));
+}
+
+#[test]
 fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     let pool = Pool::new();
     let mut random = Random(7);
@@ -42,7 +55,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let wanted = random.below(6);
+        let wanted = random.below(12);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut taken = 0;
         while taken < wanted {
@@ -58,14 +71,26 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
         acknowledged.extend(rest.filter_map(|line| line.strip_prefix("acknowledged ").map(str::to_owned)));
         let registry = pool.open();
         let catalog = registry.catalog().unwrap();
-        for published in &acknowledged {
-            let esm = catalog.resolve(&reference(published)).unwrap();
-            registry.fetch(esm).unwrap();
+        for done in &acknowledged {
+            match done.strip_prefix("anchors ") {
+                Some(seed) => {
+                    let set = anchors(seed.parse().unwrap());
+                    assert_eq!(registry.fetch_anchors(&set.digest().unwrap()).unwrap(), set);
+                }
+                None => drop(registry.fetch(catalog.resolve(&reference(done)).unwrap()).unwrap()),
+            }
+        }
+        if let Some(last) = acknowledged.iter().rev().find_map(|done| done.strip_prefix("anchors ")) {
+            let last = Some(anchors(last.parse().unwrap()).digest().unwrap());
+            let told = |event: &&Event| matches!(&event.what, Happening::Anchors(current) if current.set == last);
+            let told = catalog.history().iter().find(told).unwrap();
+            // Later ones may stand there of which nobody was told.
+            assert!(catalog.anchors("acme/encoder").unwrap().unwrap().entry() >= told.entry, "round {round}");
         }
         let report = registry.verify(&|_| ()).unwrap();
         assert_eq!(report.problems, [], "round {round}");
     }
-    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+    assert!(acknowledged.len() > 40, "{}", acknowledged.len());
 }
 
 #[test]
@@ -74,7 +99,10 @@ fn child_that_publishes_until_it_is_killed() {
     let round: u64 = std::env::var("ESMHUB_TEST_ROUND").unwrap().parse().unwrap();
     let registry = Registry::open(root.as_ref(), None).unwrap();
     for turn in 0..200 {
-        let published = publish(&registry, &[esm("crash", round * 1000 + turn)]).unwrap();
+        let seed = round * 1000 + turn;
+        registry.set_anchors("acme/encoder", Some(&anchors(seed)), &by(), false).unwrap();
+        println!("\nacknowledged anchors {seed}");
+        let published = publish(&registry, &[esm("crash", seed)]).unwrap();
         let published = &published.esms[0];
         println!("\nacknowledged {}:{}@{}", published.name, published.tag, published.card);
     }

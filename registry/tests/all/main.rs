@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod access;
+mod anchors;
 mod crashes;
 mod damage;
 mod index;

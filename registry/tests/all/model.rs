@@ -9,6 +9,7 @@ use crate::support::*;
 
 const NAMES: [&str; 4] = ["a", "A", "b/c", "long-name_with.dots"];
 const TAGS: [&str; 3] = ["v1", "V2", "stable"];
+const BASES: [&str; 3] = ["acme/encoder", "ACME/encoder", "b"];
 const CONTENTS: u64 = 4;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -18,10 +19,12 @@ enum Is {
     Removed,
 }
 
-/// By name and tag in lower case: content, state, and the order of publishing.
 #[derive(Clone, Default)]
 struct Model {
+    /// By name and tag in lower case: content, state, and the order of publishing.
     refs: BTreeMap<(String, String), (u64, Is, usize)>,
+    /// The current anchor sets' seeds, by base model in lower case.
+    anchors: BTreeMap<String, u64>,
 }
 
 impl Model {
@@ -77,11 +80,12 @@ impl World {
     }
 
     fn step(&mut self, random: &mut Random) {
-        match random.below(12) {
+        match random.below(14) {
             0..5 => self.publish(random),
             5..9 => self.change(random),
             9 => self.registry = self.pool.open(),
             10 => self.registry = self.pool.open_indexed(),
+            11..13 => self.set_anchors(random),
             _ => self.break_index(random),
         }
     }
@@ -137,6 +141,17 @@ impl World {
         }
     }
 
+    fn set_anchors(&mut self, random: &mut Random) {
+        let (base, seed) = (*random.pick(&BASES), Some(random.next() % CONTENTS).filter(|seed| *seed > 0));
+        let held = self.model.anchors.get(&base.to_lowercase()).copied();
+        let changed = self.registry.set_anchors(base, seed.map(anchors).as_ref(), &by(), false).unwrap();
+        assert_eq!(changed.entry.is_some(), held != seed);
+        match seed {
+            Some(seed) => drop(self.model.anchors.insert(base.to_lowercase(), seed)),
+            None => drop(self.model.anchors.remove(&base.to_lowercase())),
+        }
+    }
+
     fn break_index(&mut self, random: &mut Random) {
         match random.below(2) {
             0 => drop(std::fs::remove_dir_all(self.pool.cache())),
@@ -164,6 +179,9 @@ impl World {
             })
             .collect();
         assert_eq!(found, expected);
+        let current: Vec<_> = catalog.all_anchors().map(|set| (set.base().to_lowercase(), set.digest())).collect();
+        let expected = self.model.anchors.iter().map(|(base, seed)| (base.clone(), anchors(*seed).digest().unwrap()));
+        assert_eq!(current, expected.collect::<Vec<_>>());
         for name in NAMES {
             let of_name = self.model.of_name(&name.to_lowercase());
             let newest = of_name.iter().rev().find(|(_, _, is, _)| *is == Is::Live);

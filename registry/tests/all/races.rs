@@ -99,6 +99,45 @@ fn of_those_who_make_a_registry_exactly_one_does() {
 }
 
 #[test]
+fn of_writers_of_anchors_the_last_in_the_log_wins_and_no_set_is_lost() {
+    for threads in [2, 2, 8] {
+        let pool = Pool::new();
+        let bases = ["acme/encoder", "Acme/Encoder"];
+        let set = |at: usize| {
+            pool.open().set_anchors(bases[at % 2], Some(&anchors(at as u64)), &by(), false).unwrap().entry.unwrap()
+        };
+        let results = together(threads, |at| match at % 4 {
+            3 => publish(&pool.open(), &[esm("a", at as u64)]).unwrap().entries[0],
+            _ => set(at),
+        });
+        let mut entries = results.clone();
+        entries.sort();
+        assert_eq!(entries, (1..=threads as u64).collect::<Vec<_>>());
+        let registry = pool.open();
+        let catalog = registry.catalog().unwrap();
+        let setters = (0..threads).filter(|at| at % 4 != 3);
+        for at in setters.clone() {
+            let digest = anchors(at as u64).digest().unwrap();
+            assert_eq!(registry.fetch_anchors(&digest).unwrap(), anchors(at as u64));
+        }
+        let last = setters.max_by_key(|&at| results[at]).unwrap();
+        let current = catalog.anchors("ACME/ENCODER").unwrap().unwrap();
+        assert_eq!((current.digest(), current.entry()), (anchors(last as u64).digest().unwrap(), results[last]));
+        assert_eq!(current.base(), bases[last % 2]);
+        assert_eq!(registry.verify(&|_| ()).unwrap().problems, []);
+    }
+}
+
+#[test]
+fn writers_of_the_same_anchors_write_one_entry() {
+    let pool = Pool::new();
+    let set = |_| pool.open().set_anchors("acme/encoder", Some(&anchors(1)), &by(), false).unwrap();
+    let entries: Vec<_> = together(8, set).into_iter().filter_map(|changed| changed.entry).collect();
+    assert_eq!(entries, [1]);
+    assert_eq!(pool.open().catalog().unwrap().entries(), 1);
+}
+
+#[test]
 fn a_yank_and_a_removal_leave_one_history() {
     for _ in 0..4 {
         let pool = Pool::new();

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{NewEsm, PublishOptions, Publishing, Registry, RegistryError, Settings, Signature};
+use esmhub_store_format::anchors::AnchorDomain;
 use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
 use esmhub_store_format::log::{Entry, Record, Writer};
-use esmhub_store_format::{Card, Codec, DenseMap, Digest, Name, Object, Reference, Tag};
+use esmhub_store_format::{AnchorSet, Card, Codec, DenseMap, Digest, Name, Object, Reference, Tag};
 use tempfile::TempDir;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same sequence everywhere.
@@ -140,6 +141,15 @@ pub(crate) fn card(object: &Object) -> Card {
         extra: BTreeMap::new(),
         extensions: Vec::new(),
     }
+}
+
+/// An anchor set whose texts depend on the seed alone.
+pub(crate) fn anchors(seed: u64) -> AnchorSet {
+    let domain = |label: &str| AnchorDomain {
+        label: label.into(),
+        texts: (0..3).map(|at| format!("text {at} of {label}, {seed}")).collect(),
+    };
+    AnchorSet { license: None, origin: Some("made up".into()), domains: vec![domain("news"), domain("reviews")] }
 }
 
 pub(crate) fn reference(text: &str) -> Reference {

@@ -1,24 +1,37 @@
 //! Fitting an ESM from pairs (base embedding `x`, tuned embedding `y`).
 //!
-//! Ridge regression of `y - x` on `x`: the penalty draws the map towards the identity, that is towards "fine-tuning changes
-//! nothing", which is what one should believe of directions that the texts do not show. The intercept is not penalised.
-//! With `z = y - x` and everything centred, in f64,
+//! Reduced-rank ridge regression (Izenman 1975; Mukherjee and Zhu 2011) of what a scaled identity leaves unexplained. With
+//! everything centred, in f64,
 //!
 //! ```text
-//! W = I + ((X'X + lambda mu I)^-1 X'Z)',   b = mean(y) - W mean(x),   mu = trace(X'X) / D
+//! s = trace(X'Y) / trace(X'X),   Z = Y - s X,   mu = trace(X'X) / D
+//! W = ((X'X + lambda mu I)^-1 X'Z)'
+//! V = the leading r eigenvectors of W (X'X + lambda mu I) W'      (directions of the fitted values, not of the weights)
+//! f(x) = s x + V (V'W x) + b,   b = mean(y) - (s I + V V'W) mean(x)
 //! ```
 //!
-//! so that `lambda` is in units of the mean eigenvalue of the Gram matrix and means the same for every model and number of
-//! rows. `lambda` is chosen by cross-validation inside the training rows; what the map is worth is measured on rows that
-//! neither the fit nor the choice has seen; and the map that is returned is then fitted on all rows with that `lambda`.
-//! (The peer trains the same map by 10 epochs of AdamW: arXiv 2410.15148, section 3.)
+//! The penalty draws the map towards a scaled identity, that is towards "fine-tuning changes nothing", which is what one
+//! should believe of directions that the texts do not show. `lambda` is in units of the mean eigenvalue of the Gram matrix,
+//! so it means the same for every model and number of rows. (The peer trains a dense map by 10 epochs of AdamW:
+//! arXiv 2410.15148, section 3.)
 //!
-//! The result does not depend on the number of threads.
+//! A map is fitted on the source's own pairs and, where there are any, on *anchors*: the same texts of other domains for
+//! every ESM of a base model, so that the map has seen the regions where targets may lie. Whole domains are left out in turn to
+//! tell what the map is worth on a domain that it has not seen, because that is where it will be used.
+//!
+//! Everything is computed from sums over the rows (`statistics.rs`): one pass, then memory O(D^2). The result does not depend
+//! on the number of threads.
 
-mod cross_validation;
+mod distill;
+mod domains;
+mod esm;
+mod options;
 mod pairs;
-mod ridge;
+mod penalty;
+mod regression;
 mod statistics;
 
-pub use cross_validation::{FOLDS, FittedEsm, HELD_OUT_SHARE, fit};
-pub use pairs::{FitError, MIN_PAIRS, Pairs};
+pub use distill::{Distilled, distill};
+pub use esm::{FittedEsm, fit};
+pub use options::{ALONE, FOLDS, FitOptions, HELD_OUT_SHARE, Penalty, Rank, WITH_ANCHORS};
+pub use pairs::{AnchorPairs, FitError, MIN_PAIRS, Pairs};

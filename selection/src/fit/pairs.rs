@@ -1,7 +1,7 @@
 //! Pairs of embeddings, checked once.
 
 use esmhub_store_format::FormatError;
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 use crate::Embeddings;
 use crate::features::to_matrix;
@@ -13,6 +13,32 @@ pub const MIN_PAIRS: usize = 20;
 pub struct Pairs {
     base: Mat<f64>,
     tuned: Mat<f64>,
+}
+
+/// The anchor texts of one domain, embedded by the base model and by the tuned one.
+pub struct AnchorPairs {
+    label: String,
+    pairs: Pairs,
+}
+
+impl AnchorPairs {
+    /// Takes a domain's label, and N base and N tuned embeddings, both N x D, N at least 2.
+    ///
+    /// # Errors
+    /// As [`Pairs::new`].
+    pub fn new(label: impl Into<String>, base: &Embeddings, tuned: &Embeddings) -> Result<Self, FitError> {
+        Ok(Self { label: label.into(), pairs: Pairs::with_at_least(2, base, tuned)? })
+    }
+
+    /// What the domain is called.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Its pairs.
+    pub fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
 }
 
 /// Why no ESM was fitted.
@@ -28,8 +54,31 @@ pub enum FitError {
         tuned: (usize, usize),
     },
     /// Too few to fit and to measure.
-    #[error("the number of pairs is {0}, expected at least {MIN_PAIRS}")]
-    TooFew(usize),
+    #[error("the number of pairs is {found}, expected at least {least}")]
+    TooFew {
+        /// The pairs that there are.
+        found: usize,
+        /// The fewest that are taken.
+        least: usize,
+    },
+    /// An anchor domain's embeddings are not the source's base model's.
+    #[error("anchor domain {label:?} has dimension {found}, the source has {expected}")]
+    AnchorDimension {
+        /// The domain.
+        label: String,
+        /// The source's.
+        expected: usize,
+        /// The domain's.
+        found: usize,
+    },
+    /// The map and the embeddings do not belong together.
+    #[error("the map has dimension {found}, the embeddings have {expected}")]
+    Dimension {
+        /// The embeddings'.
+        expected: usize,
+        /// The map's.
+        found: usize,
+    },
     /// NaN or infinity.
     #[error("{matrix} is not finite at row {row}, column {column}")]
     NotFinite {
@@ -57,13 +106,17 @@ impl Pairs {
     /// # Errors
     /// [`FitError::Shapes`], [`FitError::TooFew`], [`FitError::NotFinite`], [`FitError::NoVariance`].
     pub fn new(base: &Embeddings, tuned: &Embeddings) -> Result<Self, FitError> {
+        Self::with_at_least(MIN_PAIRS, base, tuned)
+    }
+
+    fn with_at_least(least: usize, base: &Embeddings, tuned: &Embeddings) -> Result<Self, FitError> {
         let shapes = [base, tuned].map(|e| (e.rows(), e.dimension()));
         let [base_shape, tuned_shape] = shapes;
         if base_shape != tuned_shape {
             return Err(FitError::Shapes { base: base_shape, tuned: tuned_shape });
         }
-        if base.rows() < MIN_PAIRS {
-            return Err(FitError::TooFew(base.rows()));
+        if base.rows() < least {
+            return Err(FitError::TooFew { found: base.rows(), least });
         }
         for (matrix, embeddings) in [("x", base), ("y", tuned)] {
             if let Some((row, column)) = embeddings.first_non_finite() {
@@ -86,6 +139,16 @@ impl Pairs {
     /// D.
     pub fn dimension(&self) -> usize {
         self.base.ncols()
+    }
+
+    /// `x`, N x D.
+    pub(super) fn base(&self) -> MatRef<'_, f64> {
+        self.base.as_ref()
+    }
+
+    /// `y`, N x D.
+    pub(super) fn tuned(&self) -> MatRef<'_, f64> {
+        self.tuned.as_ref()
     }
 
     /// `x` and `y` of these rows.

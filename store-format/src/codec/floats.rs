@@ -12,7 +12,7 @@ pub(crate) fn read_f32(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
-pub(super) fn write_f16(values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatError> {
+pub(crate) fn write_f16(values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatError> {
     for &value in values {
         let rounded = f16::from_f32(value);
         if !rounded.is_finite() {
@@ -26,6 +26,6 @@ pub(super) fn write_f16(values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatE
     Ok(())
 }
 
-pub(super) fn read_f16(bytes: &[u8]) -> Vec<f32> {
+pub(crate) fn read_f16(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
 }

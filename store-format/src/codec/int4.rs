@@ -1,29 +1,29 @@
-//! 4-bit integers with one f16 scale per group of 32 values of a row.
+//! 4-bit integers with one f16 scale per group of values of a row: of 32 in a matrix, of 64 in factors.
 //!
 //! All scales come first (row by row), then the integers: two to a byte, the earlier one in the low half, two's
-//! complement, each row beginning on a byte of its own. The last group of a row may be shorter than 32.
+//! complement, each row beginning on a byte of its own. The last group of a row may be shorter.
 
 use half::f16;
 
 use crate::FormatError;
 
-/// Values that share one scale.
+/// Values of a dense matrix that share one scale.
 pub(super) const GROUP: usize = 32;
 
 /// Where the value of largest magnitude lands. Two's complement reaches -8 but only 7, so a *signed* scale that sends the
 /// extreme to -8 uses all 16 steps; the others trade clipping of the extreme against finer steps for the rest.
 const EXTREME_AT: [f32; 5] = [-8.0, -8.5, -7.5, -7.0, 7.0];
 
-pub(super) fn write(dimension: usize, values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatError> {
+pub(super) fn write(columns: usize, group: usize, values: &[f32], out: &mut Vec<u8>) -> Result<(), FormatError> {
     let mut integers = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(dimension.max(1)) {
-        for group in row.chunks(GROUP) {
-            let scale = best_scale(group)?;
+    for row in values.chunks_exact(columns.max(1)) {
+        for values in row.chunks(group) {
+            let scale = best_scale(values)?;
             out.extend_from_slice(&scale.to_le_bytes());
-            integers.extend(group.iter().map(|&value| quantise(value, scale.to_f32()) as i8));
+            integers.extend(values.iter().map(|&value| quantise(value, scale.to_f32()) as i8));
         }
     }
-    for row in integers.chunks_exact(dimension.max(1)) {
+    for row in integers.chunks_exact(columns.max(1)) {
         out.extend(row.chunks(2).map(|pair| match *pair {
             [low, high] => (low as u8 & 0xf) | (high as u8) << 4,
             [low] => low as u8 & 0xf,
@@ -33,20 +33,22 @@ pub(super) fn write(dimension: usize, values: &[f32], out: &mut Vec<u8>) -> Resu
     Ok(())
 }
 
-pub(super) fn read(dimension: usize, bytes: &[u8]) -> Result<Vec<f32>, FormatError> {
-    let groups = dimension.div_ceil(GROUP);
-    let (scales, integers) = bytes.split_at_checked(2 * groups * dimension).unwrap_or_default();
+pub(super) fn read(columns: usize, group: usize, bytes: &[u8]) -> Result<Vec<f32>, FormatError> {
+    let groups = columns.div_ceil(group);
+    let (row_scales, row_bytes) = (2 * groups, columns.div_ceil(2));
+    let rows = bytes.len() / (row_scales + row_bytes).max(1);
+    let (scales, integers) = bytes.split_at_checked(row_scales * rows).unwrap_or_default();
     let scales: Vec<f32> = scales.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect();
-    let rows = integers.chunks_exact(dimension.div_ceil(2).max(1)).zip(scales.chunks_exact(groups.max(1)));
-    let mut values = Vec::with_capacity(dimension * dimension);
+    let mut values = Vec::with_capacity(rows * columns);
+    let rows = integers.chunks_exact(row_bytes.max(1)).zip(scales.chunks_exact(groups.max(1)));
     for (row, scales) in rows {
         // Any other spare half would be a second spelling of the same map.
-        if dimension % 2 == 1 && row.last().is_some_and(|byte| byte >> 4 != 0) {
+        if columns % 2 == 1 && row.last().is_some_and(|byte| byte >> 4 != 0) {
             return Err(FormatError::invalid("object", "the spare half byte of a row is not 0"));
         }
         // Shifting up and back again extends the sign of four bits.
-        let integers = row.iter().flat_map(|&byte| [(byte << 4) as i8 >> 4, byte as i8 >> 4]).take(dimension);
-        let scales = scales.iter().flat_map(|&scale| std::iter::repeat_n(scale, GROUP));
+        let integers = row.iter().flat_map(|&byte| [(byte << 4) as i8 >> 4, byte as i8 >> 4]).take(columns);
+        let scales = scales.iter().flat_map(|&scale| std::iter::repeat_n(scale, group));
         values.extend(integers.zip(scales).map(|(integer, scale)| scale * f32::from(integer)));
     }
     Ok(values)

@@ -2,7 +2,7 @@
 //!
 //! Every codec writes a matrix `R` of D x D, row-major, which is `W - identity * I`. What fine-tuning does is close to a
 //! scaled identity, so the diagonal would otherwise dominate every scale. `f32` keeps `W` itself, bit for bit. The bias
-//! is f32 in every codec: it is 1/D of the bytes.
+//! of a dense map is f32 in every codec: it is 1/D of the bytes.
 //!
 //! | codec | bytes of R | what a value is |
 //! |---|---|---|
@@ -10,7 +10,12 @@
 //! | `f16` | 2 D^2 | IEEE 754 binary16 |
 //! | `int8` | 4 D + D^2 | integer times the f32 scale of its row |
 //! | `int4` | D (2 ceil(D/32) + ceil(D/2)) | integer times the f16 scale of its group of 32 |
+//!
+//! The factors of a low-rank map are a matrix of 2 r x D. Both integer codecs give them one f16 scale per group of 64
+//! values of a row: the halves of one component differ in size from stretch to stretch, and at so few rows a scale of two
+//! bytes for 64 values is 0.25 bits per value.
 
+mod factors;
 mod floats;
 mod int4;
 mod int8;
@@ -82,27 +87,31 @@ impl Codec {
             Self::F32 => floats::write_f32(values, out),
             Self::F16 => floats::write_f16(values, out)?,
             Self::Int8 => int8::write(dimension, values, out),
-            Self::Int4 => int4::write(dimension, values, out)?,
+            Self::Int4 => int4::write(dimension, int4::GROUP, values, out)?,
         }
         Ok(())
     }
 
     /// The values of a matrix whose bytes are exactly [`Codec::matrix_bytes`] long.
     pub(crate) fn read(self, dimension: usize, bytes: &[u8]) -> Result<Vec<f32>, FormatError> {
-        let values = match self {
+        finite(match self {
             Self::F32 => floats::read_f32(bytes),
             Self::F16 => floats::read_f16(bytes),
             Self::Int8 => int8::read(dimension, bytes),
-            Self::Int4 => int4::read(dimension, bytes)?,
-        };
-        match values.iter().position(|v| !v.is_finite()) {
-            None => Ok(values),
-            Some(at) => Err(FormatError::invalid("object", format!("weight {at} is not finite"))),
-        }
+            Self::Int4 => int4::read(dimension, int4::GROUP, bytes)?,
+        })
     }
 }
 
-pub(crate) use floats::{read_f32, write_f32};
+/// R12: a reader refuses what is not finite.
+fn finite(values: Vec<f32>) -> Result<Vec<f32>, FormatError> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(values),
+        Some(at) => Err(FormatError::invalid("object", format!("weight {at} is not finite"))),
+    }
+}
+
+pub(crate) use floats::{read_f16, read_f32, write_f16, write_f32};
 
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

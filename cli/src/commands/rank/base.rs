@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use esmhub_registry::Esm;
+use esmhub_store_format::Digest;
 use esmhub_store_format::card::BaseModel;
 
 use super::output::Skipped;
@@ -84,10 +85,33 @@ impl<'a> Matching<'a> {
                 "{what} left out: their cards hold no digest of a base model, and --base names no id. {ID_HINT}"
             ));
         }
+        self.report_anchors(context);
         if self.other_weights > 0 {
             let what = count(self.other_weights as u64, "ESM");
             context.warn(format!("{what} of {} left out: made with other weights of that name", base.id));
         }
+    }
+
+    /// Maps that have not seen the same texts are wrong in different places, and their scores differ by that, too.
+    fn report_anchors(&self, context: &Context) {
+        let mut groups: BTreeMap<Option<Digest>, u64> = BTreeMap::new();
+        for card in self.esms.iter().filter_map(|esm| esm.card().ok()) {
+            *groups.entry(card.fit.anchors).or_default() += 1;
+        }
+        if groups.len() < 2 {
+            return;
+        }
+        let described: Vec<String> = groups
+            .into_iter()
+            .map(|(anchors, number)| match anchors {
+                Some(digest) => format!("{number} on {}", digest.short()),
+                None => format!("{number} on none"),
+            })
+            .collect();
+        context.warn(format!(
+            "ESMs were fitted on different anchors ({}): scores across these groups compare badly; `esmhub anchors stats` shows them",
+            described.join(", ")
+        ));
     }
 
     /// The failure when no ESM fits.

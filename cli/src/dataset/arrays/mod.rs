@@ -14,4 +14,4 @@ mod safetensors;
 mod shape;
 
 pub(crate) use problem::ArrayProblem;
-pub(crate) use read::{read_pairs, read_target};
+pub(crate) use read::{PairArrays, read_embeddings, read_pairs, read_target};

@@ -76,6 +76,17 @@ pub(crate) fn read_pairs(path: &Path) -> Result<PairArrays, DatasetError> {
     open(path)?.and_then(read).map_err(|problem| DatasetError::arrays(path, problem))
 }
 
+/// Reads base embeddings from a `.npz` or `.safetensors` file: `x`, N x D of 16-, 32- or 64-bit floats. Whatever else is in
+/// the file is not looked at.
+///
+/// # Errors
+///
+/// As [`read_target`].
+pub(crate) fn read_embeddings(path: &Path) -> Result<Embeddings, DatasetError> {
+    let read = |mut file: Box<dyn ArrayFile>| finite("x", file.matrix("x")?);
+    open(path)?.and_then(read).map_err(|problem| DatasetError::arrays(path, problem))
+}
+
 type Opened = Result<Box<dyn ArrayFile>, ArrayProblem>;
 
 fn open(path: &Path) -> Result<Opened, DatasetError> {

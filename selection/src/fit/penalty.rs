@@ -1,15 +1,35 @@
-//! Ridge regression from statistics, for every penalty at once.
+//! Choosing the penalty by cross-validation: for every penalty at once, from one eigendecomposition per domain left out.
 
-use esmhub_store_format::DenseMap;
+use faer::Mat;
+use faer::Side;
 use faer::linalg::solvers::SelfAdjointEigen;
-use faer::{Mat, Scale, Side};
 
 use super::FitError;
+use super::domains::{LeftOut, r2};
 use super::statistics::{Centred, Statistics};
 
+/// Penalties from 10^-5 to 10^2, eight to a decade.
+fn penalties() -> Vec<f64> {
+    (-40..=16).map(|step| 10f64.powf(f64::from(step) / 8.0)).collect()
+}
+
+/// The penalty of the largest mean R2 over the domains, each predicted by a dense map of the others.
+pub(super) fn choose(left_out: &LeftOut<'_>) -> Result<f64, FitError> {
+    let lambdas = penalties();
+    let mut worth = vec![0.0; lambdas.len()];
+    for (others, domain) in left_out.turns() {
+        let variance = domain.variance();
+        let errors = Spectrum::new(&others)?.errors(domain, &lambdas);
+        worth.iter_mut().zip(errors).for_each(|(sum, error)| *sum += r2(error, variance));
+    }
+    let best = lambdas.into_iter().zip(worth).max_by(|a, b| a.1.total_cmp(&b.1));
+    best.map(|(lambda, _)| lambda).ok_or(FitError::Decomposition)
+}
+
 /// A regression whose Gram matrix `X'X = Q S Q'` is decomposed, so that each penalty costs O(D^2).
-pub(super) struct Ridge {
+struct Spectrum {
     centred: Centred,
+    scale: f64,
     /// Q, D x D.
     basis: Mat<f64>,
     /// S: D values, none negative.
@@ -18,17 +38,18 @@ pub(super) struct Ridge {
     rotated: Mat<f64>,
 }
 
-impl Ridge {
-    pub(super) fn new(statistics: &Statistics) -> Result<Self, FitError> {
+impl Spectrum {
+    fn new(statistics: &Statistics) -> Result<Self, FitError> {
         let centred = statistics.centred();
+        let scale = centred.scale();
         let eigen = SelfAdjointEigen::new(centred.xx.as_ref(), Side::Lower).map_err(|_| FitError::Decomposition)?;
         let eigenvalues: Vec<f64> = eigen.S().column_vector().iter().map(|v| v.max(0.0)).collect();
         let basis = eigen.U().to_owned();
-        let rotated = basis.transpose() * &centred.xz;
-        Ok(Self { centred, basis, eigenvalues, rotated })
+        let rotated = basis.transpose() * centred.xz(scale);
+        Ok(Self { centred, scale, basis, eigenvalues, rotated })
     }
 
-    /// `1 / (s + lambda mu)` per eigenvalue. Where nothing varies at all, and nothing is penalised, the coefficient is 0.
+    /// `1 / (s + lambda mu)` per eigenvalue. Where nothing varies at all the coefficient is 0.
     fn shrinkage(&self, lambda: f64) -> Vec<f64> {
         let mean = self.eigenvalues.iter().sum::<f64>() / self.eigenvalues.len() as f64;
         let inverse = |s: &f64| {
@@ -37,17 +58,18 @@ impl Ridge {
         self.eigenvalues.iter().map(inverse).collect()
     }
 
-    /// The squared error on other pairs, summed over rows and dimensions, for each penalty.
+    /// The squared error on other pairs, over all rows and dimensions, for each penalty.
     ///
     /// With `B = Q S_lambda R` every term is a weighted sum over D x D products that no penalty changes.
-    pub(super) fn errors(&self, validation: &Statistics, lambdas: &[f64]) -> Vec<f64> {
-        let (xx, xz, zz) = validation.centred_on(&self.centred);
-        let cross = self.basis.transpose() * xz;
-        let gram = self.basis.transpose() * (xx * &self.basis);
+    fn errors(&self, validation: &Statistics, lambdas: &[f64]) -> Vec<f64> {
+        let other = validation.centred_on(self.centred.mean_x.clone(), self.centred.mean_y.clone());
+        let cross = self.basis.transpose() * other.xz(self.scale);
+        let gram = self.basis.transpose() * (&other.xx * &self.basis);
         let outer = &self.rotated * self.rotated.transpose();
         // Row sums of R * (Q' xz), and the matrix (Q' xx Q) * (R R'), element by element.
         let linear: Vec<f64> =
             self.rotated.row_iter().zip(cross.row_iter()).map(|(r, c)| dot(r.iter(), c.iter())).collect();
+        let zz = other.zz(self.scale);
         lambdas
             .iter()
             .map(|&lambda| {
@@ -62,22 +84,6 @@ impl Ridge {
                 zz - 2.0 * explained + quadratic
             })
             .collect()
-    }
-
-    /// The map at one penalty: `W = I + B'`, `b = mean_z - B' mean_x`, rounded to f32.
-    pub(super) fn map(&self, lambda: f64) -> Result<DenseMap, FitError> {
-        let mut shrunk = self.rotated.clone();
-        for (i, scale) in self.shrinkage(lambda).into_iter().enumerate() {
-            let mut row = shrunk.row_mut(i);
-            row *= Scale(scale);
-        }
-        let coefficients = &self.basis * shrunk;
-        let bias = &self.centred.mean_z - coefficients.transpose() * &self.centred.mean_x;
-        // W is the transpose of I + B, so the columns of B are the rows of W.
-        let weight = coefficients.col_iter().enumerate().flat_map(|(i, column)| {
-            column.iter().enumerate().map(move |(j, &b)| if i == j { (b + 1.0) as f32 } else { b as f32 })
-        });
-        Ok(DenseMap::new(weight.collect(), bias.iter().map(|&b| b as f32).collect())?)
     }
 }
 

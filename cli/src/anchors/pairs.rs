@@ -1,0 +1,59 @@
+//! `--anchor-pairs`: anchors whose embeddings are at hand, one file per domain.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use esmhub_selection::fit::AnchorPairs;
+use esmhub_store_format::anchors::embedded_digest;
+
+use super::Anchors;
+use crate::dataset::{PairArrays, read_pairs};
+use crate::failure::{Failure, Outcome};
+
+/// The anchors in these files. Each is a domain that is called as its file is. A folder stands for the files in its own
+/// folder for this source, which is called as the source's file is.
+pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path) -> Outcome<Option<Anchors>> {
+    let mut files: Vec<(String, PairArrays)> = Vec::new();
+    let mut named = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            named.extend(in_folder(&path.join(source.file_stem().unwrap_or_default()))?);
+        } else {
+            named.push(path.clone());
+        }
+    }
+    for path in &named {
+        let label = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if files.iter().any(|(other, _)| *other == label) {
+            return Err(Failure::usage(format!("two anchor domains would be called {label:?}"))
+                .hint("the domain is called as its file is; rename one of them"));
+        }
+        files.push((label, read_pairs(path)?));
+    }
+    if files.is_empty() {
+        return Ok(None);
+    }
+    // Anchors are the same whatever the order in which they are named.
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    let digest = embedded_digest(files.iter().map(|(label, pairs)| {
+        let dimension = u32::try_from(pairs.x.dimension()).unwrap_or(u32::MAX);
+        (label.as_str(), dimension, pairs.x.values())
+    }));
+    let domains = files.iter().map(|(label, pairs)| {
+        AnchorPairs::new(label.as_str(), &pairs.x, &pairs.y).map_err(|error| Failure::from(error).at(label))
+    });
+    Ok(Some(Anchors { domains: domains.collect::<Outcome<_>>()?, digest }))
+}
+
+/// The files of arrays in a folder; without any, the fit would silently be another one.
+fn in_folder(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(|error| Failure::io(folder.display(), error))?;
+    let paths = entries.map(|entry| Ok(entry.map_err(|error| Failure::io(folder.display(), error))?.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<Outcome<_>>()?;
+    let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e == "npz" || e == "safetensors");
+    paths.retain(is_array);
+    if paths.is_empty() {
+        return Err(Failure::usage(format!("{}: there are no .npz or .safetensors files", folder.display())));
+    }
+    Ok(paths)
+}

@@ -1,0 +1,105 @@
+//! What was published, as a document.
+
+use esmhub_registry::{NewEsm, Outcome as Stored, Publication};
+use esmhub_store_format::Digest;
+use esmhub_store_format::card::{Fidelity, Fit};
+use serde::Serialize;
+
+use crate::document::{Document, bytes, columns, count};
+
+/// What was published.
+#[derive(Serialize)]
+pub(crate) struct PublishDocument {
+    pub(super) registry: String,
+    pub(super) entries: Vec<u64>,
+    pub(super) dry_run: bool,
+    pub(super) published: Vec<PublishedEsm>,
+}
+
+#[derive(Serialize)]
+pub(super) struct PublishedEsm {
+    source: String,
+    name: String,
+    tag: String,
+    digest: Digest,
+    weights: Digest,
+    codec: String,
+    rank: Option<u32>,
+    size_bytes: u64,
+    stored_bytes: u64,
+    status: &'static str,
+    yanked: bool,
+    fit: Fit,
+    fidelity: Option<Fidelity>,
+    /// The mean R2 over the anchor domains, each left out in turn.
+    across: Option<f64>,
+    #[serde(skip)]
+    shape: String,
+}
+
+pub(super) fn describe(source: String, esm: &NewEsm, done: Publication) -> PublishedEsm {
+    let card = esm.card();
+    PublishedEsm {
+        source,
+        name: done.name.to_string(),
+        tag: done.tag.to_string(),
+        digest: done.card,
+        weights: done.object,
+        codec: card.weights.codec_name(),
+        rank: card.weights.rank(),
+        size_bytes: done.canonical_bytes,
+        stored_bytes: done.stored_bytes,
+        status: match done.outcome {
+            Stored::Added => "added",
+            Stored::AddedReference => "added-reference",
+            Stored::Unchanged => "unchanged",
+        },
+        yanked: done.yanked,
+        fit: card.fit.clone(),
+        across: card.fidelity().and_then(|fidelity| fidelity.across()),
+        fidelity: card.fidelity(),
+        shape: card.weights.shape(),
+    }
+}
+
+impl PublishDocument {
+    /// One line: how many were added, and how many were there already.
+    pub(crate) fn summary(&self) -> String {
+        let added = self.published.iter().filter(|esm| esm.status != "unchanged").count() as u64;
+        let there = self.published.len() as u64 - added;
+        let stored = self.published.iter().filter(|esm| esm.status == "added").map(|esm| esm.stored_bytes).sum();
+        let verb = if self.dry_run { "would publish" } else { "published" };
+        let mut text = format!("{verb} {} ({}) to {}", count(added, "ESM"), bytes(stored), self.registry);
+        if there > 0 {
+            text.push_str(&format!("; {there} already there"));
+        }
+        text
+    }
+}
+
+impl Document for PublishDocument {
+    const SCHEMA: &'static str = "esmhub.publish/1";
+
+    fn table(&self) -> String {
+        let rows = self.published.iter().map(|esm| {
+            let share = |r2: Option<f64>| r2.map_or_else(|| "-".to_owned(), |r2| format!("{r2:.3}"));
+            let r2 = share(esm.fit.held_out.map(|held_out| held_out.r2));
+            let status = match (esm.status, esm.yanked) {
+                ("unchanged", true) => "already there, yanked",
+                ("unchanged", false) => "already there",
+                ("added-reference", _) => "new reference, weights already there",
+                _ => "new",
+            };
+            let name = format!("{}:{}", esm.name, esm.tag);
+            let size = bytes(esm.stored_bytes);
+            vec![name, esm.digest.short(), esm.shape.clone(), size, r2, share(esm.across), status.to_owned()]
+        });
+        let header = ["ESM", "DIGEST", "CODEC", "SIZE", "HELD-OUT R2", "OTHER DOMAINS", "STATUS"];
+        let right = ["SIZE", "HELD-OUT R2", "OTHER DOMAINS"];
+        format!("{}\n{}\n", columns(&header, &right, rows), self.summary())
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.published.iter().map(|esm| esm.digest.to_string()).collect()
+    }
+}
