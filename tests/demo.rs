@@ -1,5 +1,8 @@
 //! The first thing that a newcomer runs: `esmhub demo`.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::support::{EsmFolder, Hub, Tree, at};
@@ -54,4 +57,32 @@ fn what_the_demo_suggests_works() {
             serde_json::from_str::<Value>(&printed).unwrap();
         }
     }
+}
+
+/// What a folder takes in blocks of 4 KiB, each directory one of them, as `du` counts on most file systems.
+fn blocks(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let bytes = entries.map(|entry| match entry.metadata().unwrap() {
+        metadata if metadata.is_dir() => blocks(&entry.path()),
+        metadata => metadata.len().div_ceil(4096) * 4096,
+    });
+    4096 + bytes.sum::<u64>()
+}
+
+/// The README's factors: 20 fine-tuned models of 90.9 MB against everything that the pool takes on disk.
+#[test]
+fn pool_is_thousands_of_times_smaller_than_its_models() {
+    let hub = newcomer();
+    hub.ok(["demo"]);
+    let models = 20.0 * 90_868_376.0;
+    let factor = models / blocks(&hub.path("esmhub-demo/pool")) as f64;
+    assert!(factor >= 2500.0, "{factor}");
+
+    let demo = ["--registry", "esmhub-demo/pool"];
+    hub.ok(demo.into_iter().chain(["recompress", "*", "--codec", "small"]));
+    hub.ok(demo.into_iter().chain(["export", "*", "small.esm"]));
+    hub.ok(["init", "small"]);
+    hub.ok(["--registry", "small", "publish", "small.esm"]);
+    let factor = models / blocks(&hub.path("small")) as f64;
+    assert!(factor >= 3500.0, "{factor}");
 }

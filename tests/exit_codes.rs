@@ -5,14 +5,14 @@ use std::fs;
 
 use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
 use esmhub_store_format::frame::{self, Content};
-use esmhub_store_format::log::{Action, Entry, Published, Record, Writer};
+use esmhub_store_format::log::{Action, CurrentAnchors, Entry, Published, Record, Writer};
 use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
 
 use serde_json::json;
 
-use crate::support::{Hub, at, overwrite, target};
+use crate::support::{Hub, at, csv, line, overwrite, target, tiny_base, tiny_model, words};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 15] = [
     &["publish", "esms/mr"],
     &["pull", "mr"],
     &["rank", "t.npz"],
@@ -24,6 +24,10 @@ const COMMANDS: [&[&str]; 11] = [
     &["verify"],
     &["yank", "mr:v1"],
     &["remove", "mr:v1"],
+    &["recompress", "mr"],
+    &["anchors", "set", "--built-in", "--base", "acme/encoder"],
+    &["anchors", "show"],
+    &["anchors", "stats"],
 ];
 
 fn pool() -> Hub {
@@ -93,9 +97,22 @@ fn help_and_version_are_no_errors() {
         assert!(output.stdout.contains("esmhub"), "{output:#?}");
     }
     let help = hub.ok(["--help"]);
-    for verb in
-        ["init", "publish", "pull", "rank", "list", "show", "log", "resolve", "stats", "verify", "demo", "16 integrity"]
-    {
+    for verb in [
+        "init",
+        "publish",
+        "pull",
+        "rank",
+        "list",
+        "show",
+        "log",
+        "resolve",
+        "stats",
+        "verify",
+        "demo",
+        "anchors",
+        "recompress",
+        "16 integrity",
+    ] {
         assert!(help.contains(verb), "{verb} is missing: {help}");
     }
 }
@@ -118,15 +135,17 @@ fn marker_of_a_later_format_is_newer() {
     hub.refused(16, ["list"]);
 }
 
-/// An ESM of a kind that this program does not know: its card says so, and its object is sound.
-fn unknown_kind() -> (Card, Vec<u8>, Digest) {
+/// An ESM of a kind that this program does not know: its card says so, and its object is sound. Nothing but the kind need
+/// be there (R13).
+fn unknown_kind(kind: u16, length: usize) -> (Card, Vec<u8>, Digest) {
     let map = DenseMap::new(vec![1.0; 64], vec![0.0; 8]).unwrap();
     let mut canonical = Object::encode(&map, Codec::F32).unwrap().canonical().to_vec();
     let known = Object::from_canonical(canonical.clone()).unwrap();
-    canonical[0] = 77;
+    canonical[..2].copy_from_slice(&kind.to_le_bytes());
+    canonical.truncate(length);
     let digest = Digest::of(&canonical);
     let card = Card {
-        weights: Weights { digest, kind: 77, ..Weights::of(&known, 0.0) },
+        weights: Weights { digest, kind, bytes: length as u64, ..Weights::of(&known, 0.0) },
         base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
         source: Source::default(),
         fit: Fit::imported(),
@@ -140,8 +159,15 @@ fn unknown_kind() -> (Card, Vec<u8>, Digest) {
 
 #[test]
 fn object_of_an_unknown_kind_is_newer() {
+    // The next kind is to this program what low-rank maps are to one that knows dense maps alone.
+    for (kind, length) in [(4, 300), (77, 300), (4, 2)] {
+        meets_newer(kind, length);
+    }
+}
+
+fn meets_newer(kind: u16, length: usize) {
     let hub = pool();
-    let (card, object, digest) = unknown_kind();
+    let (card, object, digest) = unknown_kind(kind, length);
     let card = card.to_canonical().unwrap();
     let published = Published { name: "later".parse().unwrap(), tag: "v1".parse().unwrap(), card };
     let hex = digest.to_string();
@@ -153,10 +179,37 @@ fn object_of_an_unknown_kind_is_newer() {
     assert_eq!(at(&ranking, ["ranked", "skipped/0/name"]), json!([1, "later"]));
     assert_eq!(hub.json(["verify"])["sound"], true, "newer is no damage");
     hub.ok(["pull", "mr"]);
+    hub.refused_saying(12, ["recompress", "mr", "later"], &["later", "newer"]);
 
     let record = frame::encode(Content::Record, &published.to_canonical().unwrap()).unwrap();
     hub.write("later.esm", [record, object].concat());
     hub.refused(12, ["publish", "later.esm", "--name", "imported"]);
+}
+
+/// Anchors of a later kind or version are no damage either, and nothing is fitted on a guess at them.
+#[test]
+fn anchors_of_a_later_format_are_newer() {
+    for head in [[4u16, 1], [3, 2]] {
+        let hub = pool();
+        let canonical: Vec<u8> = head.into_iter().flat_map(u16::to_le_bytes).chain([9; 40]).collect();
+        let digest = Digest::of(&canonical);
+        let hex = digest.to_string();
+        let object = frame::encode(Content::Object, &canonical).unwrap();
+        hub.write(&format!("pool/objects/{}/{}", &hex[..2], &hex[2..]), object);
+        let current = CurrentAnchors { base: "tiny".into(), set: Some(digest) };
+        append(&hub, vec![Action::Anchors(current).to_record().unwrap()]);
+
+        hub.refused_saying(12, ["anchors", "show"], &["newer", "hint: install a newer esmhub"]);
+        hub.write("task.csv", csv(&words(40, 5)));
+        let (base, tuned) = (tiny_base("bert-mean"), tiny_model("roberta").display().to_string());
+        let models = format!("--base {base} --tuned {tuned} --data task.csv --text text --max-length 24");
+        hub.refused(12, line(format!("publish {models}")));
+        hub.ok(line(format!("publish {models} --no-anchors")));
+        assert_eq!(hub.json(["verify"])["sound"], true, "newer is no damage: {head:?}");
+        // Another set takes its place.
+        hub.ok(line("anchors set --built-in --base tiny"));
+        hub.ok(["anchors", "show"]);
+    }
 }
 
 #[test]

@@ -4,20 +4,27 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod anchor_pairs;
+mod anchored_texts;
+mod anchors;
 mod bad_esms;
 mod bad_files;
+mod choosing;
 mod damage;
 mod demo;
+mod distill;
 mod documents;
 mod exit_codes;
 mod fitting;
 mod history;
+mod low_rank;
 mod matching;
 mod peer;
 mod publish;
 mod pull;
 mod rank;
 mod real_data;
+mod recompress;
 mod references;
 mod spec;
 mod support;

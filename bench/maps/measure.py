@@ -48,6 +48,7 @@ MAPS = [
     ("  distilled, rank 32", IMPORT, ["--distill", "--rank", "32"], False),
     ("  distilled, rank 8", IMPORT, ["--distill", "--rank", "8"], False),
     ("ridge, own texts, dense f32", FIT, ["--rank", "full", "--codec", "f32"], False),
+    ("ridge, own texts, penalty by CV", FIT, ["--rank", "full", "--codec", "f32", "--penalty", "auto"], False),
     ("ridge, own texts, rank 64 int4", FIT, ["--rank", "64", "--codec", "int4"], False),
     ("with anchors, dense f32", FIT, ["--rank", "full", "--codec", "f32"], True),
     ("with anchors, dense int8", FIT, ["--rank", "full", "--codec", "int8"], True),
@@ -69,17 +70,9 @@ MAPS = [
 
 
 class Bench:
-    def __init__(self, data, work):
+    def __init__(self, data, work, program):
         self.data, self.work = Path(data).resolve(), Path(work)
-        self.root = Path(__file__).resolve().parents[2]
-        subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "esmhub"], cwd=self.root, check=True)
-        target = json.loads(
-            subprocess.run(
-                ["cargo", "metadata", "--format-version", "1", "--no-deps"],
-                cwd=self.root, check=True, capture_output=True,
-            ).stdout
-        )["target_directory"]
-        self.program = str(Path(target) / "release" / "esmhub")
+        self.program = program or built()
         self.truth = json.loads((self.data / "full_logme_600.json").read_text())
         self.transfer = json.loads((self.data / "transfer_accuracy.json").read_text())
         self.targets = list(self.truth)
@@ -167,6 +160,14 @@ class Bench:
         return float(np.mean(values))
 
 
+def built():
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "esmhub"], cwd=root, check=True)
+    metadata = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
+    done = subprocess.run(metadata, cwd=root, check=True, capture_output=True)
+    return str(Path(json.loads(done.stdout)["target_directory"]) / "release" / "esmhub")
+
+
 def read_map(path):
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
@@ -248,10 +249,11 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--figure", help="where to draw bytes against agreement, as SVG")
     parser.add_argument("--only", help="only the maps whose name contains this", default="")
+    parser.add_argument("--program", help="an esmhub that is built already")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(arguments.jobs) as workers:
-        bench = Bench(arguments.data, work)
+        bench = Bench(arguments.data, work, arguments.program)
         rows = [row for row in MAPS if arguments.only in row[0]]
         jobs = [
             [workers.submit(bench.measure, number, row, left_out) for left_out in bench.targets]

@@ -18,6 +18,10 @@ mod texts;
 
 use std::process::ExitCode;
 
+// Cargo.toml says why.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use clap::Parser;
 
 fn main() -> ExitCode {

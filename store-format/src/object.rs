@@ -21,7 +21,7 @@ pub use dense::DenseMap;
 pub use low_rank::LowRankMap;
 pub use map::Map;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, write_f16, write_f32};
 use crate::limits::MAX_DIMENSION;
 use crate::{Digest, FormatError, frame, wire};
 
@@ -85,6 +85,26 @@ impl Object {
             Map::Dense(map) => Self::encode(map, codec),
             Map::LowRank(map) => Self::encode_low_rank(map, codec),
         }
+    }
+
+    /// The same scale and matrix or factors, to the bit, with another bias.
+    ///
+    /// # Errors
+    /// [`FormatError::Invalid`] where it has not D values, or one of them is beyond the codec's range.
+    pub fn with_bias(&self, bias: &[f32]) -> Result<Self, FormatError> {
+        let held = self.map.bias().len();
+        if bias.len() != held {
+            return Err(FormatError::invalid("bias", format!("{} values, expected {held}", bias.len())));
+        }
+        let width = if self.map.rank().is_some() && self.codec != Codec::F32 { 2 } else { 4 };
+        let kept = self.canonical.len().saturating_sub(width * held);
+        let mut canonical = self.canonical.get(..kept).unwrap_or_default().to_vec();
+        if width == 2 {
+            write_f16(bias, &mut canonical)?
+        } else {
+            write_f32(bias, &mut canonical)
+        }
+        Self::from_canonical(canonical)
     }
 
     /// Reads canonical bytes.

@@ -253,8 +253,13 @@ fn maps_that_are_none_are_refused() {
         assert!(matches!(LowRankMap::new(scale, factors, bias), Err(FormatError::Invalid { .. })), "case {case}");
     }
     let map = random(4, 1, 1);
-    assert!(map.with_bias(vec![0.0; 3]).is_err() && map.with_bias(vec![f32::NAN; 4]).is_err());
-    assert_eq!(map.with_bias(vec![2.0; 4]).unwrap().bias(), [2.0; 4]);
+    for codec in Codec::ALL {
+        let object = Object::encode_low_rank(&map, codec).unwrap();
+        assert!(object.with_bias(&[0.0; 3]).is_err() && object.with_bias(&[f32::NAN; 4]).is_err(), "{codec}");
+        let moved = object.with_bias(&[2.0; 4]).unwrap();
+        let (Map::LowRank(held), Map::LowRank(found)) = (object.map(), moved.map()) else { panic!("{codec}") };
+        assert_eq!((found.bias(), found.a(), found.b()), (&[2.0; 4][..], held.a(), held.b()), "{codec}");
+    }
 }
 
 /// A value that is nearly nothing must not become NaN, and one that is nothing must stay so.

@@ -164,8 +164,8 @@ fn fidelity_is_judged_alike() {
     let fine: [&[_]; 5] = [
         &[],
         &[(None, 0, -0.0)],
-        &[(Some("a"), 1, 0.5), (Some("a"), 2, 0.25), (None, 3, f64::MIN), (None, u64::MAX, 1e-320)],
-        &[(Some(&label), 1, 1.5)],
+        &[(Some("a"), 1, 0.5), (Some("a"), 2, 0.25), (None, 3, -1e6), (None, u64::MAX, 1e-320)],
+        &[(Some(&label), 1, 1.0)],
         &[(Some("a"), 1, 0.5); 49],
     ];
     for domains in fine {
@@ -179,7 +179,9 @@ fn fidelity_is_judged_alike() {
         assert_eq!((found.fidelity, found.derivation), (Some(expected), None));
     }
     let longer = "x".repeat(65);
-    let broken: [&[_]; 7] = [
+    let broken: [&[_]; 9] = [
+        &[(None, 1, 1.0 + f64::EPSILON)],
+        &[(None, 1, -1_000_000.1)],
         &[(None, 1, f64::NAN)],
         &[(Some("a"), 1, f64::INFINITY)],
         &[(Some("a"), 1, f64::NEG_INFINITY)],

@@ -103,7 +103,10 @@ impl Hub {
         let arguments: Vec<_> = arguments.into_iter().map(|a| a.as_ref().to_owned()).collect();
         let output = self.run(arguments.iter().map(|a| a.as_os_str()).chain([OsStr::new("--json")]));
         assert_eq!(output.code, code, "{output:#?}");
-        document(&output.stdout, arguments[0].to_str().unwrap())
+        // `anchors` has commands of its own, each with its document.
+        let verbs = if arguments[0] == "anchors" { 2 } else { 1 };
+        let command: Vec<&str> = arguments[..verbs].iter().map(|argument| argument.to_str().unwrap()).collect();
+        document(&output.stdout, &command.join("-"))
     }
 
     /// The message of a command that is refused with this code. Nothing may have changed but caches, and stdout is empty.
@@ -180,7 +183,7 @@ fn document(stdout: &str, command: &str) -> Value {
 
 /// Every digest that a document states.
 pub(crate) fn digests(value: &Value) -> Vec<String> {
-    const KEYS: [&str; 3] = ["digest", "weights", "tokenizer"];
+    const KEYS: [&str; 4] = ["digest", "weights", "tokenizer", "anchors"];
     match value {
         Value::Object(fields) => {
             let own = fields.iter().filter(|(key, _)| KEYS.contains(&key.as_str()));

@@ -11,6 +11,7 @@ mod hub;
 mod numbers;
 mod target;
 mod tree;
+mod tuning;
 
 pub(crate) use arrays::{Array, f32_array, i64_array, labels_array, npz, read_npz};
 pub(crate) use esm::EsmFolder;
@@ -19,3 +20,4 @@ pub(crate) use hub::{Hub, at, digests, line};
 pub(crate) use numbers::{Random, kendall_tau, r2};
 pub(crate) use target::{csv, names, pairs, pool, target, words};
 pub(crate) use tree::{Tree, damage, overwrite};
+pub(crate) use tuning::Tuning;

@@ -59,5 +59,5 @@ fn lines(path: &Path) -> Outcome<Vec<String>> {
     let bytes = bytes.ok_or_else(|| Failure::usage(format!("{}: no such file", path.display())))?;
     let text = String::from_utf8(bytes)
         .map_err(|error| Failure::new(OTHER, format!("{}: it is not UTF-8: {error}", path.display())))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).lines().map(str::to_owned).collect())
 }

@@ -132,6 +132,9 @@ impl Publish {
         }
         doubts::warn(context, &catalog, &prepared);
         let document = store(context, &registry, prepared, self.dry_run)?;
+        if let Some(base) = self.base.as_ref().filter(|_| self.tuned.is_some() && !self.no_anchors) {
+            self.set_built_in(context, &registry, &catalog, base)?;
+        }
         context.emit(&document)
     }
 

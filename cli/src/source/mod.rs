@@ -58,11 +58,31 @@ impl Source {
 
     /// Reads it. A bundle can hold several ESMs.
     pub(crate) fn prepare(&self, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
+        self.check(options)?;
         match self {
             Self::Folder(path) => folder::read(path, options).map(|esm| vec![esm]).map_err(|f| f.at(path.display())),
             Self::Pairs(path) => pairs::fit_file(path, options).map(|esm| vec![esm]),
             Self::Bundle(path) => bundle::read(path, options).map_err(|f| f.at(path.display())),
         }
+    }
+
+    /// Refuses what was asked for and cannot be done to this kind of source: it would be left undone in silence.
+    fn check(&self, options: &SourceOptions) -> Outcome<()> {
+        let has_rank = matches!(options.quality.rank, RankChoice::Exactly(_));
+        let refused = match self {
+            Self::Pairs(_) if options.distill.is_some() => "--distill is for maps made elsewhere, this one is fitted",
+            Self::Folder(_) | Self::Bundle(_) if !options.anchor_pairs.is_empty() => {
+                "--anchor-pairs is for maps that are fitted, this one was made elsewhere"
+            }
+            Self::Folder(_) if has_rank && options.distill.is_none() => {
+                "--rank is for maps that are fitted; --distill gives this one a rank"
+            }
+            Self::Bundle(_) if has_rank || options.distill.is_some() => {
+                "exported ESMs are published as they are; `esmhub recompress` makes them smaller"
+            }
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!("{}: {refused}", self.path().display())))
     }
 
     /// The path that the user gave.

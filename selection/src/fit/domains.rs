@@ -1,38 +1,51 @@
 //! Leaving whole domains out: what a map is worth where it has not seen any text.
 
 use super::FitError;
-use super::regression::{Explained, Regression};
+use super::regression::{Explained, Regression, Shape};
 use super::statistics::Statistics;
 
 /// The domains, each left out in turn.
 pub(super) struct LeftOut<'a> {
     /// In order: the source, then the anchors; or the folds of the source.
     pub(super) domains: &'a [Statistics],
-    pub(super) dimension: usize,
+    /// All of them together.
+    pub(super) total: &'a Statistics,
 }
 
 impl LeftOut<'_> {
     /// For each domain, the statistics of all others, and its own.
     pub(super) fn turns(&self) -> impl Iterator<Item = (Statistics, &Statistics)> {
-        self.domains.iter().enumerate().map(|(left_out, domain)| {
-            let others = self.domains.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, other)| other);
-            (Statistics::total(self.dimension, others), domain)
-        })
+        self.domains.iter().map(|domain| (self.total.without(domain), domain))
     }
 
-    /// For each domain, R2 of the map of rank 0, 1, 2 … that is fitted on the others. `sketch`: what the regression on all of
-    /// them explains, from which the directions of each are found; `full` asks for dense maps, whose last value counts.
-    pub(super) fn r2(&self, lambda: f64, sketch: &Explained, full: bool) -> Result<Vec<Vec<f64>>, FitError> {
+    /// For each domain, R2 of the map of rank 0, 1, 2 … that is fitted on the others. `sketch` is what the regression on all of
+    /// them explains: a start from which each finds its own directions.
+    pub(super) fn r2(&self, lambda: f64, sketch: &Explained, shape: Shape) -> Result<Vec<Vec<f64>>, FitError> {
         self.turns()
             .map(|(others, domain)| {
                 let regression = Regression::new(&others, lambda)?;
-                let explained =
-                    if full { regression.explained_fully() } else { regression.explained_near(&sketch.directions)? };
-                let variance = domain.variance();
-                Ok(regression.errors(&explained, domain).into_iter().map(|error| r2(error, variance)).collect())
+                let explained = match shape {
+                    Shape::LowRank(_) => regression.explained_near(&sketch.directions)?,
+                    Shape::Dense => regression.explained_fully(),
+                };
+                Ok(r2_by_rank(&regression, &explained, domain))
             })
             .collect()
     }
+
+    /// The same for the first domain alone, with what its others explain: folds of one domain are alike, and one of them is
+    /// enough to choose a rank by.
+    pub(super) fn first_r2(&self, lambda: f64, shape: Shape) -> Result<(Vec<Vec<f64>>, Explained), FitError> {
+        let (others, domain) = self.turns().next().ok_or(FitError::Decomposition)?;
+        let regression = Regression::new(&others, lambda)?;
+        let explained = regression.explained_as(shape)?;
+        Ok((vec![r2_by_rank(&regression, &explained, domain)], explained))
+    }
+}
+
+fn r2_by_rank(regression: &Regression, explained: &Explained, domain: &Statistics) -> Vec<f64> {
+    let variance = domain.variance();
+    regression.errors(explained, domain).into_iter().map(|error| r2(error, variance)).collect()
 }
 
 /// R2, or where the tuned embeddings are all equal: 1 if they are hit, else 0.

@@ -2,11 +2,12 @@
 
 use esmhub_store_format::card::{DomainFidelity, Fidelity, Fit, HeldOut, Method};
 use esmhub_store_format::{Codec, Digest, FormatError, Map, Object};
-use faer::{Col, Mat};
+use faer::{Col, MatRef};
 
 use super::domains::{LeftOut, choose_rank};
 use super::options::{ALONE, FOLDS, FitOptions, HELD_OUT_SHARE, Penalty, Rank, WITH_ANCHORS};
-use super::regression::{Explained, Regression};
+use super::pairs::Rows;
+use super::regression::{Explained, Regression, Shape};
 use super::statistics::Statistics;
 use super::{AnchorPairs, FitError, Pairs, penalty};
 use crate::SplitMix64;
@@ -21,6 +22,8 @@ pub struct FittedEsm {
     pub rows: usize,
     /// The penalty, in units of the mean eigenvalue of the Gram matrix.
     pub penalty: f64,
+    /// The folds of the source's rows that the penalty was chosen by; `None` where it was not, or by domains.
+    pub folds: Option<u32>,
     /// The seed of the split.
     pub seed: u64,
     /// What a map of the same penalty and rank, fitted without a fifth of the source's rows, does on them.
@@ -39,7 +42,7 @@ impl FittedEsm {
             program: Some(program.to_owned()),
             rows: Some(self.rows as u64),
             penalty: Some(self.penalty),
-            folds: self.fidelity.is_none().then_some(FOLDS as u32),
+            folds: self.folds,
             seed: Some(self.seed),
             held_out: Some(self.held_out),
             anchors,
@@ -54,16 +57,16 @@ impl FittedEsm {
         let object = Object::encode_map(&self.map, codec)?;
         let centre = Col::from_fn(self.centre.len(), |at| self.centre.get(at).copied().unwrap_or_default());
         let shift = apply_to(&self.map, &centre) - apply_to(object.map(), &centre);
-        let bias = self.map.bias().iter().zip(shift.iter()).map(|(&b, &shift)| (f64::from(b) + shift) as f32).collect();
-        // Scale and factors are coded as before: they do not depend on the bias.
-        Object::encode_map(&self.map.with_bias(bias)?, codec)
+        let bias = self.map.bias().iter().zip(shift.iter()).map(|(&b, &shift)| (f64::from(b) + shift) as f32);
+        object.with_bias(&bias.collect::<Vec<f32>>())
     }
 }
 
 /// Fits an ESM on the source's pairs and on those of the anchors, each a domain of its own.
 ///
 /// The source's rows are put into an order drawn with the seed; the first fifth is held out. Then whole domains are left out
-/// in turn: the source's training rows and each anchor domain; without anchors, five folds of the source.
+/// in turn: the source's training rows and each anchor domain. Without anchors, the source's training rows fall into
+/// [`FOLDS`]: all of them choose a penalty where that is asked for, the first one the rank.
 ///
 /// # Errors
 /// [`FitError`].
@@ -75,8 +78,13 @@ pub fn fit(source: &Pairs, anchors: &[AnchorPairs], options: &FitOptions) -> Res
     }
     let order = SplitMix64::new(options.seed).permutation(source.rows());
     let (held_out_rows, training_rows) = order.split_at_checked(source.rows() / HELD_OUT_SHARE).unwrap_or_default();
-    let domains = domains(source, training_rows, anchors);
-    let left_out = LeftOut { domains: &domains, dimension };
+    let domains = match anchors {
+        // The folds behind the first are told apart only where a penalty is chosen.
+        [] => folds(source, training_rows, if options.penalty == Penalty::CrossValidated { FOLDS } else { 2 }),
+        anchors => domains(source, training_rows, anchors),
+    };
+    let training = Statistics::total(dimension, &domains);
+    let left_out = LeftOut { domains: &domains, total: &training };
     let lambda = match options.penalty {
         Penalty::Standard if anchors.is_empty() => ALONE,
         Penalty::Standard => WITH_ANCHORS,
@@ -84,44 +92,64 @@ pub fn fit(source: &Pairs, anchors: &[AnchorPairs], options: &FitOptions) -> Res
         Penalty::Fixed(lambda) => lambda,
     };
 
-    let full = options.rank == Rank::Full;
-    let explain = |regression: &Regression| {
-        if full { Ok(regression.explained_fully()) } else { regression.explained(options.rank.most(dimension)) }
-    };
-    let training = Statistics::total(dimension, &domains);
+    // From fewer rows to more, so that no directions are found with the help of rows that they are measured on.
+    let most = options.rank.most(dimension);
+    let shape = if options.rank == Rank::Full { Shape::Dense } else { Shape::LowRank(most) };
     let regression = Regression::new(&training, lambda)?;
-    let explained = explain(&regression)?;
-    let r2 = left_out.r2(lambda, &explained, full)?;
+    let (r2, explained) = if anchors.is_empty() {
+        let (r2, first) = left_out.first_r2(lambda, shape)?;
+        (r2, regression.explained_after(&first, shape)?)
+    } else {
+        let explained = regression.explained_as(shape)?;
+        (left_out.r2(lambda, &explained, shape)?, explained)
+    };
     let rank = match options.rank {
         Rank::Auto { fidelity, .. } => choose_rank(&r2, fidelity),
-        Rank::Exactly(_) | Rank::Full => options.rank.most(dimension),
+        Rank::Exactly(_) | Rank::Full => most,
     };
-    let build = |regression: &Regression, explained: &Explained| {
-        if full { regression.dense(explained) } else { regression.low_rank(explained, rank) }
+    let build = |regression: &Regression, explained: &Explained| match shape {
+        Shape::LowRank(_) => regression.low_rank(explained, rank),
+        Shape::Dense => regression.dense(explained),
     };
-    let (x, y) = source.select(held_out_rows);
-    let held_out = measure(&build(&regression, &explained)?, &x, &y);
+    let rows = source.select(held_out_rows.iter().copied());
+    let held_out = measure(&build(&regression, &explained)?, rows.base(), rows.tuned());
 
-    let everything = [training, Statistics::of(x.as_ref(), y.as_ref())];
-    let regression = Regression::new(&Statistics::total(dimension, &everything), lambda)?;
-    let map = build(&regression, &explain(&regression)?)?;
+    let everything = [&training, &statistics(&rows)];
+    let regression = Regression::new(&Statistics::total(dimension, everything), lambda)?;
+    let map = build(&regression, &regression.explained_after(&explained, shape)?)?;
     let fidelity = (!anchors.is_empty()).then(|| fidelity(anchors, &domains, &r2, rank));
     let centre = regression.centre().iter().copied().collect();
-    Ok(FittedEsm { map, rows: source.rows(), penalty: lambda, seed: options.seed, held_out, fidelity, centre })
+    let by_folds = options.penalty == Penalty::CrossValidated && anchors.is_empty();
+    Ok(FittedEsm {
+        map,
+        rows: source.rows(),
+        penalty: lambda,
+        folds: by_folds.then_some(FOLDS as u32),
+        seed: options.seed,
+        held_out,
+        fidelity,
+        centre,
+    })
 }
 
-/// The source's training rows and the anchors; or the folds of the source.
-fn domains(source: &Pairs, training_rows: &[usize], anchors: &[AnchorPairs]) -> Vec<Statistics> {
-    let of_source = |rows: &[usize]| {
-        let (x, y) = source.select(rows);
-        Statistics::of(x.as_ref(), y.as_ref())
+/// A fold of every [`FOLDS`]th row, and so on; what is left over falls into the last one.
+fn folds(source: &Pairs, training_rows: &[usize], number: usize) -> Vec<Statistics> {
+    let fold = |fold: usize| {
+        let is_in = move |at: &usize| (at % FOLDS).min(number - 1) == fold;
+        let rows = training_rows.iter().enumerate().filter(move |(at, _)| is_in(at)).map(|(_, row)| *row);
+        statistics(&source.select(rows))
     };
-    if anchors.is_empty() {
-        let fold = |fold: usize| training_rows.iter().skip(fold).step_by(FOLDS).copied().collect::<Vec<usize>>();
-        return (0..FOLDS).map(|number| of_source(&fold(number))).collect();
-    }
-    let anchors = anchors.iter().map(|anchor| Statistics::of(anchor.pairs().base(), anchor.pairs().tuned()));
-    std::iter::once(of_source(training_rows)).chain(anchors).collect()
+    (0..number).map(fold).collect()
+}
+
+/// The source's training rows and the anchors.
+fn domains(source: &Pairs, training_rows: &[usize], anchors: &[AnchorPairs]) -> Vec<Statistics> {
+    let source = std::iter::once(statistics(&source.select(training_rows.iter().copied())));
+    source.chain(anchors.iter().map(|anchor| statistics(&anchor.pairs().all()))).collect()
+}
+
+fn statistics(rows: &Rows) -> Statistics {
+    Statistics::of(rows.base(), rows.tuned())
 }
 
 fn fidelity(anchors: &[AnchorPairs], domains: &[Statistics], r2: &[Vec<f64>], rank: usize) -> Fidelity {
@@ -139,8 +167,8 @@ fn fidelity(anchors: &[AnchorPairs], domains: &[Statistics], r2: &[Vec<f64>], ra
 }
 
 /// R2 and mean cosine of a map on pairs.
-fn measure(map: &Map, x: &Mat<f64>, y: &Mat<f64>) -> HeldOut {
-    let predicted = apply(map, x.as_ref());
+fn measure(map: &Map, x: MatRef<'_, f64>, y: MatRef<'_, f64>) -> HeldOut {
+    let predicted = apply(map, x);
     let residual = (&predicted - y).squared_norm_l2();
     let rows = y.nrows() as f64;
     let means = y.col_iter().map(|column| column.sum() / rows);

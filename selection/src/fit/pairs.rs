@@ -1,18 +1,41 @@
 //! Pairs of embeddings, checked once.
 
 use esmhub_store_format::FormatError;
-use faer::{Mat, MatRef};
+use faer::MatRef;
 
 use crate::Embeddings;
-use crate::features::to_matrix;
 
 /// The fewest pairs that are fitted: fewer cannot be split into training folds and held-out rows.
 pub const MIN_PAIRS: usize = 20;
 
 /// The same N texts, embedded by the base model and by the tuned one.
 pub struct Pairs {
-    base: Mat<f64>,
-    tuned: Mat<f64>,
+    base: Embeddings,
+    tuned: Embeddings,
+}
+
+/// Some rows of pairs in f64.
+pub(super) struct Rows {
+    dimension: usize,
+    /// Row-major, n x D.
+    base: Vec<f64>,
+    tuned: Vec<f64>,
+}
+
+impl Rows {
+    /// `x`, n x D.
+    pub(super) fn base(&self) -> MatRef<'_, f64> {
+        self.matrix(&self.base)
+    }
+
+    /// `y`, n x D.
+    pub(super) fn tuned(&self) -> MatRef<'_, f64> {
+        self.matrix(&self.tuned)
+    }
+
+    fn matrix<'a>(&self, values: &'a [f64]) -> MatRef<'a, f64> {
+        MatRef::from_row_major_slice(values, values.len() / self.dimension, self.dimension)
+    }
 }
 
 /// The anchor texts of one domain, embedded by the base model and by the tuned one.
@@ -128,36 +151,35 @@ impl Pairs {
         if rows.all(|row| Some(row) == first) {
             return Err(FitError::NoVariance);
         }
-        Ok(Self { base: to_matrix(base), tuned: to_matrix(tuned) })
+        Ok(Self { base: base.clone(), tuned: tuned.clone() })
     }
 
     /// N.
     pub fn rows(&self) -> usize {
-        self.base.nrows()
+        self.base.rows()
     }
 
     /// D.
     pub fn dimension(&self) -> usize {
-        self.base.ncols()
+        self.base.dimension()
     }
 
-    /// `x`, N x D.
-    pub(super) fn base(&self) -> MatRef<'_, f64> {
-        self.base.as_ref()
-    }
-
-    /// `y`, N x D.
-    pub(super) fn tuned(&self) -> MatRef<'_, f64> {
-        self.tuned.as_ref()
-    }
-
-    /// `x` and `y` of these rows.
-    pub(super) fn select(&self, rows: &[usize]) -> (Mat<f64>, Mat<f64>) {
-        let select = |matrix: &Mat<f64>| {
-            let at =
-                |i: usize, j: usize| rows.get(i).and_then(|&row| matrix.as_ref().get(row..row + 1, j).iter().next());
-            Mat::from_fn(rows.len(), matrix.ncols(), |i, j| at(i, j).copied().unwrap_or_default())
+    /// These rows, in this order.
+    pub(super) fn select(&self, rows: impl Iterator<Item = usize> + Clone) -> Rows {
+        let select = |embeddings: &Embeddings| {
+            let dimension = embeddings.dimension();
+            let mut values = Vec::with_capacity(rows.clone().count() * dimension);
+            for row in rows.clone() {
+                let row = embeddings.values().get(row * dimension..(row + 1) * dimension).unwrap_or_default();
+                values.extend(row.iter().map(|&value| f64::from(value)));
+            }
+            values
         };
-        (select(&self.base), select(&self.tuned))
+        Rows { dimension: self.dimension(), base: select(&self.base), tuned: select(&self.tuned) }
+    }
+
+    /// All rows.
+    pub(super) fn all(&self) -> Rows {
+        self.select(0..self.rows())
     }
 }

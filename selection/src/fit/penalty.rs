@@ -1,12 +1,11 @@
 //! Choosing the penalty by cross-validation: for every penalty at once, from one eigendecomposition per domain left out.
 
-use faer::Mat;
-use faer::Side;
 use faer::linalg::solvers::SelfAdjointEigen;
+use faer::{Col, Mat, Side};
 
 use super::FitError;
 use super::domains::{LeftOut, r2};
-use super::statistics::{Centred, Statistics};
+use super::statistics::Statistics;
 
 /// Penalties from 10^-5 to 10^2, eight to a decade.
 fn penalties() -> Vec<f64> {
@@ -28,7 +27,8 @@ pub(super) fn choose(left_out: &LeftOut<'_>) -> Result<f64, FitError> {
 
 /// A regression whose Gram matrix `X'X = Q S Q'` is decomposed, so that each penalty costs O(D^2).
 struct Spectrum {
-    centred: Centred,
+    mean_x: Col<f64>,
+    mean_y: Col<f64>,
     scale: f64,
     /// Q, D x D.
     basis: Mat<f64>,
@@ -41,12 +41,13 @@ struct Spectrum {
 impl Spectrum {
     fn new(statistics: &Statistics) -> Result<Self, FitError> {
         let centred = statistics.centred();
-        let scale = centred.scale();
-        let eigen = SelfAdjointEigen::new(centred.xx.as_ref(), Side::Lower).map_err(|_| FitError::Decomposition)?;
+        let (scale, mean_x, mean_y) = (centred.scale(), centred.mean_x.clone(), centred.mean_y.clone());
+        let (xx, xz) = centred.into_xx_xz(scale);
+        let eigen = SelfAdjointEigen::new(xx.as_ref(), Side::Lower).map_err(|_| FitError::Decomposition)?;
         let eigenvalues: Vec<f64> = eigen.S().column_vector().iter().map(|v| v.max(0.0)).collect();
         let basis = eigen.U().to_owned();
-        let rotated = basis.transpose() * centred.xz(scale);
-        Ok(Self { centred, scale, basis, eigenvalues, rotated })
+        let rotated = basis.transpose() * xz;
+        Ok(Self { mean_x, mean_y, scale, basis, eigenvalues, rotated })
     }
 
     /// `1 / (s + lambda mu)` per eigenvalue. Where nothing varies at all the coefficient is 0.
@@ -62,9 +63,11 @@ impl Spectrum {
     ///
     /// With `B = Q S_lambda R` every term is a weighted sum over D x D products that no penalty changes.
     fn errors(&self, validation: &Statistics, lambdas: &[f64]) -> Vec<f64> {
-        let other = validation.centred_on(self.centred.mean_x.clone(), self.centred.mean_y.clone());
-        let cross = self.basis.transpose() * other.xz(self.scale);
-        let gram = self.basis.transpose() * (&other.xx * &self.basis);
+        let other = validation.seen_from(&self.mean_x, &self.mean_y);
+        let identity = Mat::identity(self.basis.nrows(), self.basis.nrows());
+        let along = other.xx(&self.basis);
+        let cross = self.basis.transpose() * (other.xy(&identity) - faer::Scale(self.scale) * other.xx(&identity));
+        let gram = self.basis.transpose() * along;
         let outer = &self.rotated * self.rotated.transpose();
         // Row sums of R * (Q' xz), and the matrix (Q' xx Q) * (R R'), element by element.
         let linear: Vec<f64> =

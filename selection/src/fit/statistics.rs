@@ -1,6 +1,7 @@
 //! Sufficient statistics of a set of pairs: one pass over the rows, then memory O(D^2) however many there were.
 
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+use faer::traits::RealField;
 use faer::{Accum, Col, Mat, MatRef, Par};
 
 /// Sums over n pairs of `x` and `y`, not centred, so that the statistics of two sets add up to those of both.
@@ -17,13 +18,19 @@ pub(super) struct Statistics {
     yy: f64,
 }
 
-/// The same, centred on some means: `xx` is `(X - m_x)'(X - m_x)`, and so on.
+/// The same, centred: `xx` is `(X - m_x)'(X - m_x)`, and so on.
 pub(super) struct Centred {
     pub(super) mean_x: Col<f64>,
     pub(super) mean_y: Col<f64>,
     pub(super) xx: Mat<f64>,
     pub(super) xy: Mat<f64>,
-    pub(super) yy: f64,
+}
+
+/// The same, centred on other means. Only products with a few columns are computed, not the D x D matrices themselves.
+pub(super) struct SeenFrom<'a> {
+    statistics: &'a Statistics,
+    mean_x: &'a Col<f64>,
+    mean_y: &'a Col<f64>,
 }
 
 impl Statistics {
@@ -33,7 +40,7 @@ impl Statistics {
             n: x.nrows() as f64,
             sum_x: x.transpose() * &ones,
             sum_y: y.transpose() * &ones,
-            xx: gram(x),
+            xx: gram(x, 1.0),
             xy: x.transpose() * y,
             yy: y.squared_norm_l2(),
         }
@@ -58,6 +65,18 @@ impl Statistics {
         total
     }
 
+    /// The statistics of these pairs without some of them.
+    pub(super) fn without(&self, some: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.n -= some.n;
+        rest.sum_x -= &some.sum_x;
+        rest.sum_y -= &some.sum_y;
+        rest.xx -= &some.xx;
+        rest.xy -= &some.xy;
+        rest.yy -= some.yy;
+        rest
+    }
+
     /// n.
     pub(super) fn rows(&self) -> f64 {
         self.n
@@ -67,16 +86,19 @@ impl Statistics {
     pub(super) fn centred(&self) -> Centred {
         let mean_x = &self.sum_x * faer::Scale(1.0 / self.n);
         let mean_y = &self.sum_y * faer::Scale(1.0 / self.n);
-        self.centred_on(mean_x, mean_y)
+        let centred = |products: &Mat<f64>, mean: &Col<f64>| {
+            let mut centred = products.clone();
+            for (column, mean) in centred.col_iter_mut().zip(mean.iter()) {
+                column.iter_mut().zip(self.sum_x.iter()).for_each(|(value, sum)| *value -= sum * mean);
+            }
+            centred
+        };
+        Centred { xx: centred(&self.xx, &mean_x), xy: centred(&self.xy, &mean_y), mean_x, mean_y }
     }
 
-    /// Centred on the means of other pairs, those that a map was fitted on.
-    pub(super) fn centred_on(&self, mean_x: Col<f64>, mean_y: Col<f64>) -> Centred {
-        let (a, c, n) = (&mean_x, &mean_y, faer::Scale(self.n));
-        let xx = &self.xx - &self.sum_x * a.transpose() - a * self.sum_x.transpose() + n * (a * a.transpose());
-        let xy = &self.xy - &self.sum_x * c.transpose() - a * self.sum_y.transpose() + n * (a * c.transpose());
-        let yy = self.yy - 2.0 * (c.transpose() * &self.sum_y) + self.n * c.squared_norm_l2();
-        Centred { mean_x, mean_y, xx, xy, yy }
+    /// These pairs as seen from the means of others, those that a map was fitted on.
+    pub(super) fn seen_from<'a>(&'a self, mean_x: &'a Col<f64>, mean_y: &'a Col<f64>) -> SeenFrom<'a> {
+        SeenFrom { statistics: self, mean_x, mean_y }
     }
 
     /// The squared distance of the tuned embeddings from their own mean, over all rows and dimensions.
@@ -97,33 +119,59 @@ impl Centred {
         trace(&self.xx) / self.mean_x.nrows() as f64
     }
 
-    /// `X'Z` for `Z = Y - s X`.
-    pub(super) fn xz(&self, scale: f64) -> Mat<f64> {
-        &self.xy - faer::Scale(scale) * &self.xx
+    /// `X'X` and, for `Z = Y - s X`, `X'Z`.
+    pub(super) fn into_xx_xz(self, scale: f64) -> (Mat<f64>, Mat<f64>) {
+        let Self { xx, xy: mut xz, .. } = self;
+        for (column, xx) in xz.col_iter_mut().zip(xx.col_iter()) {
+            column.iter_mut().zip(xx.iter()).for_each(|(value, xx)| *value -= scale * xx);
+        }
+        (xx, xz)
+    }
+}
+
+impl SeenFrom<'_> {
+    /// `X'X C` for C of D x r.
+    pub(super) fn xx(&self, columns: &Mat<f64>) -> Mat<f64> {
+        let Statistics { sum_x, xx, .. } = self.statistics;
+        self.moved(xx * columns, columns, (sum_x, self.mean_x))
     }
 
-    /// `trace(Z'Z)`.
+    /// `X'Y C`.
+    pub(super) fn xy(&self, columns: &Mat<f64>) -> Mat<f64> {
+        let Statistics { sum_y, xy, .. } = self.statistics;
+        self.moved(xy * columns, columns, (sum_y, self.mean_y))
+    }
+
+    /// `trace(Z'Z)` for `Z = Y - s X`.
     pub(super) fn zz(&self, scale: f64) -> f64 {
-        self.yy - 2.0 * scale * trace(&self.xy) + scale * scale * trace(&self.xx)
+        let Statistics { n, sum_x, sum_y, xx, xy, yy } = self.statistics;
+        let (a, c) = (self.mean_x, self.mean_y);
+        let yy = yy - 2.0 * (c.transpose() * sum_y) + n * c.squared_norm_l2();
+        let xy = trace(xy) - c.transpose() * sum_x - a.transpose() * sum_y + n * (a.transpose() * c);
+        let xx = trace(xx) - 2.0 * (a.transpose() * sum_x) + n * a.squared_norm_l2();
+        yy - 2.0 * scale * xy + scale * scale * xx
+    }
+
+    /// `sum over rows of (x - a)(v - c)' C` from `sum x v' C`.
+    fn moved(&self, product: Mat<f64>, columns: &Mat<f64>, (v, c): (&Col<f64>, &Col<f64>)) -> Mat<f64> {
+        let (u, a) = (&self.statistics.sum_x, self.mean_x);
+        let (v, c) = (v.transpose() * columns, c.transpose() * columns);
+        let n = self.statistics.n;
+        product - u * &c + a * (faer::Scale(n) * &c - v)
     }
 }
 
-/// `X'X`: one half is computed, the other copied.
-fn gram(x: MatRef<'_, f64>) -> Mat<f64> {
-    let dimension = x.ncols();
-    let mut gram = Mat::zeros(dimension, dimension);
+/// `X'X`: one half is computed, the other copied. `one` is 1 in the matrix's own type.
+pub(super) fn gram<T: RealField>(x: MatRef<'_, T>, one: T) -> Mat<T> {
+    let mut gram = Mat::<T>::zeros(x.ncols(), x.ncols());
     let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-    matmul(&mut gram, lower, Accum::Replace, x.transpose(), full, x, full, 1.0, Par::Seq);
-    mirror(&mut gram);
-    gram
-}
-
-/// Copies what stands below the diagonal to its mirror image above it.
-pub(super) fn mirror(matrix: &mut Mat<f64>) {
-    let copy = matrix.transpose().to_owned();
-    for (j, (column, mirrored)) in matrix.col_iter_mut().zip(copy.col_iter()).enumerate() {
-        column.iter_mut().zip(mirrored.iter()).take(j).for_each(|(upper, lower)| *upper = *lower);
+    matmul(&mut gram, lower, Accum::Replace, x.transpose(), full, x, full, one, Par::Seq);
+    // The columns of the transpose are the rows of what was computed.
+    let computed = gram.transpose().to_owned();
+    for (j, (column, mirrored)) in gram.col_iter_mut().zip(computed.col_iter()).enumerate() {
+        column.iter_mut().zip(mirrored.iter()).take(j).for_each(|(upper, lower)| upper.clone_from(lower));
     }
+    gram
 }
 
 pub(super) fn trace(matrix: &Mat<f64>) -> f64 {

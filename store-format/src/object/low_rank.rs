@@ -95,18 +95,6 @@ impl LowRankMap {
         a.chunks_exact(self.bias.len()).zip(b.chunks_exact(self.bias.len()))
     }
 
-    /// The same map with another bias.
-    ///
-    /// # Errors
-    /// As [`LowRankMap::new`].
-    pub fn with_bias(&self, bias: Vec<f32>) -> Result<Self, FormatError> {
-        if bias.len() != self.bias.len() {
-            let detail = format!("{} values, expected {}", bias.len(), self.dimension);
-            return Err(FormatError::invalid("bias", detail));
-        }
-        Self::new(self.scale, self.factors.clone(), bias)
-    }
-
     /// The map of its first `rank` components; all of them where it has no more.
     pub fn truncated(&self, rank: u32) -> Self {
         let values = self.bias.len() * rank.min(self.rank) as usize;
@@ -146,11 +134,13 @@ impl LowRankMap {
         let dimension = self.bias.len();
         let mut weight = Vec::with_capacity(dimension * dimension);
         let mut row = vec![0.0f64; dimension];
+        let (a, b) = self.halves();
+        let b: Vec<f64> = b.iter().map(|&value| f64::from(value)).collect();
         for i in 0..dimension {
             row.fill(0.0);
-            for (a, b) in self.components() {
-                let a = f64::from(a.get(i).copied().unwrap_or_default());
-                row.iter_mut().zip(b).for_each(|(sum, &b)| *sum += a * f64::from(b));
+            for (a, b) in a.iter().skip(i).step_by(dimension).zip(b.chunks_exact(dimension)) {
+                let a = f64::from(*a);
+                row.iter_mut().zip(b).for_each(|(sum, b)| *sum += a * b);
             }
             if let Some(diagonal) = row.get_mut(i) {
                 *diagonal += f64::from(self.scale);

@@ -31,17 +31,6 @@ impl Map {
         }
     }
 
-    /// The same map with another bias.
-    ///
-    /// # Errors
-    /// As [`DenseMap::new`] and [`LowRankMap::new`].
-    pub fn with_bias(&self, bias: Vec<f32>) -> Result<Self, FormatError> {
-        Ok(match self {
-            Self::Dense(map) => DenseMap::new(map.weight().to_vec(), bias)?.into(),
-            Self::LowRank(map) => map.with_bias(bias)?.into(),
-        })
-    }
-
     /// The number of its kind in an object's header.
     pub fn kind(&self) -> u16 {
         match self {

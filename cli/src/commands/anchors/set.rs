@@ -40,10 +40,10 @@ pub(crate) struct Set {
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
     /// The licence of the texts, an SPDX expression
-    #[arg(long, value_name = "SPDX", requires = "files")]
+    #[arg(long, value_name = "SPDX", conflicts_with_all = ["built_in", "none"])]
     license: Option<String>,
     /// Where the texts come from
-    #[arg(long, value_name = "TEXT", requires = "files")]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["built_in", "none"])]
     origin: Option<String>,
     /// Check everything and write nothing
     #[arg(long)]
@@ -99,7 +99,11 @@ impl Document for SetDocument {
 
     fn table(&self) -> String {
         let Some(digest) = self.digest else {
-            let what = if self.unchanged { "had no anchors, and has none" } else { "has no anchors any more" };
+            let what = match (self.unchanged, self.dry_run) {
+                (true, _) => "had no anchors, and has none",
+                (false, true) => "would have no anchors any more",
+                (false, false) => "has no anchors any more",
+            };
             return format!("{} {what}\n", self.base);
         };
         let (texts, domains) = (count(self.texts as u64, "text"), count(self.domains as u64, "domain"));

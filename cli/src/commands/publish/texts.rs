@@ -24,13 +24,16 @@ impl Publish {
         catalog: &Catalog,
         (base, tuned, data): (&Model, &Model, &Path),
     ) -> Outcome<NewEsm> {
+        // What is wrong with it is said before the texts are embedded.
+        let mut options = self.options(None)?;
         let table = Table::read(data, Columns { texts: &self.text, label: None }, Limit::All)?;
         let chosen = choose(Sampling::Random, self.seed, table.rows(), self.rows);
         let texts: Vec<String> = chosen.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
-        let current = catalog.anchors(&base.to_string())?;
-        let current = current.map(|current| registry.fetch_anchors(&current.digest())).transpose()?;
-        let becomes_current = current.is_none() && !self.no_anchors;
-        let set = (!self.no_anchors).then(|| current.unwrap_or_else(built_in));
+        let set = match (self.no_anchors, catalog.anchors(&base.to_string())?) {
+            (true, _) => None,
+            (false, Some(current)) => Some(registry.fetch_anchors(&current.digest())?),
+            (false, None) => Some(built_in()),
+        };
 
         let model = base.load(context)?;
         let x = embed(context, &model, &texts, self.max_length)?;
@@ -55,22 +58,28 @@ impl Publish {
             seed: (table.rows() > texts.len()).then_some(self.seed),
             ..card::Source::default()
         };
-        let options = self.options(Some(described.clone()))?;
-        let esm = from_texts(&x, &y, anchors, source, described, &options).map_err(|f| f.at(data.display()))?;
-        if becomes_current {
-            self.set_built_in(context, registry, &base.to_string())?;
-        }
-        Ok(esm)
+        options.base = Some(described.clone());
+        from_texts(&x, &y, anchors, source, described, &options).map_err(|f| f.at(data.display()))
     }
 
     /// A pool without anchors of this base model gets those that ship with esmhub, so that every later ESM is fitted on the
-    /// same.
-    fn set_built_in(&self, context: &Context, registry: &Registry, base: &str) -> Outcome<()> {
+    /// same. Only when an ESM fitted on them is there: a publish that fails leaves nothing behind.
+    pub(super) fn set_built_in(
+        &self,
+        context: &Context,
+        registry: &Registry,
+        catalog: &Catalog,
+        base: &Model,
+    ) -> Outcome<()> {
+        if catalog.anchors(&base.to_string())?.is_some() {
+            return Ok(());
+        }
         let set = built_in();
-        registry.set_anchors(base, Some(&set), &context.signature(), self.dry_run)?;
+        registry.set_anchors(&base.to_string(), Some(&set), &context.signature(), self.dry_run)?;
         let (texts, domains) = (count(set.len() as u64, "text"), set.domains.len());
+        let become_current = if self.dry_run { "would be its anchors" } else { "are its anchors from now on" };
         context.note(format!(
-            "{base} had no anchors in this pool: esmhub's own, {texts} of {domains} domains, are its anchors from now on"
+            "{base} had no anchors in this pool: esmhub's own, {texts} of {domains} domains, {become_current}"
         ));
         Ok(())
     }
