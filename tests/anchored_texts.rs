@@ -161,6 +161,17 @@ fn no_anchors_leaves_the_pool_without() {
     assert!(!hub.path("cache/anchors").exists());
 }
 
+/// Who withdraws the anchors wants none, and not those that ship instead.
+#[test]
+fn withdrawn_anchors_do_not_come_back_by_themselves() {
+    let (hub, _) = hub_with_anchors();
+    hub.ok(line("anchors set --none --base TINY"));
+    let output = hub.run(publish(""));
+    assert!(output.code == 0 && output.stderr.contains("withdrawn"), "{output:#?}");
+    hub.refused(13, ["anchors", "show"]);
+    assert_eq!(hub.json(["show", "task"])["card"]["fit"]["anchors"], Value::Null);
+}
+
 #[test]
 fn damaged_cache_of_embeddings_is_replaced_and_never_believed() {
     let (hub, _) = hub_with_anchors();

@@ -106,6 +106,28 @@ fn cut_map_is_the_first_components_of_the_old_one() {
     assert!(apart(&cut, &whole) > 1e-2, "{}", apart(&cut, &whole));
 }
 
+/// What is cut off moves every output by what it did to the mean; with embeddings at hand, the bias takes that up.
+#[test]
+fn cut_map_keeps_its_output_at_the_mean_where_embeddings_are_given() {
+    let (hub, tuning) = hub();
+    let texts = tuning.domain(150, (0, D), 31);
+    let values: Vec<f32> = texts.iter().flatten().map(|&value| value as f32).collect();
+    hub.write("x.npz", npz(&[("x", f32_array(&values, D))]));
+    hub.ok(line("publish a.npz --base acme/encoder --codec f32 --rank 8 --name exact"));
+    hub.ok(line("recompress exact:v1 --codec f32 --rank 3"));
+    hub.ok(line("recompress exact:v1 --codec f32 --rank 3 --distill x.npz"));
+    let mean: Vec<f64> = (0..D).map(|j| texts.iter().map(|row| row[j]).sum::<f64>() / texts.len() as f64).collect();
+    let at_mean = |reference: &str| {
+        let folder = format!("pulled/{}", reference.replace(':', "-"));
+        hub.ok(["pull", reference, "--output", &folder]);
+        EsmFolder::map_in(&hub.path(folder))(&mean)
+    };
+    let [whole, cut, kept] = ["exact:v1", "exact:v2", "exact:v3"].map(at_mean);
+    let off = |a: &[f64]| a.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(off(&kept) < 1e-4, "{}", off(&kept));
+    assert!(off(&cut) > 0.01, "{}: there would be nothing to take up", off(&cut));
+}
+
 #[test]
 fn provenance_is_recorded_and_figures_that_hold_no_more_are_not() {
     let (hub, _) = hub();

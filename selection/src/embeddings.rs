@@ -51,6 +51,19 @@ impl Embeddings {
         Self { dimension: self.dimension, values }
     }
 
+    /// The mean of all rows, as a matrix of one row; computed in f64. `None` where there are none.
+    pub fn mean(&self) -> Option<Self> {
+        if self.rows() == 0 {
+            return None;
+        }
+        let mut sums = vec![0.0f64; self.dimension];
+        for row in self {
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        let rows = self.rows() as f64;
+        Self::new(self.dimension, sums.into_iter().map(|sum| (sum / rows) as f32).collect())
+    }
+
     /// The first NaN or infinite value as (row, column), if there is one.
     pub fn first_non_finite(&self) -> Option<(usize, usize)> {
         let at = self.values.iter().position(|v| !v.is_finite())?;

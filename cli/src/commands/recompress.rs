@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use esmhub_registry::{Esm, NewEsm, Registry};
 use esmhub_selection::Embeddings;
+use esmhub_selection::fit::FitError;
 use esmhub_store_format::card::{Derivation, Weights};
 use esmhub_store_format::{Map, Object};
 use rayon::prelude::*;
@@ -34,7 +35,8 @@ pub(crate) struct Recompress {
     /// The rank to cut low-rank maps to: a number, or `auto` (D/6; D/12 for `small`)
     #[arg(long, value_name = "RANK", default_value = "auto")]
     rank: RankChoice,
-    /// Reduce dense maps to what they do where embeddings lie: those in FILE (x, N x D)
+    /// Base embeddings (x, N x D): dense maps are reduced to what they do there, and maps whose rank is cut keep their output
+    /// at the mean
     #[arg(long, value_name = "FILE")]
     distill: Option<PathBuf>,
     /// Check everything and write nothing
@@ -106,6 +108,10 @@ impl Recompress {
         let mut derivation = Derivation { weights: old.digest, how: "recompress".to_owned() };
         let quality = Quality { codec: self.codec, rank: self.rank, ..Quality::STANDARD };
         let (map, object) = match fetched.object.into_map() {
+            Map::Dense(_) if x.is_none() && self.rank != RankChoice::Auto => {
+                let reason = "it is dense: --distill FILE gives it a rank".to_owned();
+                return Ok(Err(Skipped { esm: from, reason }));
+            }
             Map::Dense(map) => match x {
                 Some(x) => {
                     let (distilled, object, _) = distilled(&map, x, &quality)?;
@@ -125,7 +131,9 @@ impl Recompress {
                 };
                 let cut = map.truncated(u32::try_from(rank).unwrap_or(u32::MAX));
                 let object = Object::encode_low_rank(&cut, quality.factor_codec())?;
-                (Map::from(map), object)
+                let map = Map::from(map);
+                let object = x.map_or(Ok(object.clone()), |x| agreeing_at_the_mean(&map, &object, x))?;
+                (map, object)
             }
         };
         if object.canonical().len() as u64 >= old.bytes {
@@ -144,6 +152,17 @@ impl Recompress {
         let new = NewEsm::new(esm.name().clone(), None, card, object)?;
         Ok(Ok(Recompressed { from, new, bytes_before: old.bytes }))
     }
+}
+
+/// The object with the bias that gives it the map's output at the mean of these embeddings: what was cut off is then missing
+/// only as far as embeddings differ from one another.
+fn agreeing_at_the_mean(map: &Map, object: &Object, x: &Embeddings) -> Outcome<Object> {
+    let mismatch = || Failure::from(FitError::Dimension { expected: x.dimension(), found: map.dimension() as usize });
+    let mean = x.mean().ok_or_else(mismatch)?;
+    let (wanted, found) = mean.mapped(map).zip(mean.mapped(object.map())).ok_or_else(mismatch)?;
+    let off = wanted.values().iter().zip(found.values()).map(|(wanted, found)| wanted - found);
+    let bias: Vec<f32> = object.map().bias().iter().zip(off).map(|(bias, off)| bias + off).collect();
+    Ok(object.with_bias(&bias)?)
 }
 
 /// An ESM in fewer bytes.

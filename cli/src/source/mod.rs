@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::NewEsm;
+use esmhub_selection::fit::Penalty;
 use esmhub_store_format::card::{self, BaseModel, Card, Derivation, Fidelity, Fit, Weights};
 use esmhub_store_format::{Map, Name, Object};
 
@@ -68,7 +69,9 @@ impl Source {
 
     /// Refuses what was asked for and cannot be done to this kind of source: it would be left undone in silence.
     fn check(&self, options: &SourceOptions) -> Outcome<()> {
-        let has_rank = matches!(options.quality.rank, RankChoice::Exactly(_));
+        let Quality { codec, rank, fidelity, penalty } = options.quality;
+        let has_rank = matches!(rank, RankChoice::Exactly(_));
+        let is_about_fits = penalty != Penalty::Standard || fidelity < 1.0;
         let refused = match self {
             Self::Pairs(_) if options.distill.is_some() => "--distill is for maps made elsewhere, this one is fitted",
             Self::Folder(_) | Self::Bundle(_) if !options.anchor_pairs.is_empty() => {
@@ -77,7 +80,10 @@ impl Source {
             Self::Folder(_) if has_rank && options.distill.is_none() => {
                 "--rank is for maps that are fitted; --distill gives this one a rank"
             }
-            Self::Bundle(_) if has_rank || options.distill.is_some() => {
+            Self::Folder(_) | Self::Bundle(_) if is_about_fits => {
+                "--penalty and --fidelity are for maps that are fitted, this one was made elsewhere"
+            }
+            Self::Bundle(_) if has_rank || codec != CodecChoice::Auto || options.distill.is_some() => {
                 "exported ESMs are published as they are; `esmhub recompress` makes them smaller"
             }
             _ => return Ok(()),

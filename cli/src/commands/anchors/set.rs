@@ -27,7 +27,7 @@ pub(crate) struct Set {
     /// The set that ships with esmhub
     #[arg(long, conflicts_with = "none")]
     built_in: bool,
-    /// No set any more
+    /// No set any more: later ESMs are fitted on their own texts alone
     #[arg(long)]
     none: bool,
     /// The columns of tables that hold the texts, joined by ` [SEP] `
