@@ -222,6 +222,32 @@ fn cache_is_of_one_set_one_model_and_one_length() {
     assert_eq!(count(), 4);
 }
 
+/// Weights and tokenizer do not decide embeddings alone: with other settings, others come out of them.
+#[test]
+fn cache_is_of_one_configuration() {
+    let (hub, _) = hub_with_anchors();
+    hub.ok(publish(""));
+    let changed = hub.path("changed");
+    fs::create_dir_all(changed.join("1_Pooling")).unwrap();
+    let model = tiny_model("bert-mean");
+    for entry in fs::read_dir(&model).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        fs::copy(entry.path(), changed.join(entry.file_name())).unwrap();
+    }
+    let pooling = "1_Pooling/config.json";
+    if model.join(pooling).is_file() {
+        fs::copy(model.join(pooling), changed.join(pooling)).unwrap();
+    }
+    let config = fs::read_to_string(changed.join("config.json")).unwrap();
+    let other = config.replace("\"gelu\"", "\"relu\"");
+    assert_ne!(config, other);
+    fs::write(changed.join("config.json"), other).unwrap();
+    let tuned = tiny_model("roberta").display().to_string();
+    let rest = "--data task.csv --text text --max-length 24 --name other";
+    let arguments = line(format!("publish --base tiny={} --tuned {tuned} {rest}", changed.display()));
+    hub.ok(arguments);
+    assert_eq!(fs::read_dir(hub.path("cache/anchors")).unwrap().count(), 2);
+}
+
 #[test]
 fn damaged_anchors_stop_the_fit_and_publish_nothing() {
     let (hub, set) = hub_with_anchors();

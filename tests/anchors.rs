@@ -37,9 +37,9 @@ fn every_kind_of_file_is_a_domain_of_its_own() {
     assert_eq!(
         shown(&hub),
         [
+            ("forum".to_owned(), strings(&["hi", "there"])),
             ("news".to_owned(), strings(&["one", "two, with a comma", "three"])),
             ("reviews".to_owned(), strings(&["good, I say", "bad"])),
-            ("forum".to_owned(), strings(&["hi", "there"])),
         ]
     );
     let document = hub.json(["anchors", "show", "--base", "ACME/Encoder"]);
@@ -280,4 +280,22 @@ fn registry_that_cannot_be_written_still_shows_its_anchors() {
     }
     mode(0o755);
     assert!(!Tree::of(&hub.path("pool")).files().is_empty());
+}
+
+#[test]
+fn order_of_files_makes_no_other_set() {
+    let hub = Hub::new();
+    hub.write("b.txt", "one text\nanother text\n");
+    hub.write("a.txt", "a third text\na fourth text\n");
+    let first = hub.json(line("anchors set a.txt b.txt --base acme/encoder"));
+    let second = hub.json(line("anchors set b.txt a.txt --base acme/encoder"));
+    assert_eq!((&second["digest"], &second["unchanged"]), (&first["digest"], &json!(true)));
+}
+
+/// Texts that are all the same have no spread, and would stop every later fit.
+#[test]
+fn domain_of_one_text_many_times_is_refused() {
+    let hub = Hub::new();
+    hub.write("same.txt", "the same text\n".repeat(40));
+    hub.refused_saying(1, line("anchors set same.txt --base acme/encoder"), &["same.txt", "1"]);
 }

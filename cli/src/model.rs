@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use esmhub_selection::encoder::{Device, Encoder, ModelFiles};
+use esmhub_store_format::Digest;
 use esmhub_store_format::card::BaseModel;
 
 use crate::context::Context;
@@ -100,7 +101,8 @@ impl Model {
         let files = self.files(context)?;
         let encoder = Encoder::load(&files, Device::Cpu).map_err(|error| Failure::from(error).at(self))?;
         let base = self.describe(&files, Some(&encoder))?;
-        Ok(LoadedModel { encoder, base })
+        let settings = files.settings().map_err(|error| Failure::from(error).at(self))?;
+        Ok(LoadedModel { encoder, base, settings })
     }
 
     /// What a card says of it, without reading its tensors where only a folder's digests are wanted.
@@ -137,4 +139,6 @@ pub(crate) struct LoadedModel {
     pub(crate) encoder: Encoder,
     /// What a card says of it.
     pub(crate) base: BaseModel,
+    /// A digest of what else decides its embeddings.
+    pub(crate) settings: Digest,
 }

@@ -82,7 +82,7 @@ impl Catalog {
 pub struct AnchorsChanged {
     /// The base model's id, as it was given.
     pub base: String,
-    /// The digest of the set that was made current; `None` where it is to have none.
+    /// The digest of the set that is current now; `None` where there is none.
     pub set: Option<Digest>,
     /// Whether it was not so already; in a dry run, too.
     pub changed: bool,
@@ -116,6 +116,32 @@ impl Registry {
         by: &Signature,
         dry_run: bool,
     ) -> Result<AnchorsChanged, RegistryError> {
+        self.change_anchors(base, set, by, dry_run, Over::Anything)
+    }
+
+    /// The same, but only while the log says nothing about the base model's anchors, not even that it shall have none:
+    /// whoever chose before, or chooses at the same time, is not overruled. [`AnchorsChanged::set`] is then what they chose.
+    ///
+    /// # Errors
+    /// As [`Registry::set_anchors`].
+    pub fn offer_anchors(
+        &self,
+        base: &str,
+        set: &AnchorSet,
+        by: &Signature,
+        dry_run: bool,
+    ) -> Result<AnchorsChanged, RegistryError> {
+        self.change_anchors(base, Some(set), by, dry_run, Over::Nothing)
+    }
+
+    fn change_anchors(
+        &self,
+        base: &str,
+        set: Option<&AnchorSet>,
+        by: &Signature,
+        dry_run: bool,
+        over: Over,
+    ) -> Result<AnchorsChanged, RegistryError> {
         let refused = |source| RegistryError::Refused { what: format!("the anchor set of {base:?}"), source };
         let canonical = set.map(AnchorSet::to_canonical).transpose().map_err(refused)?;
         let object = canonical.as_deref().map(|canonical| (Digest::of(canonical), canonical));
@@ -124,29 +150,32 @@ impl Registry {
         let mut transaction = Transaction::begin(self, by)?;
         let put = || object.map(|(digest, canonical)| place(&self.storage, &digest, canonical, dry_run)).transpose();
         let placed = put()?.unwrap_or(Placed { stored_bytes: 0, is_new: false });
-        let (changed, entry) = loop {
+        let (stands, changed, entry) = loop {
             let held = transaction.catalog().last_word(base);
+            if let Some((_, chosen)) = held.filter(|_| over == Over::Nothing) {
+                break (chosen, false, None);
+            }
             let changed = held.and_then(|(_, set)| set) != wanted;
             if dry_run || !changed {
                 // Another writer's entry is acknowledged too: it must last.
                 if let Some((entry, _)) = held.filter(|_| !dry_run) {
                     self.storage.settle(&schema::entry(entry))?;
                 }
-                break (changed, None);
+                break (wanted, changed, None);
             }
             if let Some(entry) = transaction.append(records.clone())? {
-                break (changed, Some(entry));
+                break (wanted, changed, Some(entry));
             }
         };
         // Until the entry stood, the object could have been taken out as one that nothing refers to.
-        if let Some(digest) = wanted.filter(|_| !dry_run)
+        if let Some(digest) = wanted.filter(|_| !dry_run && stands == wanted)
             && self.stored_bytes(&digest)?.is_none()
         {
             put()?;
         }
         Ok(AnchorsChanged {
             base: base.to_owned(),
-            set: wanted,
+            set: stands,
             changed,
             entry,
             is_new: placed.is_new,
@@ -155,6 +184,13 @@ impl Registry {
             notice: transaction.into_notice(),
         })
     }
+}
+
+/// What a change may take the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Anything,
+    Nothing,
 }
 
 fn key(base: &str) -> String {

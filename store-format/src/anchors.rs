@@ -135,8 +135,11 @@ impl AnchorSet {
     }
 }
 
-/// A domain's label goes to terminals and into cards.
-pub(crate) fn check_label(label: &str) -> Result<(), FormatError> {
+/// Whether a label is one that a domain can have: it goes to terminals and into cards.
+///
+/// # Errors
+/// [`FormatError::Invalid`] where it is empty, longer than [`MAX_ANCHOR_LABEL_BYTES`] or holds a control character.
+pub fn check_label(label: &str) -> Result<(), FormatError> {
     if label.is_empty() || label.len() > MAX_ANCHOR_LABEL_BYTES || label.chars().any(char::is_control) {
         let detail =
             format!("{label:?} is no domain label: 1 to {MAX_ANCHOR_LABEL_BYTES} bytes without control characters");

@@ -10,7 +10,7 @@ use esmhub_store_format::{AnchorSet, Digest};
 
 use super::Anchors;
 use crate::context::{Context, PROGRAM};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::model::LoadedModel;
 use crate::source::read_at_most;
 use crate::texts::embed;
@@ -42,7 +42,8 @@ impl EmbeddedAnchors {
         for domain in &self.set.domains {
             let rows: Vec<usize> = (start..start + domain.texts.len()).collect();
             start += rows.len();
-            domains.push(AnchorPairs::new(&domain.label, &self.base.select(&rows), &tuned.select(&rows))?);
+            let pairs = AnchorPairs::new(&domain.label, &self.base.select(&rows), &tuned.select(&rows));
+            domains.push(pairs.map_err(|error| Failure::from(error).at(format!("anchor domain {:?}", domain.label)))?);
         }
         Ok(Anchors { domains, digest: self.digest })
     }
@@ -72,9 +73,9 @@ pub(crate) fn base_embeddings(
 
 /// Named by everything that decides the embeddings.
 fn place(cache: &Path, set: &Digest, model: &LoadedModel, max_length: usize) -> Outcome<PathBuf> {
-    let base = &model.base;
-    let decided_by =
-        format!("{PROGRAM}\n{set}\n{:?}\n{:?}\n{:?}\n{max_length}", base.weights, base.tokenizer, base.pooling);
+    let LoadedModel { base, settings, .. } = model;
+    let (weights, tokenizer) = (base.weights, base.tokenizer);
+    let decided_by = format!("{PROGRAM}\n{set}\n{weights:?}\n{tokenizer:?}\n{settings}\n{max_length}");
     Ok(cache.join("anchors").join(format!("{}.f32", Digest::of(decided_by.as_bytes()))))
 }
 
@@ -98,6 +99,10 @@ fn keep(place: &Path, embeddings: &Embeddings) -> std::io::Result<()> {
     }
     // Others may read the name while this is written.
     let staged = place.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&staged, bytes)?;
-    fs::rename(&staged, place)
+    let kept = fs::write(&staged, bytes).and_then(|()| fs::rename(&staged, place));
+    if kept.is_err() {
+        // It is of no use to anybody.
+        let _ = fs::remove_file(&staged);
+    }
+    kept
 }

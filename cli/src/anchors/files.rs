@@ -1,5 +1,6 @@
 //! An anchor set of the user's own texts: one file per domain.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use esmhub_store_format::AnchorSet;
@@ -27,7 +28,9 @@ pub(crate) fn from_files(
     license: Option<String>,
     origin: Option<String>,
 ) -> Outcome<AnchorSet> {
-    let domains = paths.iter().map(|path| domain(path, selection)).collect::<Outcome<_>>()?;
+    let mut domains = paths.iter().map(|path| domain(path, selection)).collect::<Outcome<Vec<_>>>()?;
+    // A set is the same whatever the order in which its files are named.
+    domains.sort_by(|a, b| a.label.cmp(&b.label));
     Ok(AnchorSet { license, origin, domains })
 }
 
@@ -44,9 +47,10 @@ fn domain(path: &Path, selection: &Selection<'_>) -> Outcome<AnchorDomain> {
     let chosen = choose(Sampling::Random, selection.seed, all.len(), selection.rows);
     let texts: Vec<String> = chosen.iter().filter_map(|&row| all.get(row).cloned()).collect();
     // One text alone has no spread that a map could explain.
-    if texts.len() < 2 {
-        let found = texts.len();
-        return Err(Failure::new(OTHER, format!("{}: {found} texts, a domain needs at least 2", path.display())));
+    let different = texts.iter().collect::<HashSet<_>>().len();
+    if different < 2 {
+        let message = format!("{}: texts that differ: {different}, a domain needs at least 2", path.display());
+        return Err(Failure::new(OTHER, message));
     }
     let label = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(AnchorDomain { label, texts })

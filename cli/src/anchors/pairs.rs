@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use esmhub_selection::fit::AnchorPairs;
-use esmhub_store_format::anchors::embedded_digest;
+use esmhub_store_format::anchors::{check_label, embedded_digest};
+use esmhub_store_format::limits::MAX_ANCHOR_DOMAINS;
 
 use super::Anchors;
 use crate::dataset::{PairArrays, read_pairs};
@@ -28,6 +29,10 @@ pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path) -> Outcome<Option<Anc
             return Err(Failure::usage(format!("two anchor domains would be called {label:?}"))
                 .hint("the domain is called as its file is; rename one of them"));
         }
+        check_label(&label).map_err(|error| Failure::from(error).at(path.display()))?;
+        if files.len() == MAX_ANCHOR_DOMAINS {
+            return Err(Failure::usage(format!("more than {MAX_ANCHOR_DOMAINS} anchor domains are named")));
+        }
         files.push((label, read_pairs(path)?));
     }
     if files.is_empty() {
@@ -40,14 +45,18 @@ pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path) -> Outcome<Option<Anc
         (label.as_str(), dimension, pairs.x.values())
     }));
     let domains = files.iter().map(|(label, pairs)| {
-        AnchorPairs::new(label.as_str(), &pairs.x, &pairs.y).map_err(|error| Failure::from(error).at(label))
+        let pairs = AnchorPairs::new(label.as_str(), &pairs.x, &pairs.y);
+        pairs.map_err(|error| Failure::from(error).at(format!("anchor domain {label:?}")))
     });
     Ok(Some(Anchors { domains: domains.collect::<Outcome<_>>()?, digest }))
 }
 
 /// The files of arrays in a folder; without any, the fit would silently be another one.
 fn in_folder(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).map_err(|error| Failure::io(folder.display(), error))?;
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Failure::io(folder.display(), error)
+            .hint("a folder of anchors holds one folder for each source, called as its file")
+    })?;
     let paths = entries.map(|entry| Ok(entry.map_err(|error| Failure::io(folder.display(), error))?.path()));
     let mut paths: Vec<PathBuf> = paths.collect::<Outcome<_>>()?;
     let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e == "npz" || e == "safetensors");

@@ -130,10 +130,14 @@ impl Publish {
         if self.name.is_some() && prepared.len() > 1 {
             return Err(Failure::usage("--name names one ESM, but the bundle holds several"));
         }
-        doubts::warn(context, &catalog, &prepared);
+        // What the pool says now: others may have set anchors while texts were embedded.
+        doubts::warn(context, &registry.catalog()?, &prepared);
         let document = store(context, &registry, prepared, self.dry_run)?;
         if let Some(base) = self.base.as_ref().filter(|_| self.tuned.is_some() && !self.no_anchors) {
-            self.set_built_in(context, &registry, &catalog, base)?;
+            // The ESM is there, and must not look as if it were not.
+            if let Err(failure) = self.set_built_in(context, &registry, &catalog, base) {
+                context.warn(format!("the ESM is published, but the anchors of {base} could not be set: {failure}"));
+            }
         }
         context.emit(&document)
     }

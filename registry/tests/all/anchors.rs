@@ -265,3 +265,18 @@ fn an_anchors_record_that_breaks_a_rule_is_damage() {
     assert_eq!(catalog.damaged().len(), 1);
     assert_eq!(catalog.anchors(BASE).unwrap_err().kind(), ErrorKind::Integrity);
 }
+
+#[test]
+fn an_offer_overrules_nobody() {
+    let pool = Pool::new();
+    let offer = |seed| pool.open().offer_anchors("ACME/encoder", &anchors(seed), &by(), false).unwrap();
+    let first = offer(1);
+    assert_eq!((first.set, first.changed, first.entry), (Some(digest(1)), true, Some(1)));
+    assert_eq!((offer(2).set, offer(2).changed, offer(2).entry), (Some(digest(1)), false, None));
+    withdraw(&pool, BASE);
+    assert_eq!((offer(2).set, offer(2).changed), (None, false), "none is a choice, too");
+    set(&pool, BASE, 3);
+    assert_eq!(offer(2).set, Some(digest(3)));
+    assert_eq!(current(&pool.open(), BASE), Some(digest(3)));
+    assert_eq!(problems(&pool), []);
+}

@@ -98,6 +98,15 @@ impl ModelFiles {
         })
     }
 
+    /// A digest of the settings that decide embeddings besides weights and tokenizer: `config.json`, and the pooling.
+    ///
+    /// # Errors
+    /// [`EncoderError::Read`].
+    pub fn settings(&self) -> Result<Digest, EncoderError> {
+        let config = digest_of(std::slice::from_ref(&self.config))?;
+        Ok(Digest::of(format!("{config}\n{:?}", self.sentence).as_bytes()))
+    }
+
     /// The size of the weights' files together, in bytes.
     ///
     /// # Errors

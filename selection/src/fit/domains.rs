@@ -18,17 +18,13 @@ impl LeftOut<'_> {
         self.domains.iter().map(|domain| (self.total.without(domain), domain))
     }
 
-    /// For each domain, R2 of the map of rank 0, 1, 2 … that is fitted on the others. `sketch` is what the regression on all of
-    /// them explains: a start from which each finds its own directions.
-    pub(super) fn r2(&self, lambda: f64, sketch: &Explained, shape: Shape) -> Result<Vec<Vec<f64>>, FitError> {
+    /// For each domain, R2 of the map of rank 0, 1, 2 … that is fitted on the others. Each finds its directions from nothing:
+    /// where all directions explain nearly the same, a start that the domain had a say in would be seen in its R2.
+    pub(super) fn r2(&self, lambda: f64, shape: Shape) -> Result<Vec<Vec<f64>>, FitError> {
         self.turns()
             .map(|(others, domain)| {
                 let regression = Regression::new(&others, lambda)?;
-                let explained = match shape {
-                    Shape::LowRank(_) => regression.explained_near(&sketch.directions)?,
-                    Shape::Dense => regression.explained_fully(),
-                };
-                Ok(r2_by_rank(&regression, &explained, domain))
+                Ok(r2_by_rank(&regression, &regression.explained_as(shape)?, domain))
             })
             .collect()
     }

@@ -100,8 +100,7 @@ pub fn fit(source: &Pairs, anchors: &[AnchorPairs], options: &FitOptions) -> Res
         let (r2, first) = left_out.first_r2(lambda, shape)?;
         (r2, regression.explained_after(&first, shape)?)
     } else {
-        let explained = regression.explained_as(shape)?;
-        (left_out.r2(lambda, &explained, shape)?, explained)
+        (left_out.r2(lambda, shape)?, regression.explained_as(shape)?)
     };
     let rank = match options.rank {
         Rank::Auto { fidelity, .. } => choose_rank(&r2, fidelity),
@@ -178,5 +177,6 @@ fn measure(map: &Map, x: MatRef<'_, f64>, y: MatRef<'_, f64>) -> HeldOut {
         let norms = p.norm_l2() * y.norm_l2();
         if norms > 0.0 { (p * y.transpose()) / norms } else { 0.0 }
     });
-    HeldOut { rows: y.nrows() as u64, r2: super::domains::r2(residual, variance), cosine: cosines.sum::<f64>() / rows }
+    let r2 = Fidelity::clamped(super::domains::r2(residual, variance));
+    HeldOut { rows: y.nrows() as u64, r2, cosine: cosines.sum::<f64>() / rows }
 }

@@ -1,5 +1,6 @@
 //! Fitting an ESM from texts and two models.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use esmhub_registry::{Catalog, Happening, NewEsm, Registry};
@@ -38,6 +39,15 @@ impl Publish {
             }
             (false, None) => Some(built_in()),
         };
+
+        if let Some(set) = &set {
+            let anchors: HashSet<&str> = set.texts().collect();
+            let shared = texts.iter().filter(|text| anchors.contains(text.as_str())).count();
+            if shared > 0 {
+                let what = count(shared as u64, "text");
+                context.warn(format!("{what} of {} are anchors as well: R2 is flattered by them", data.display()));
+            }
+        }
 
         let model = base.load(context)?;
         let x = embed(context, &model, &texts, self.max_length)?;
@@ -79,7 +89,13 @@ impl Publish {
             return Ok(());
         }
         let set = built_in();
-        registry.set_anchors(&base.to_string(), Some(&set), &context.signature(), self.dry_run)?;
+        let offered = registry.offer_anchors(&base.to_string(), &set, &context.signature(), self.dry_run)?;
+        if offered.set != Some(set.digest()?) {
+            context.warn(format!(
+                "{base} got other anchors while this ESM was fitted on esmhub's own: scores across that line compare badly"
+            ));
+            return Ok(());
+        }
         let (texts, domains) = (count(set.len() as u64, "text"), set.domains.len());
         let become_current = if self.dry_run { "would be its anchors" } else { "are its anchors from now on" };
         context.note(format!(
