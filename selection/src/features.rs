@@ -1,7 +1,7 @@
 //! The features of an ESM: the target's base embeddings, mapped.
 
 use esmhub_store_format::{LowRankMap, Map};
-use faer::{Col, Mat, MatRef};
+use faer::{Col, Mat, MatMut, MatRef};
 
 use crate::Embeddings;
 
@@ -33,6 +33,30 @@ pub(crate) fn apply(map: &Map, x: MatRef<'_, f64>) -> Mat<f64> {
         column.iter_mut().for_each(|value| *value += f64::from(bias));
     }
     features
+}
+
+/// Features whose rows lie one after the other.
+pub(crate) struct FeatureRows {
+    dimension: usize,
+    values: Vec<f64>,
+}
+
+impl FeatureRows {
+    pub(crate) fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    pub(crate) fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.values.chunks_exact(self.dimension)
+    }
+}
+
+/// The same as [`apply`], for what is then read row by row.
+pub(crate) fn apply_by_rows(map: &Map, x: MatRef<'_, f64>) -> FeatureRows {
+    let features = apply(map, x);
+    let mut values = vec![0.0; features.nrows() * features.ncols()];
+    MatMut::from_row_major_slice_mut(&mut values, features.nrows(), features.ncols()).copy_from(&features);
+    FeatureRows { dimension: features.ncols(), values }
 }
 
 /// The same for one embedding.

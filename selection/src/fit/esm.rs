@@ -2,7 +2,7 @@
 
 use esmhub_store_format::card::{DomainFidelity, Fidelity, Fit, HeldOut, Method};
 use esmhub_store_format::{Codec, Digest, FormatError, Map, Object};
-use faer::{Col, MatRef};
+use faer::Col;
 
 use super::domains::{LeftOut, choose_rank};
 use super::options::{ALONE, FOLDS, FitOptions, HELD_OUT_SHARE, Penalty, Rank, WITH_ANCHORS};
@@ -11,7 +11,7 @@ use super::regression::{Explained, Regression, Shape};
 use super::statistics::Statistics;
 use super::{AnchorPairs, FitError, Pairs, penalty};
 use crate::SplitMix64;
-use crate::features::{apply, apply_to};
+use crate::features::{apply_by_rows, apply_to};
 
 /// An ESM fitted from pairs.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +111,7 @@ pub fn fit(source: &Pairs, anchors: &[AnchorPairs], options: &FitOptions) -> Res
         Shape::Dense => regression.dense(explained),
     };
     let rows = source.select(held_out_rows.iter().copied());
-    let held_out = measure(&build(&regression, &explained)?, rows.base(), rows.tuned());
+    let held_out = measure(&build(&regression, &explained)?, &rows);
 
     let everything = [&training, &statistics(&rows)];
     let regression = Regression::new(&Statistics::total(dimension, everything), lambda)?;
@@ -166,17 +166,20 @@ fn fidelity(anchors: &[AnchorPairs], domains: &[Statistics], r2: &[Vec<f64>], ra
 }
 
 /// R2 and mean cosine of a map on pairs.
-fn measure(map: &Map, x: MatRef<'_, f64>, y: MatRef<'_, f64>) -> HeldOut {
-    let predicted = apply(map, x);
-    let residual = (&predicted - y).squared_norm_l2();
-    let rows = y.nrows() as f64;
-    let means = y.col_iter().map(|column| column.sum() / rows);
-    let variance: f64 =
-        y.col_iter().zip(means).map(|(column, mean)| column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()).sum();
-    let cosines = predicted.row_iter().zip(y.row_iter()).map(|(p, y)| {
-        let norms = p.norm_l2() * y.norm_l2();
-        if norms > 0.0 { (p * y.transpose()) / norms } else { 0.0 }
-    });
+fn measure(map: &Map, rows: &Rows) -> HeldOut {
+    let predicted = apply_by_rows(map, rows.base());
+    let tuned = rows.tuned_rows();
+    let number = tuned.len() as f64;
+    let mut means = vec![0.0; predicted.dimension()];
+    tuned.clone().for_each(|y| means.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / number));
+    let (mut residual, mut variance, mut cosines) = (0.0, 0.0, 0.0);
+    for (p, y) in predicted.rows().zip(tuned) {
+        residual += p.iter().zip(y).map(|(p, y)| (p - y).powi(2)).sum::<f64>();
+        variance += y.iter().zip(&means).map(|(y, mean)| (y - mean).powi(2)).sum::<f64>();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let norms = (dot(p, p) * dot(y, y)).sqrt();
+        cosines += if norms > 0.0 { dot(p, y) / norms } else { 0.0 };
+    }
     let r2 = Fidelity::clamped(super::domains::r2(residual, variance));
-    HeldOut { rows: y.nrows() as u64, r2, cosine: cosines.sum::<f64>() / rows }
+    HeldOut { rows: number as u64, r2, cosine: cosines / number }
 }

@@ -33,6 +33,11 @@ impl Rows {
         self.matrix(&self.tuned)
     }
 
+    /// The rows of `y`, each a slice of length D.
+    pub(super) fn tuned_rows(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.tuned.chunks_exact(self.dimension)
+    }
+
     fn matrix<'a>(&self, values: &'a [f64]) -> MatRef<'a, f64> {
         MatRef::from_row_major_slice(values, values.len() / self.dimension, self.dimension)
     }
