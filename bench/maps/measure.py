@@ -222,7 +222,7 @@ def draw(path, table):
         if codec == "int4":
             for bits, tau, name in points:
                 rank = name.split("rank ")[1].split()[0]
-                axes.annotate(f"rank {rank}", (bits, tau), textcoords="offset points", xytext=(6, -11), fontsize=8)
+                axes.annotate(f"rank {rank}", (bits, tau), textcoords="offset points", xytext=(-6, 6), ha="right", fontsize=8)
     others = [
         ("with anchors, dense f32", "dense, anchors", "*", "#444444"),
         ("ridge, own texts, dense f32", "dense, own texts only", "P", "#8856a7"),
@@ -237,7 +237,7 @@ def draw(path, table):
     axes.set_ylabel("Kendall's tau with the truth")
     axes.set_title("20 source tasks, 5 targets, each left out of the anchors", fontsize=10)
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=8, loc="lower right", ncols=2)
+    axes.legend(fontsize=8, loc="lower left", ncols=2)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.tight_layout()
