@@ -187,3 +187,35 @@ fn stats_say_who_was_fitted_on_what() {
     let table = hub.ok(["anchors", "stats"]);
     assert!(table.contains("no current anchors") && table.contains("1 of them made elsewhere"), "{table}");
 }
+
+/// Who embeds the pool's own anchors elsewhere must not end up with other anchors than everybody else.
+#[test]
+fn pairs_of_the_pools_anchors_are_the_pools_anchors() {
+    let (hub, tuning) = hub();
+    for (label, texts) in [("one", 80), ("two", 80)] {
+        let lines: Vec<String> = (0..texts).map(|number| format!("{label} {number}")).collect();
+        hub.write(&format!("{label}.txt"), lines.join("\n"));
+    }
+    let set = hub.json(line("anchors set one.txt two.txt --base acme/encoder"));
+    let pairs = "--anchor-pairs one.npz --anchor-pairs two.npz";
+    let output = hub.run(line(format!("publish --base ACME/encoder task.npz {pairs} --of-pool --json")));
+    assert!(output.code == 0 && output.stderr.is_empty(), "{output:#?}");
+    let esm: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(esm["published"][0]["fit"]["anchors"], set["digest"]);
+
+    let publish = "publish --base acme/encoder task.npz --name other --of-pool";
+    hub.refused_saying(17, line(format!("{publish} --anchor-pairs one.npz")), &["1 domain", "2"]);
+    hub.write("short/two.npz", tuning.pairs(&tuning.domain(79, ELSEWHERE, 4)));
+    let short = format!("{publish} --anchor-pairs one.npz --anchor-pairs short/two.npz");
+    hub.refused_saying(17, line(short), &["two", "79", "80"]);
+    hub.refused(2, line("publish --base acme/encoder task.npz --of-pool"));
+}
+
+#[test]
+fn fit_without_anchors_says_so_unless_it_is_wanted() {
+    let (hub, _) = hub();
+    let said = |rest: &str| hub.run(line(format!("publish --base acme/encoder task.npz {rest}"))).stderr;
+    assert!(said("").contains("no anchors"));
+    assert_eq!(said("--no-anchors --name quiet"), "");
+    assert_eq!(said("--anchor-pairs one.npz --name anchored"), "");
+}

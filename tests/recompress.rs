@@ -211,3 +211,16 @@ fn damaged_esm_is_named_and_nothing_is_published() {
     let message = hub.refused(16, line("recompress a b far"));
     assert!(message.contains("b:v1"), "{message}");
 }
+
+/// A tag that is made of an old one takes the newest one's place in every ranking.
+#[test]
+fn old_tag_is_not_made_the_newest_without_a_word() {
+    let (hub, _) = hub();
+    hub.ok(line("publish a.npz --base acme/encoder --codec f32 --rank 8 --no-anchors"));
+    let output = hub.run(line("recompress a:v1 --rank 2"));
+    assert!(
+        output.code == 0 && output.stderr.contains("not the newest") && output.stderr.contains("v2"),
+        "{output:#?}"
+    );
+    assert_eq!(hub.run(line("recompress a --rank 1")).stderr, "");
+}

@@ -4,16 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use esmhub_selection::fit::AnchorPairs;
+use esmhub_store_format::AnchorSet;
 use esmhub_store_format::anchors::{check_label, embedded_digest};
 use esmhub_store_format::limits::MAX_ANCHOR_DOMAINS;
 
 use super::Anchors;
 use crate::dataset::{PairArrays, read_pairs};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 
 /// The anchors in these files. Each is a domain that is called as its file is. A folder stands for the files in its own
 /// folder for this source, which is called as the source's file is.
-pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path) -> Outcome<Option<Anchors>> {
+///
+/// `set`: the anchor set that they are said to be embeddings of; its digest is then that of the anchors.
+pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path, set: Option<&AnchorSet>) -> Outcome<Option<Anchors>> {
     let mut files: Vec<(String, PairArrays)> = Vec::new();
     let mut named = Vec::new();
     for path in paths {
@@ -40,15 +43,44 @@ pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path) -> Outcome<Option<Anc
     }
     // Anchors are the same whatever the order in which they are named.
     files.sort_by(|a, b| a.0.cmp(&b.0));
-    let digest = embedded_digest(files.iter().map(|(label, pairs)| {
-        let dimension = u32::try_from(pairs.x.dimension()).unwrap_or(u32::MAX);
-        (label.as_str(), dimension, pairs.x.values())
-    }));
+    let embedded = || {
+        embedded_digest(files.iter().map(|(label, pairs)| {
+            let dimension = u32::try_from(pairs.x.dimension()).unwrap_or(u32::MAX);
+            (label.as_str(), dimension, pairs.x.values())
+        }))
+    };
+    let digest = match set {
+        Some(set) => {
+            check_against(set, &files)?;
+            set.digest()?
+        }
+        None => embedded(),
+    };
     let domains = files.iter().map(|(label, pairs)| {
         let pairs = AnchorPairs::new(label.as_str(), &pairs.x, &pairs.y);
         pairs.map_err(|error| Failure::from(error).at(format!("anchor domain {label:?}")))
     });
     Ok(Some(Anchors { domains: domains.collect::<Outcome<_>>()?, digest }))
+}
+
+/// As far as can be seen without the model: the same domains, each with as many rows as the set has texts.
+fn check_against(set: &AnchorSet, files: &[(String, PairArrays)]) -> Outcome<()> {
+    let hint = "`esmhub anchors show --json` prints the set's domains and texts";
+    if set.domains.len() != files.len() {
+        let (found, expected) = (files.len(), set.domains.len());
+        let message = format!("anchor pairs of {found} domains, the pool's anchors have {expected}");
+        return Err(Failure::new(INCOMPATIBLE, message).hint(hint));
+    }
+    for domain in &set.domains {
+        let rows = files.iter().find(|(label, _)| *label == domain.label).map(|(_, pairs)| pairs.x.rows());
+        if rows != Some(domain.texts.len()) {
+            let found = rows.map_or_else(|| "no file".to_owned(), |rows| format!("{rows} rows"));
+            let expected = domain.texts.len();
+            let message = format!("anchor domain {:?}: {found}, expected {expected} rows", domain.label);
+            return Err(Failure::new(INCOMPATIBLE, message).hint(hint));
+        }
+    }
+    Ok(())
 }
 
 /// The files of arrays in a folder; without any, the fit would silently be another one.

@@ -10,7 +10,7 @@ use clap::Args;
 use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry};
 use esmhub_selection::Embeddings;
 use esmhub_store_format::card::BaseModel;
-use esmhub_store_format::{Name, Tag};
+use esmhub_store_format::{AnchorSet, Name, Tag};
 use rayon::prelude::*;
 
 pub(crate) use document::PublishDocument;
@@ -39,8 +39,8 @@ pub(crate) struct Publish {
     /// Tag of the ESM [default: the first free v1, v2, …]
     #[arg(long)]
     tag: Option<Tag>,
-    /// How the weights are written: auto, small, f32, f16, int8 or int4. Fitted maps: auto is rank D/6 in int4, small D/12.
-    /// ESMs made elsewhere: auto is int8, small int4
+    /// How the weights are written: auto, small, f32, f16, int8 or int4. Fitted maps: auto is int4 of a rank up to D/6, small up
+    /// to D/12. ESMs made elsewhere: auto is int8, small int4
     #[arg(long, default_value = "auto")]
     codec: CodecChoice,
     /// Rank of fitted and distilled maps: a number, `full` for a dense map, or `auto`: what cross-validation over domains
@@ -58,8 +58,12 @@ pub(crate) struct Publish {
     /// folder stands for the files in FOLDER/NAME-OF-SOURCE/
     #[arg(long, value_name = "FILE", conflicts_with = "tuned")]
     anchor_pairs: Vec<PathBuf>,
-    /// Fit on the source's own texts alone, not on the pool's anchors
-    #[arg(long, requires = "tuned")]
+    /// The anchor pairs are embeddings of the pool's current anchors (`anchors show --json` prints them): a file per domain,
+    /// called as the domain is, its rows in the set's order
+    #[arg(long, requires = "anchor_pairs")]
+    of_pool: bool,
+    /// Fit on the source's own texts alone, not on anchors
+    #[arg(long, conflicts_with = "anchor_pairs")]
     no_anchors: bool,
     /// Reduce ESMs made elsewhere to what they do where embeddings lie: those in FILE (x, N x D), or those of the pool's anchors
     /// by --base
@@ -124,6 +128,7 @@ impl Publish {
             _ => {
                 let mut options = self.options(self.described_base(context)?)?;
                 options.distill = self.distilled_on(context, &registry, &catalog)?;
+                options.anchor_set = self.anchor_set(&registry, &catalog)?;
                 prepare(context, &self.sources, &options)?
             }
         };
@@ -131,7 +136,7 @@ impl Publish {
             return Err(Failure::usage("--name names one ESM, but the bundle holds several"));
         }
         // What the pool says now: others may have set anchors while texts were embedded.
-        doubts::warn(context, &registry.catalog()?, &prepared);
+        doubts::warn(context, &registry.catalog()?, &prepared, self.no_anchors);
         let document = store(context, &registry, prepared, self.dry_run)?;
         if let Some(base) = self.base.as_ref().filter(|_| self.tuned.is_some() && !self.no_anchors) {
             // The ESM is there, and must not look as if it were not.
@@ -170,6 +175,18 @@ impl Publish {
         }
     }
 
+    /// The pool's anchors, where the pairs are said to be embeddings of them.
+    fn anchor_set(&self, registry: &Registry, catalog: &Catalog) -> Outcome<Option<AnchorSet>> {
+        if !self.of_pool {
+            return Ok(None);
+        }
+        let base = self.base.as_ref().ok_or_else(|| Failure::usage("--of-pool needs --base MODEL"))?;
+        let current = catalog.anchors(&base.to_string())?.ok_or_else(|| {
+            Failure::usage(format!("the pool has no anchors of {base}")).hint("`esmhub anchors set` sets some")
+        })?;
+        Ok(Some(registry.fetch_anchors(&current.digest())?))
+    }
+
     fn options(&self, base: Option<BaseModel>) -> Outcome<SourceOptions> {
         if self.fidelity < 1.0 && self.rank != RankChoice::Auto {
             return Err(Failure::usage("--fidelity chooses a rank, and --rank gives one"));
@@ -180,6 +197,7 @@ impl Publish {
             tag: self.tag.clone(),
             quality: Quality { codec: self.codec, rank: self.rank, fidelity: self.fidelity, penalty },
             anchor_pairs: self.anchor_pairs.clone(),
+            anchor_set: None,
             distill: None,
             base,
             license: self.license.clone(),

@@ -11,7 +11,7 @@ use esmhub_store_format::{Map, Object};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::newest::select;
+use super::newest::{newest, select};
 use super::publish::{PublishDocument, store};
 use crate::context::Context;
 use crate::dataset::read_embeddings;
@@ -68,6 +68,15 @@ impl Recompress {
         }
         let (registry, catalog) = context.open_catalog()?;
         let esms = select(&catalog, &self.references)?;
+        for esm in &esms {
+            let newest = newest(catalog.tags(esm.name())).first().map(|newest| newest.tag().to_string());
+            if let Some(newest) = newest.filter(|newest| *newest != esm.tag().to_string()) {
+                context.warn(format!(
+                    "{} is not the newest tag: what is made of it will be, in the place of {newest}, for `rank` and bare names",
+                    esm.reference()
+                ));
+            }
+        }
         let x = self.distill.as_deref().map(read_embeddings).transpose()?;
         let bar = progress::bar(context.shows_progress(), esms.len() as u64, "recompressing");
         let made: Vec<Outcome<Result<Recompressed, Skipped>>> = esms

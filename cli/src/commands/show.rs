@@ -82,7 +82,7 @@ impl Document for ShowDocument {
             .map(|h| format!("R2 {:.4}, cosine {:.4} on {} pairs that the fit did not see", h.r2, h.cosine, h.rows));
         let codec = match weights.codec_error {
             0.0 => weights.codec_name(),
-            error => format!("{}, {:.2} % from the given weights", weights.codec_name(), 100.0 * error),
+            error => format!("{}, which moved the weights by {:.2} %", weights.codec_name(), 100.0 * error),
         };
         let shape = match self.rank {
             Some(rank) => format!("scaled identity and rank {rank}"),

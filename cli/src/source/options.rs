@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use esmhub_selection::Embeddings;
 use esmhub_store_format::card::{BaseModel, Card};
-use esmhub_store_format::{Name, Tag};
+use esmhub_store_format::{AnchorSet, Name, Tag};
 
 use super::{Quality, suggested};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
@@ -21,6 +21,8 @@ pub(crate) struct SourceOptions {
     pub(crate) quality: Quality,
     /// `--anchor-pairs`.
     pub(crate) anchor_pairs: Vec<PathBuf>,
+    /// `--of-pool`: the set that the anchor pairs are embeddings of.
+    pub(crate) anchor_set: Option<AnchorSet>,
     /// `--distill`: base embeddings on which dense maps are distilled.
     pub(crate) distill: Option<Embeddings>,
     /// `--base`, with its digests where its files are at hand.
@@ -43,6 +45,7 @@ impl SourceOptions {
             tag: None,
             quality: Quality::STANDARD,
             anchor_pairs: Vec::new(),
+            anchor_set: None,
             distill: None,
             base: None,
             license: None,

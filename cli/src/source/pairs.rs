@@ -18,7 +18,7 @@ pub(super) fn fit_file(path: &Path, options: &SourceOptions) -> Outcome<NewEsm> 
     let pairs = read_pairs(path)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let source = Source { dataset: stem.clone(), rows: Some(pairs.x.rows() as u64), ..Source::default() };
-    let anchors = from_pairs(&options.anchor_pairs, path)?;
+    let anchors = from_pairs(&options.anchor_pairs, path, options.anchor_set.as_ref())?;
     let model = BaseModel::default();
     fit_pairs(&pairs.x, &pairs.y, anchors, source, model, stem, options).map_err(|f| f.at(path.display()))
 }

@@ -69,6 +69,11 @@ impl Set {
         let base = self.base.to_string();
         let registry = context.open()?;
         let set = self.read()?;
+        let catalog = registry.catalog()?;
+        let known = || catalog.esms().filter_map(|esm| esm.card().ok()).map(|card| card.base.id);
+        if known().next().is_some() && !known().any(|id| id.eq_ignore_ascii_case(&base)) {
+            context.warn(format!("no ESM of this pool has the base model {base}"));
+        }
         let changed = registry.set_anchors(&base, set.as_ref(), &context.signature(), self.dry_run)?;
         context.emit(&SetDocument {
             base,

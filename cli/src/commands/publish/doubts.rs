@@ -6,13 +6,15 @@ use esmhub_registry::{Catalog, CurrentSet, NewEsm};
 use esmhub_store_format::card::Method;
 
 use crate::context::Context;
+use crate::document::count;
 
 /// What is valid and yet hardly meant: it would be skipped, or useless, in everybody's rankings.
-pub(super) fn warn(context: &Context, catalog: &Catalog, prepared: &[(String, NewEsm)]) {
+pub(super) fn warn(context: &Context, catalog: &Catalog, prepared: &[(String, NewEsm)], wants_no_anchors: bool) {
     let mut dimensions: HashMap<String, u32> = HashMap::new();
     for card in catalog.esms().filter(|esm| !esm.is_yanked()).filter_map(|esm| esm.card().ok()) {
         dimensions.entry(card.base.id.to_ascii_lowercase()).or_insert(card.weights.dimension);
     }
+    let mut without = 0;
     for (source, esm) in prepared {
         let card = esm.card();
         let (id, dimension) = (&card.base.id, card.weights.dimension);
@@ -23,11 +25,17 @@ pub(super) fn warn(context: &Context, catalog: &Catalog, prepared: &[(String, Ne
         }
         let fitted_elsewhere = card.fit.method == Method::Imported;
         let current = catalog.all_anchors().find(|set| set.base().eq_ignore_ascii_case(id)).map(CurrentSet::digest);
+        without += u64::from(!fitted_elsewhere && card.fit.anchors.is_none() && current.is_none());
         if let Some(current) = current.filter(|current| card.fit.anchors != Some(*current) && !fitted_elsewhere) {
             let own = if card.fit.anchors.is_some() { "other anchors" } else { "no anchors" };
             let set = current.short();
             context.warn(format!(
                 "{source}: fitted on {own}; the pool's anchors of {id} are {set}: scores across that line compare badly"
+            ));
+        }
+        if card.weights.rank() == Some(0) {
+            context.warn(format!(
+                "{source}: the map is a scaled identity: it ranks as no transfer does. Are base and tuned model the same?"
             ));
         }
         if let Some(held_out) = card.fit.held_out.filter(|held_out| held_out.r2 <= 0.0) {
@@ -36,5 +44,11 @@ pub(super) fn warn(context: &Context, catalog: &Catalog, prepared: &[(String, Ne
                 "{source}: held-out R2 is {r2:.3}: the map explains nothing. Do x and y belong together?"
             ));
         }
+    }
+    if without > 0 && !wants_no_anchors {
+        context.note(format!(
+            "{} fitted on no anchors, which choose far better: give --anchor-pairs, or fit from texts (--tuned, --data)",
+            count(without, "ESM")
+        ));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use esmhub_registry::Esm;
 use esmhub_store_format::Digest;
-use esmhub_store_format::card::BaseModel;
+use esmhub_store_format::card::{BaseModel, Method};
 
 use super::output::Skipped;
 use crate::context::Context;
@@ -94,18 +94,19 @@ impl<'a> Matching<'a> {
 
     /// Maps that have not seen the same texts are wrong in different places, and their scores differ by that, too.
     fn report_anchors(&self, context: &Context) {
-        let mut groups: BTreeMap<Option<Digest>, u64> = BTreeMap::new();
+        let mut groups: BTreeMap<(bool, Option<Digest>), u64> = BTreeMap::new();
         for card in self.esms.iter().filter_map(|esm| esm.card().ok()) {
-            *groups.entry(card.fit.anchors).or_default() += 1;
+            *groups.entry((card.fit.method == Method::Imported, card.fit.anchors)).or_default() += 1;
         }
         if groups.len() < 2 {
             return;
         }
         let described: Vec<String> = groups
             .into_iter()
-            .map(|(anchors, number)| match anchors {
-                Some(digest) => format!("{number} on {}", digest.short()),
-                None => format!("{number} on none"),
+            .map(|((imported, anchors), number)| match (imported, anchors) {
+                (true, _) => format!("{number} made elsewhere"),
+                (false, Some(digest)) => format!("{number} on {}", digest.short()),
+                (false, None) => format!("{number} on none"),
             })
             .collect();
         context.warn(format!(
