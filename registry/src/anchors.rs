@@ -50,13 +50,23 @@ impl Catalog {
     /// [`RegistryError::Unsound`] while a log entry cannot be read: it may say otherwise.
     pub fn anchors(&self, base: &str) -> Result<Option<&CurrentSet>, RegistryError> {
         self.require_whole()?;
-        Ok(self.anchors.get(&key(base)))
+        Ok(self.known_anchors(base))
+    }
+
+    /// The same as far as the log can be read ([`Catalog::damaged`]).
+    pub fn known_anchors(&self, base: &str) -> Option<&CurrentSet> {
+        self.anchors.get(&key(base))
     }
 
     /// All current anchor sets, by base model in alphabetical order; as far as the log can be read
     /// ([`Catalog::damaged`]).
     pub fn all_anchors(&self) -> impl Iterator<Item = &CurrentSet> {
         self.anchors.values()
+    }
+
+    /// Whether the last word on a base model's anchors is that it shall have none.
+    pub fn has_withdrawn_anchors(&self, base: &str) -> bool {
+        matches!(self.last_word(base), Some((_, None)))
     }
 
     pub(crate) fn set_current(&mut self, current: CurrentAnchors, stamp: &Stamp) -> Happening {
@@ -148,13 +158,16 @@ impl Registry {
         let wanted = object.map(|(digest, _)| digest);
         let records = first_entry([Action::Anchors(CurrentAnchors { base: base.to_owned(), set: wanted })])?;
         let mut transaction = Transaction::begin(self, by)?;
+        let chosen = |catalog: &Catalog| catalog.last_word(base).filter(|_| over == Over::Nothing).map(|(_, set)| set);
+        // Who is not to overrule anybody leaves no object behind that nothing refers to.
+        let object = object.filter(|_| chosen(transaction.catalog()).is_none());
         let put = || object.map(|(digest, canonical)| place(&self.storage, &digest, canonical, dry_run)).transpose();
         let placed = put()?.unwrap_or(Placed { stored_bytes: 0, is_new: false });
         let (stands, changed, entry) = loop {
-            let held = transaction.catalog().last_word(base);
-            if let Some((_, chosen)) = held.filter(|_| over == Over::Nothing) {
+            if let Some(chosen) = chosen(transaction.catalog()) {
                 break (chosen, false, None);
             }
+            let held = transaction.catalog().last_word(base);
             let changed = held.and_then(|(_, set)| set) != wanted;
             if dry_run || !changed {
                 // Another writer's entry is acknowledged too: it must last.

@@ -43,18 +43,15 @@ pub(crate) fn from_pairs(paths: &[PathBuf], source: &Path, set: Option<&AnchorSe
     }
     // Anchors are the same whatever the order in which they are named.
     files.sort_by(|a, b| a.0.cmp(&b.0));
-    let embedded = || {
-        embedded_digest(files.iter().map(|(label, pairs)| {
-            let dimension = u32::try_from(pairs.x.dimension()).unwrap_or(u32::MAX);
-            (label.as_str(), dimension, pairs.x.values())
-        }))
-    };
     let digest = match set {
         Some(set) => {
             check_against(set, &files)?;
             set.digest()?
         }
-        None => embedded(),
+        None => embedded_digest(files.iter().map(|(label, pairs)| {
+            let dimension = u32::try_from(pairs.x.dimension()).unwrap_or(u32::MAX);
+            (label.as_str(), dimension, pairs.x.values())
+        })),
     };
     let domains = files.iter().map(|(label, pairs)| {
         let pairs = AnchorPairs::new(label.as_str(), &pairs.x, &pairs.y);

@@ -280,3 +280,11 @@ fn an_offer_overrules_nobody() {
     assert_eq!(current(&pool.open(), BASE), Some(digest(3)));
     assert_eq!(problems(&pool), []);
 }
+
+#[test]
+fn an_offer_that_is_not_taken_leaves_no_object() {
+    let pool = Pool::new();
+    set(&pool, BASE, 1);
+    pool.open().offer_anchors(BASE, &anchors(2), &by(), false).unwrap();
+    assert_eq!(pool.open().verify(&|_| ()).unwrap().unreferenced, []);
+}

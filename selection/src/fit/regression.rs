@@ -59,13 +59,15 @@ impl Regression {
     ///
     /// The spectrum is computed in f32: directions that are off by 1e-6 explain 1e-12 less. They are made orthonormal, and
     /// the coefficients along them computed, in f64.
-    pub(super) fn explained(&self, rank: usize) -> Result<Explained, FitError> {
+    fn explained(&self, rank: usize) -> Result<Explained, FitError> {
         // W (X'X + lambda mu I) W' = |L^-1 X'Z|^2, since (X'X + lambda mu I) W' = L L' W' = X'Z.
         let mut half = narrowed(self.xz.as_ref());
         solve_lower_triangular_in_place(narrowed(self.factor.L()).as_ref(), half.as_mut(), Par::Seq);
         let directions = leading(gram(half.as_ref(), 1.0).as_ref(), rank)?;
         let directions = Mat::from_fn(directions.nrows(), directions.ncols(), |i, j| f64::from(*directions.get(i, j)));
-        Ok(self.explained_along(&directions.qr().compute_thin_Q()))
+        let directions = directions.qr().compute_thin_Q();
+        let coefficients = self.factor.solve(&self.xz * &directions);
+        Ok(Explained { directions, coefficients })
     }
 
     /// What a map of this form explains.
@@ -86,7 +88,7 @@ impl Regression {
 
     /// Nearly the same, from the directions of a regression on almost the same rows: [`STEPS`] of subspace iteration, and the
     /// best directions within the result (Rayleigh and Ritz). O(D^2 r) after the factorisation.
-    pub(super) fn explained_near(&self, directions: &Mat<f64>) -> Result<Explained, FitError> {
+    fn explained_near(&self, directions: &Mat<f64>) -> Result<Explained, FitError> {
         if self.xz.nrows() < ITERATE_FROM {
             return self.explained(directions.ncols());
         }
@@ -101,13 +103,8 @@ impl Regression {
         Ok(Explained { directions: basis * &rotation, coefficients: weights * rotation })
     }
 
-    /// The coefficients along directions that are known.
-    pub(super) fn explained_along(&self, directions: &Mat<f64>) -> Explained {
-        Explained { directions: directions.clone(), coefficients: self.factor.solve(&self.xz * directions) }
-    }
-
     /// The same for a dense map: every output is a direction of its own.
-    pub(super) fn explained_fully(&self) -> Explained {
+    fn explained_fully(&self) -> Explained {
         let dimension = self.xz.nrows();
         Explained { directions: Mat::identity(dimension, dimension), coefficients: self.factor.solve(&self.xz) }
     }

@@ -82,7 +82,7 @@ impl Stats {
 
 impl BaseStats {
     fn new(catalog: &Catalog, base: String, cards: &[Card]) -> Self {
-        let current = catalog.all_anchors().find(|set| set.base().eq_ignore_ascii_case(&base)).map(CurrentSet::digest);
+        let current = catalog.known_anchors(&base).map(CurrentSet::digest);
         let mut groups: BTreeMap<Option<Digest>, Group> = BTreeMap::new();
         let mut domains: BTreeMap<String, DomainStats> = BTreeMap::new();
         for card in cards {

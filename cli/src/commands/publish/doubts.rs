@@ -24,7 +24,7 @@ pub(super) fn warn(context: &Context, catalog: &Catalog, prepared: &[(String, Ne
                 .warn(format!("{source}: dimension {dimension}, other ESMs of {id} have {known}: wrong base model?"));
         }
         let fitted_elsewhere = card.fit.method == Method::Imported;
-        let current = catalog.all_anchors().find(|set| set.base().eq_ignore_ascii_case(id)).map(CurrentSet::digest);
+        let current = catalog.known_anchors(id).map(CurrentSet::digest);
         without += u64::from(!fitted_elsewhere && card.fit.anchors.is_none() && current.is_none());
         if let Some(current) = current.filter(|current| card.fit.anchors != Some(*current) && !fitted_elsewhere) {
             let own = if card.fit.anchors.is_some() { "other anchors" } else { "no anchors" };

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use esmhub_registry::{Catalog, Happening, NewEsm, Registry};
+use esmhub_registry::{Catalog, NewEsm, Registry};
 use esmhub_store_format::card;
 
 use super::Publish;
@@ -33,7 +33,7 @@ impl Publish {
         let set = match (self.no_anchors, catalog.anchors(&base.to_string())?) {
             (true, _) => None,
             (false, Some(current)) => Some(registry.fetch_anchors(&current.digest())?),
-            (false, None) if was_withdrawn(catalog, &base.to_string()) => {
+            (false, None) if catalog.has_withdrawn_anchors(&base.to_string()) => {
                 context.note(format!("the anchors of {base} were withdrawn: fitted on its own texts alone"));
                 None
             }
@@ -85,7 +85,7 @@ impl Publish {
         catalog: &Catalog,
         base: &Model,
     ) -> Outcome<()> {
-        if catalog.anchors(&base.to_string())?.is_some() || was_withdrawn(catalog, &base.to_string()) {
+        if catalog.anchors(&base.to_string())?.is_some() || catalog.has_withdrawn_anchors(&base.to_string()) {
             return Ok(());
         }
         let set = built_in();
@@ -103,13 +103,4 @@ impl Publish {
         ));
         Ok(())
     }
-}
-
-/// Whether the last word on a base model's anchors is that it shall have none.
-fn was_withdrawn(catalog: &Catalog, base: &str) -> bool {
-    let last = catalog.history().iter().rev().find_map(|event| match &event.what {
-        Happening::Anchors(current) if current.base.eq_ignore_ascii_case(base) => Some(current.set),
-        _ => None,
-    });
-    last == Some(None)
 }
