@@ -299,3 +299,14 @@ fn domain_of_one_text_many_times_is_refused() {
     hub.write("same.txt", "the same text\n".repeat(40));
     hub.refused_saying(1, line("anchors set same.txt --base acme/encoder"), &["same.txt", "1"]);
 }
+
+/// A mistyped base model would be noticed by nobody: its anchors are used by no fit.
+#[test]
+fn base_model_that_no_esm_has_is_remarked() {
+    let hub = Hub::with(&["made"]);
+    hub.write("a.txt", "one text\nanother text\n");
+    let base = hub.json(["show", "made"])["card"]["base"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(hub.run(["anchors", "set", "a.txt", "--base", &base]).stderr, "");
+    let output = hub.run(["anchors", "set", "a.txt", "--base", "acme/mistyped"]);
+    assert!(output.code == 0 && output.stderr.contains("acme/mistyped"), "{output:#?}");
+}

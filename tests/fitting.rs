@@ -46,7 +46,9 @@ fn model_tuned_on_nothing_gives_the_identity() {
     hub.write("task.csv", csv(&words(120, 5)));
     let (base, tuned) = (tiny_base("bert-mean"), tiny_model("bert-mean").display().to_string());
     let models = format!("--base {base} --tuned {tuned} --data task.csv --text text --max-length 24");
-    let published = hub.json(line(format!("publish --codec f32 {models}")));
+    let output = hub.run(line(format!("publish --codec f32 --json {models}")));
+    assert!(output.stderr.contains("scaled identity"), "{output:#?}");
+    let published: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert!(published["published"][0]["fit"]["held_out"]["r2"].as_f64().unwrap() > 0.999_999, "{published}");
     hub.ok(["pull", "task"]);
     let map = EsmFolder::map_in(&hub.path("task"));

@@ -277,3 +277,16 @@ fn reduction_counts_what_is_stored_against_the_models() {
     let whole = stats["reduction"].as_f64().unwrap();
     assert!((whole - 90_900_000.0 / stored as f64).abs() < 1e-6 * whole, "{stats}: {stored}");
 }
+
+/// A flag that cannot do anything is refused, not ignored.
+#[test]
+fn flags_about_fits_are_refused_for_what_is_not_fitted() {
+    let hub = Hub::with(&["made"]);
+    hub.ok(["export", "made", "made.esm"]);
+    for flags in ["--penalty auto", "--penalty 0.5", "--fidelity 0.9"] {
+        for source in ["esms/made", "made.esm"] {
+            hub.refused_saying(2, line(format!("publish {source} {flags}")), &[source, "fitted"]);
+        }
+    }
+    hub.refused_saying(2, line("publish made.esm --codec small"), &["made.esm", "as they are"]);
+}
