@@ -4,6 +4,7 @@
 
 use esmhub_store_format::Card;
 use esmhub_store_format::log::Published;
+use esmhub_store_format::sketch::TextSet;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -17,6 +18,12 @@ fuzz_target!(|bytes: &[u8]| {
         }
         if let Some(derivation) = card.derivation() {
             same.set_derivation(&derivation).expect("what was read is written");
+        }
+        if let Some(sketch) = card.sketch() {
+            let overlap = sketch.overlap(&TextSet::of(["rain", "snow", "hail", "sun"]));
+            assert!(overlap.found <= overlap.compared && overlap.compared <= 4);
+            assert_eq!(sketch.values().len(), sketch.hashes() as usize);
+            same.set_sketch(&sketch);
         }
         assert_eq!(same, card, "an extension has one spelling");
     }

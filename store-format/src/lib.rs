@@ -23,6 +23,7 @@ pub mod log;
 mod name;
 pub mod object;
 mod reference;
+pub mod sketch;
 mod wire;
 
 pub use anchors::AnchorSet;

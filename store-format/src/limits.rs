@@ -36,3 +36,6 @@ pub const MAX_ANCHOR_DOMAINS: usize = 48;
 
 /// The longest label of a domain, in bytes.
 pub const MAX_ANCHOR_LABEL_BYTES: usize = 64;
+
+/// The largest sketch of a source's texts: half a card. It lists 2,331 texts.
+pub const MAX_SKETCH_BYTES: usize = 4096;

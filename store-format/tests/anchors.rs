@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use esmhub_store_format::anchors::{AnchorDomain, AnchorSet, embedded_digest};
 use esmhub_store_format::card::{BaseModel, Derivation, DomainFidelity, Extension, Fidelity, Fit, Source, Weights};
 use esmhub_store_format::log::{Action, CurrentAnchors, Record};
+use esmhub_store_format::sketch::{Sketch, TextSet};
 use esmhub_store_format::{Card, Codec, Digest, FormatError, LowRankMap, Object};
 
 fn domain(label: &str, texts: &[&str]) -> AnchorDomain {
@@ -192,12 +193,13 @@ fn an_extension_that_is_known_and_broken_refuses_its_card() {
     let mut fine = card();
     fine.set_fidelity(&Fidelity { anchor_rows: 1, domains: vec![] }).unwrap();
     fine.set_derivation(&Derivation { weights: Digest::of(b""), how: "recompress".into() }).unwrap();
+    fine.set_sketch(&Sketch::of(&TextSet::of(["rain", "snow"]), 100).unwrap());
     let intact = Card::from_canonical(&fine.to_canonical().unwrap()).unwrap();
     for Extension { id, bytes } in intact.extensions {
         for broken in [bytes[..bytes.len() - 1].to_vec(), [&bytes[..], &[0]].concat(), vec![]] {
             let refused = Card { extensions: vec![Extension { id, bytes: broken.clone() }], ..card() };
             assert!(matches!(refused.to_canonical(), Err(FormatError::Invalid { .. })), "extension {id}");
-            let unknown = Card { extensions: vec![Extension { id: 3, bytes: broken }], ..card() };
+            let unknown = Card { extensions: vec![Extension { id: 4, bytes: broken }], ..card() };
             assert_eq!(Card::from_canonical(&unknown.to_canonical().unwrap()).unwrap(), unknown);
         }
     }

@@ -1,6 +1,6 @@
 //! Cards, section 5.
 
-use super::facts::{self, Derivation, Fidelity};
+use super::facts::{self, Derivation, Fidelity, Sketch};
 use super::object::dimension;
 use super::reader::{Decoded, Digest, Reader, Refusal, digest, ensure};
 
@@ -100,6 +100,8 @@ pub(crate) struct Card {
     pub(crate) fidelity: Option<Fidelity>,
     /// What extension 2 says.
     pub(crate) derivation: Option<Derivation>,
+    /// What extension 3 says.
+    pub(crate) sketch: Option<Sketch>,
 }
 
 impl Card {
@@ -120,13 +122,14 @@ impl Card {
             extensions: reader.list(LIMIT, |reader| Ok((reader.u16()?, reader.bytes(LIMIT)?.to_vec())))?,
             fidelity: None,
             derivation: None,
+            sketch: None,
         };
         reader.finish()?;
         let keys_ascend = card.extra.is_sorted_by(|(a, _), (b, _)| a.as_bytes() < b.as_bytes());
         ensure(keys_ascend, Refusal::Invalid("R26: keys out of order"))?;
         let ids_ascend = card.extensions.is_sorted_by(|(a, _), (b, _)| a < b);
         ensure(ids_ascend, Refusal::Invalid("R26: extensions out of order"))?;
-        (card.fidelity, card.derivation) = facts::decode(&card.extensions)?;
+        (card.fidelity, card.derivation, card.sketch) = facts::decode(&card.extensions)?;
         let known = card.extensions.iter().all(|(id, _)| *id < CRITICAL);
         ensure(known, Refusal::Newer("R24: an extension that must be known"))?;
         Ok(card)

@@ -2,7 +2,7 @@
 
 use super::codec::Codec;
 use super::entry::{Action, Anchors};
-use super::facts::{Derivation, Domain, Fidelity};
+use super::facts::{self, Derivation, Domain, Fidelity};
 use super::frame::{Content, next, only};
 use super::object::Map;
 use super::reader::digest;
@@ -33,6 +33,9 @@ pub(crate) const ENTRY_ANCHORS: &[u8] = include_bytes!("../../store-format/tests
 /// The golden bundle with the card of that entry and the low-rank `int4` object.
 pub(crate) const BUNDLE_LOW_RANK: &[u8] = include_bytes!("../../store-format/tests/golden/bundle-low-rank.esm");
 
+/// The golden bundle of two, whose cards have extensions 2 and 3.
+pub(crate) const BUNDLE_SKETCH: &[u8] = include_bytes!("../../store-format/tests/golden/bundle-sketch.esm");
+
 /// The golden log entry.
 pub(crate) const ENTRY: &[u8] = include_bytes!("../../store-format/tests/golden/entry.frame");
 
@@ -41,16 +44,17 @@ pub(crate) const BUNDLE: &[u8] = include_bytes!("../../store-format/tests/golden
 
 const DIGESTS: &str = include_str!("../../store-format/tests/golden/digests.txt");
 const DIGESTS_KINDS: &str = include_str!("../../store-format/tests/golden/digests-kinds.txt");
+const DIGESTS_SKETCH: &str = include_str!("../../store-format/tests/golden/digests-sketch.txt");
 
 /// The canonical bytes of the golden bundle's two frames.
 pub(crate) fn bundle_parts() -> (Vec<u8>, Vec<u8>) {
     parts(BUNDLE)
 }
 
-/// The canonical bytes of the two frames of a bundle of one.
+/// The canonical bytes of the two frames of a bundle's first ESM.
 pub(crate) fn parts(bundle: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (record, rest) = next(bundle, Content::Publish).unwrap();
-    (record.canonical, only(rest, Content::Object).unwrap().canonical)
+    (record.canonical, next(rest, Content::Object).unwrap().0.canonical)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -161,4 +165,30 @@ fn anchors_fidelity_and_derivation_mean_the_same_to_both_readers() {
         Ok(&esms[0].object),
         twins::object(LOW_RANK[3].0).agreed("its object").as_ref().map(|(object, _)| object)
     );
+}
+
+#[test]
+fn sketches_mean_the_same_to_both_readers() {
+    let esms = twins::bundle(BUNDLE_SKETCH).agreed("golden bundle with sketches").unwrap();
+    let digests: Vec<String> = esms.iter().map(|esm| hex(&esm.card.digest)).collect();
+    assert_eq!(digests, DIGESTS_SKETCH.lines().collect::<Vec<_>>());
+    assert!(esms.iter().all(|esm| esm.card.extensions.iter().map(|(id, _)| *id).eq([2, 3])));
+    let sketches: Vec<_> = esms.iter().map(|esm| esm.card.sketch.as_ref().unwrap()).collect();
+
+    // Few texts: all are listed, however they are written, and nothing else is.
+    let (few, many) = (sketches[0], sketches[1]);
+    assert_eq!((few.texts, few.last, few.values.len()), (5, u32::MAX, 5));
+    for text in ["RAIN", "ärger (im café)", "İstanbul", "数とは何か", "Don't 2", " don,T\n2"] {
+        assert_eq!(few.lists(facts::hash(text).unwrap()), Some(true), "{text}");
+    }
+    for text in ["rain today", "arger im cafe", "istanbul", "dont 2"] {
+        assert_eq!(few.lists(facts::hash(text).unwrap()), Some(false), "{text}");
+    }
+    assert_eq!([facts::hash(""), facts::hash("?"), facts::hash(" …")], [None; 3]);
+
+    // Many: those with the smallest hashes, and of the others nothing is known.
+    assert_eq!((many.texts, many.values.len()), (3000, 2331));
+    let judged: Vec<_> = (0..3000).map(|number| many.lists(facts::hash(&format!("text {number}")).unwrap())).collect();
+    let times = |verdict| judged.iter().filter(|found| **found == verdict).count();
+    assert_eq!([times(Some(true)), times(None)], [2331, 669]);
 }

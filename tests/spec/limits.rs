@@ -6,7 +6,7 @@ use esmhub_store_format::limits as theirs;
 use esmhub_store_format::log::{Entry, RegistryId, Writer};
 
 use super::frame::{Content, WINDOW};
-use super::{anchors, card, directory, entry, marker, name, object};
+use super::{anchors, card, directory, entry, facts, marker, name, object};
 
 const SPEC: &str = include_str!("../../SPEC.md");
 
@@ -69,6 +69,7 @@ fn the_table_and_both_readers_have_the_same_limits() {
     expect("anchor set, canonical", anchors::LIMIT as u64, theirs::MAX_ANCHORS_BYTES);
     expect("domains of an anchor set", anchors::DOMAINS as u64, theirs::MAX_ANCHOR_DOMAINS as u64);
     expect("label of a domain", anchors::LABEL as u64, theirs::MAX_ANCHOR_LABEL_BYTES as u64);
+    expect("sketch of a source's texts", facts::SKETCH as u64, theirs::MAX_SKETCH_BYTES as u64);
     assert_eq!(Content::Publish.limit(), theirs::MAX_RECORD_BYTES);
     // esmhub keeps these two to itself: what it accepts shows them.
     expect("user, host, program", entry::WRITER as u64, longest_user() as u64);

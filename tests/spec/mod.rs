@@ -32,4 +32,5 @@ mod log_edges;
 mod low_rank_edges;
 mod mutation;
 mod object_edges;
+mod sketch_edges;
 mod worked_example;

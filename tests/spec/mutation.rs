@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::frame::{Content, only};
-use super::golden::{ANCHORS, BUNDLE, BUNDLE_LOW_RANK, ENTRY, ENTRY_ANCHORS, LOW_RANK, OBJECTS, parts};
+use super::golden::{ANCHORS, BUNDLE, BUNDLE_LOW_RANK, BUNDLE_SKETCH, ENTRY, ENTRY_ANCHORS, LOW_RANK, OBJECTS, parts};
 use super::random::Random;
 use super::reader::digest;
 use super::sealed;
@@ -105,6 +105,21 @@ fn extensions_of_cards_are_judged_alike() {
     }
 }
 
+/// Of the golden card with a sketch of few texts, extension 3 alone.
+#[test]
+fn sketches_are_judged_alike() {
+    let canonical = super::entry::publish(&parts(BUNDLE_SKETCH).0).unwrap().card;
+    let card = super::card::Card::decode(&canonical).unwrap();
+    let (_, bytes) = &card.extensions[1];
+    let before = &canonical[..canonical.len() - bytes.len() - 8];
+    let hostile = |random: &mut Random| {
+        let mutated = random.mutated(bytes);
+        let length = u64::try_from(mutated.len()).unwrap().to_le_bytes();
+        [before, &length, &mutated].concat()
+    };
+    assert_seen(&judge(42, hostile, twins::card), &["accepted", "Invalid"]);
+}
+
 /// Of the golden entry, the payloads of kind 5 alone.
 #[test]
 fn records_of_anchors_are_judged_alike() {
@@ -140,7 +155,7 @@ fn canonical_bytes_of_entries_are_judged_alike() {
 /// Within an entry most mutations break a length; alone, every field of a card is reached.
 #[test]
 fn canonical_bytes_of_cards_are_judged_alike() {
-    for (seed, bundle) in [(6, BUNDLE), (38, BUNDLE_LOW_RANK)] {
+    for (seed, bundle) in [(6, BUNDLE), (38, BUNDLE_LOW_RANK), (43, BUNDLE_SKETCH)] {
         let canonical = super::entry::publish(&parts(bundle).0).unwrap().card;
         assert_seen(&judge(seed, |random| random.mutated(&canonical), twins::card), &["accepted", "Invalid", "Newer"]);
     }

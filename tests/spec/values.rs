@@ -86,6 +86,7 @@ pub(crate) fn entry_of(theirs: Entry) -> entry::Entry {
 pub(crate) fn card_of(theirs: store::Card) -> card::Card {
     let digest = *theirs.digest().unwrap().as_bytes();
     let (fidelity, derivation) = (theirs.fidelity().map(fidelity_of), theirs.derivation().map(derivation_of));
+    let sketch = theirs.sketch().map(|sketch| sketch_of(&sketch));
     let store::Card { weights, base, source, fit, license, authors, extra, extensions } = theirs;
     card::Card {
         digest,
@@ -99,6 +100,7 @@ pub(crate) fn card_of(theirs: store::Card) -> card::Card {
         extensions: extensions.into_iter().map(|theirs::Extension { id, bytes }| (id, bytes)).collect(),
         fidelity,
         derivation,
+        sketch,
     }
 }
 
@@ -111,6 +113,14 @@ fn fidelity_of(theirs: theirs::Fidelity) -> facts::Fidelity {
 fn derivation_of(theirs: theirs::Derivation) -> facts::Derivation {
     let theirs::Derivation { weights, how } = theirs;
     facts::Derivation { object: *weights.as_bytes(), how }
+}
+
+/// A sketch. `last` is nobody's business but the sketch's own, and stands in its bytes.
+fn sketch_of(theirs: &store::sketch::Sketch) -> facts::Sketch {
+    let last = theirs.to_canonical()[8..12].try_into().unwrap();
+    let values = theirs.values();
+    assert_eq!(values.len(), theirs.hashes() as usize);
+    facts::Sketch { texts: theirs.texts(), last: u32::from_le_bytes(last), values }
 }
 
 fn weights_of(theirs: theirs::Weights) -> card::Weights {

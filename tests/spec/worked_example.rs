@@ -3,7 +3,7 @@
 use super::codec::Codec;
 use super::object::Map;
 use super::reader::digest;
-use super::{entry, twins};
+use super::{entry, facts, sketch_edges, twins};
 
 const SPEC: &str = include_str!("../../SPEC.md");
 
@@ -15,8 +15,8 @@ fn block(n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn there_are_two_blocks() {
-    assert_eq!(SPEC.matches("```hex\n").count(), 2);
+fn there_are_three_blocks() {
+    assert_eq!(SPEC.matches("```hex\n").count(), 3);
 }
 
 #[test]
@@ -38,4 +38,13 @@ fn the_entry_is_what_the_prose_says() {
     assert_eq!((entry.transaction, entry.time), ([0x22; 16], 1_700_000_000_000));
     let writer = entry::Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 0.1.0".into() };
     assert_eq!(entry.writer, writer);
+}
+
+#[test]
+fn the_sketch_is_what_the_prose_says() {
+    let sketch = sketch_edges::verdict(block(2)).unwrap();
+    assert_eq!((sketch.texts, sketch.last, sketch.values.len()), (2, u32::MAX, 2));
+    for text in ["Rain.", "rain", "Snow!"] {
+        assert_eq!(sketch.lists(facts::hash(text).unwrap()), Some(true), "{text}");
+    }
 }

@@ -1,4 +1,5 @@
-//! Facts that cards tell in extensions: what a map is worth on other domains, and what it was made from.
+//! Facts that cards tell in extensions: what a map is worth on other domains, what it was made from, and which texts its
+//! source holds.
 
 use std::ops::RangeInclusive;
 
@@ -9,10 +10,12 @@ use super::{Card, Extension, LIMIT, Weights};
 use crate::anchors::check_label;
 use crate::limits::{MAX_ANCHOR_DOMAINS, MAX_DIMENSION};
 use crate::object::{KIND_LOW_RANK, LowRankMap};
+use crate::sketch::Sketch;
 use crate::{Codec, Digest, FormatError, wire};
 
 const FIDELITY: u16 = 1;
 const DERIVATION: u16 = 2;
+const SKETCH: u16 = 3;
 /// What R2 can be; a map that is worse than the lower end is written as being there.
 const R2: RangeInclusive<f64> = -1e6..=1.0;
 
@@ -140,6 +143,21 @@ impl Card {
         Ok(())
     }
 
+    /// A sketch of the source's texts (extension 3), where the card has one.
+    pub fn sketch(&self) -> Option<Sketch> {
+        Sketch::from_canonical(self.extension(SKETCH)?).ok()
+    }
+
+    /// Gives it one.
+    pub fn set_sketch(&mut self, sketch: &Sketch) {
+        self.set_extension(SKETCH, sketch.to_canonical());
+    }
+
+    /// Takes it away.
+    pub fn clear_sketch(&mut self) {
+        self.extensions.retain(|extension| extension.id != SKETCH);
+    }
+
     /// An extension that this program knows must be what it is said to be.
     pub(super) fn check_facts(&self) -> Result<(), FormatError> {
         if let Some(bytes) = self.extension(FIDELITY) {
@@ -147,6 +165,9 @@ impl Card {
         }
         if let Some(bytes) = self.extension(DERIVATION) {
             decode::<Derivation>(bytes)?.check()?;
+        }
+        if let Some(bytes) = self.extension(SKETCH) {
+            Sketch::from_canonical(bytes)?;
         }
         Ok(())
     }
