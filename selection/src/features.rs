@@ -35,6 +35,25 @@ pub(crate) fn apply(map: &Map, x: MatRef<'_, f64>) -> Mat<f64> {
     features
 }
 
+/// `W'`, D x D, in f64: a low-rank map's is not rounded to f32 on the way.
+pub(crate) fn transposed_weight(map: &Map) -> Mat<f64> {
+    let dimension = map.dimension() as usize;
+    match map {
+        Map::Dense(map) => {
+            // Row-major W is column-major W'.
+            let weight = MatRef::from_column_major_slice(map.weight(), dimension, dimension);
+            Mat::from_fn(dimension, dimension, |j, i| f64::from(*weight.get(j, i)))
+        }
+        Map::LowRank(map) => {
+            let (a, b) = factors(map);
+            let mut weight = b.transpose() * a;
+            let diagonal = weight.diagonal_mut().column_vector_mut();
+            diagonal.iter_mut().for_each(|value| *value += f64::from(map.scale()));
+            weight
+        }
+    }
+}
+
 /// Features whose rows lie one after the other.
 pub(crate) struct FeatureRows {
     dimension: usize,

@@ -1,16 +1,38 @@
 //! A target task, ready to be scored against any number of ESMs.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use esmhub_store_format::Map;
 use faer::{Mat, MatRef};
 
 use crate::features::{apply, to_matrix};
-use crate::logme::{Formula, Spectrum, log_evidence};
+use crate::logme::{
+    Basis, Dense, Formula, Interpolant, LowRank, Problem, Reduced, Spectrum, fixed_points, log_evidence,
+};
+use crate::worth::{Contributions, contributions};
 use crate::{Embeddings, Labels};
 
-/// The target's base embeddings (N x D) and its label vectors (N x K: one per class, or one of numbers), in f64.
+/// The target's base embeddings (N x D) and its label vectors (N x K: one per class, or one of numbers), in f64; and what is
+/// computed of them once, when the first ESM asks for it.
 pub struct Target {
     x: Mat<f64>,
     y: Mat<f64>,
+    precision: Precision,
+    basis: OnceLock<Result<Basis, ScoreError>>,
+    reduced: OnceLock<Reduced>,
+    expected: OnceLock<f64>,
+    plain: AtomicUsize,
+}
+
+/// In which precision the features of dense ESMs are reduced. Low-rank ones are always scored in f64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// f64: within 1e-9 of the definition.
+    #[default]
+    Double,
+    /// f32: within 1e-6 of the definition, in about half the time.
+    Single,
 }
 
 /// Why there is no score.
@@ -72,7 +94,20 @@ impl Target {
                 MatRef::from_column_major_slice(values, rows, 1).to_owned()
             }
         };
-        Ok(Self { x: to_matrix(x), y })
+        Ok(Self {
+            x: to_matrix(x),
+            y,
+            precision: Precision::Double,
+            basis: OnceLock::new(),
+            reduced: OnceLock::new(),
+            expected: OnceLock::new(),
+            plain: AtomicUsize::new(0),
+        })
+    }
+
+    /// The same target, with dense ESMs scored in this precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// N.
@@ -85,7 +120,15 @@ impl Target {
         self.x.ncols()
     }
 
+    /// How many scores had to be computed the plain way, from the singular values of the features, because rounding would
+    /// have shown in the fast one. It takes about ten times as long.
+    pub fn plainly_scored(&self) -> usize {
+        self.plain.load(Ordering::Relaxed)
+    }
+
     /// The score of an ESM: the log evidence per row of the target's labels, given the mapped embeddings.
+    ///
+    /// No row is touched: for a low-rank map it takes O(D^2 r), for a dense one O(D^3), however many rows there are.
     ///
     /// # Errors
     /// [`ScoreError::Dimension`], [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].
@@ -93,7 +136,17 @@ impl Target {
         if map.dimension() as usize != self.dimension() {
             return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
         }
-        self.score_features(apply(map, self.x.as_ref()).as_ref(), formula)
+        let fast = match map {
+            Map::LowRank(map) if self.suits(map.rank() as usize, formula) => {
+                let features = LowRank::new(self.basis()?, map);
+                log_evidence(&mut Interpolant::new(features, self.expected()?), self.problem(formula, 0)).ok()
+            }
+            _ => self.score_dense(map, formula)?,
+        };
+        match fast {
+            Some(score) => finite(score),
+            None => self.score_plainly(apply(map, self.x.as_ref()).as_ref(), formula),
+        }
     }
 
     /// The score with no transfer at all: the base model's embeddings as they are.
@@ -101,10 +154,87 @@ impl Target {
     /// # Errors
     /// [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].
     pub fn baseline(&self, formula: Formula) -> Result<f64, ScoreError> {
-        self.score_features(self.x.as_ref(), formula)
+        let mut basis = self.basis()?;
+        match log_evidence(&mut basis, self.problem(formula, zero_columns(self.x.as_ref()))) {
+            Ok(score) => finite(score),
+            Err(_) => self.score_plainly(self.x.as_ref(), formula),
+        }
     }
 
-    fn score_features(&self, features: MatRef<'_, f64>, formula: Formula) -> Result<f64, ScoreError> {
-        log_evidence(&Spectrum::new(features, self.y.as_ref())?, formula)
+    /// What each row contributes to the score of an ESM, or of no transfer, whose score is given. O(N D^2).
+    ///
+    /// # Errors
+    /// As [`Target::score`].
+    pub fn contributions(&self, map: Option<&Map>, score: f64) -> Result<Contributions, ScoreError> {
+        if let Some(map) = map.filter(|map| map.dimension() as usize != self.dimension()) {
+            return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
+        }
+        let features = map.map(|map| apply(map, self.x.as_ref()));
+        let features = features.as_ref().unwrap_or(&self.x);
+        let rows = contributions(features.as_ref(), self.y.as_ref())?;
+        Ok(Contributions { score, rows })
     }
+
+    /// The score from the singular values of features (N x D): the definition, and nothing clever.
+    fn score_plainly(&self, features: MatRef<'_, f64>, formula: Formula) -> Result<f64, ScoreError> {
+        self.plain.fetch_add(1, Ordering::Relaxed);
+        let mut spectrum = Spectrum::new(features, self.y.as_ref())?;
+        let problem = self.problem(formula, zero_columns(features));
+        finite(log_evidence(&mut spectrum, problem).unwrap_or(f64::NAN))
+    }
+
+    /// `None` where rounding would show.
+    fn score_dense(&self, map: &Map, formula: Formula) -> Result<Option<f64>, ScoreError> {
+        let expected = self.expected()?;
+        let score = |features: Dense| {
+            let problem = self.problem(formula, features.zeros());
+            log_evidence(&mut Interpolant::new(features, expected), problem).ok()
+        };
+        if self.rows() <= self.dimension() {
+            let features = apply(map, self.x.as_ref());
+            return Ok(score(Dense::of_rows(features.as_ref(), self.y.as_ref())));
+        }
+        let reduced = self.reduced.get_or_init(|| Reduced::new(self.x.as_ref(), self.y.as_ref()));
+        let single = match (self.precision, map) {
+            (Precision::Single, Map::Dense(map)) => score(reduced.features_in_single(map)),
+            _ => None,
+        };
+        Ok(single.or_else(|| score(reduced.features(map))))
+    }
+
+    /// Whether a low-rank map's structure is worth using: for a large part of all directions, the dense way is faster. Where a
+    /// formula leaves out features without variance, only the dense way sees them.
+    fn suits(&self, rank: usize, formula: Formula) -> bool {
+        4 * rank <= self.dimension() && (formula == Formula::Exact || self.rows() <= self.dimension())
+    }
+
+    fn problem(&self, formula: Formula, zeros: usize) -> Problem {
+        Problem::new(self.x.shape(), self.y.ncols(), formula, zeros)
+    }
+
+    fn basis(&self) -> Result<&Basis, ScoreError> {
+        let basis = self.basis.get_or_init(|| Basis::new(self.x.as_ref(), self.y.as_ref()));
+        basis.as_ref().map_err(Clone::clone)
+    }
+
+    /// Where the iteration ends with no transfer, at the largest: a guess at where it ends with an ESM.
+    fn expected(&self) -> Result<f64, ScoreError> {
+        if let Some(&expected) = self.expected.get() {
+            return Ok(expected);
+        }
+        let mut basis = self.basis()?;
+        let ends = fixed_points(&mut basis, self.problem(Formula::Exact, 0)).unwrap_or_default();
+        let largest = ends.iter().map(|end| end.alpha / end.beta).filter(|t| t.is_finite()).fold(1.0, f64::max);
+        Ok(*self.expected.get_or_init(|| largest))
+    }
+}
+
+/// Features without any variance. The reference implementation leaves out what it takes for a zero singular value, but where rows
+/// exceed dimensions it sees those of `F'F`, in which rounding leaves no other zeros than these.
+fn zero_columns(features: MatRef<'_, f64>) -> usize {
+    features.col_iter().filter(|column| column.iter().all(|&value| value == 0.0)).count()
+}
+
+fn finite(score: f64) -> Result<f64, ScoreError> {
+    if score.is_finite() { Ok(score) } else { Err(ScoreError::NotFinite) }
 }

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::Device;
@@ -10,17 +9,14 @@ use rayon::prelude::*;
 
 use super::checkpoint::Checkpoint;
 use super::config::ModelConfig;
-use super::forward::{Packed, forward};
+use super::forward::Network;
+use super::packed::Packed;
 use super::tokens::TextTokenizer;
-use super::weights::Weights;
 use super::{Architecture, Digests, EncoderError, ModelFiles, Pooling, pooling};
 use crate::Embeddings;
 
 /// hfselect's maximum length in tokens, special ones included.
 pub const DEFAULT_MAX_LENGTH: usize = 128;
-
-/// A chunk is as many texts as have about this many tokens: enough rows for fast products, few enough to stay in cache.
-const CHUNK_TOKENS: usize = 1024;
 
 /// A model that turns texts into embeddings.
 ///
@@ -39,9 +35,7 @@ pub struct Encoder {
     pooling: Pooling,
     digests: Digests,
     tokenizer: TextTokenizer,
-    weights: Weights,
-    /// The only device that anything here is computed on.
-    device: Device,
+    network: Network,
 }
 
 impl Encoder {
@@ -50,18 +44,11 @@ impl Encoder {
     /// # Errors
     /// [`EncoderError`] for whatever is missing, damaged, inconsistent or of a kind that is not supported.
     pub fn load(files: &ModelFiles, device: Device) -> Result<Self, EncoderError> {
-        let config = ModelConfig::read(&files.config)?;
-        let pooling = match &files.sentence {
-            Some(sentence) => {
-                check_dimension(sentence.dimension, config.hidden)?;
-                sentence.pooling
-            }
-            None => pooling::of_plain(config.architecture),
-        };
+        let (config, pooling) = files.read_settings()?;
         let tokenizer = TextTokenizer::read(&files.tokenizer)?;
         let checkpoint = Checkpoint::open(&files.weights)?;
-        let weights = Weights::read(&checkpoint, &config, pooling == Pooling::Pooler, &device)?;
-        Ok(Self { digests: files.digests()?, config, pooling, tokenizer, weights, device })
+        let network = Network::read(&checkpoint, &config, pooling, device)?;
+        Ok(Self { digests: files.digests()?, config, pooling, tokenizer, network })
     }
 
     /// [`Encoder::load`] on a folder, on the CPU.
@@ -120,15 +107,19 @@ impl Encoder {
             .enumerate()
             .map(|(index, text)| tokenizer.tokens(index, text.as_ref(), self.config.vocabulary))
             .collect::<Result<_, _>>()?;
-        let chunks = chunks(&tokens);
+        let chunks = chunks(&tokens, self.network.chunk_tokens());
         let done = AtomicUsize::new(0);
-        let embedded = each_chunk(&chunks, |chunk| {
+        let embed = |chunk: &Vec<usize>| {
             let mut batch = Packed::default();
             chunk.iter().filter_map(|&text| tokens.get(text)).for_each(|text| batch.push(text, &self.config));
-            let rows = forward(&self.weights, &self.config, self.pooling, &self.device, &batch)?;
+            let rows = self.network.embed(&self.config, self.pooling, &batch)?;
             progress(done.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len(), texts.len());
-            Ok(rows)
-        })?;
+            Ok::<_, EncoderError>(rows)
+        };
+        let embedded: Vec<Vec<f32>> = match self.network {
+            Network::Cpu(_) => chunks.par_iter().with_max_len(1).map(embed).collect::<Result<_, _>>()?,
+            Network::Device(..) => chunks.iter().map(embed).collect::<Result<_, _>>()?,
+        };
         let dimension = self.config.hidden;
         let mut rows: Vec<(usize, &[f32])> = Vec::with_capacity(texts.len());
         for (chunk, values) in chunks.iter().zip(&embedded) {
@@ -137,6 +128,30 @@ impl Encoder {
         rows.sort_unstable_by_key(|&(text, _)| text);
         let values = rows.iter().flat_map(|(_, row)| *row).copied().collect();
         Embeddings::new(dimension, values).ok_or_else(|| EncoderError::Compute("a row of another length".into()))
+    }
+}
+
+impl ModelFiles {
+    /// What the settings say of the embeddings, without a look at the weights: D, and how they are taken from the last
+    /// layer.
+    ///
+    /// # Errors
+    /// [`EncoderError`] for settings that are damaged, inconsistent or of a kind that is not supported.
+    pub fn output(&self) -> Result<(usize, Pooling), EncoderError> {
+        let (config, pooling) = self.read_settings()?;
+        Ok((config.hidden, pooling))
+    }
+
+    fn read_settings(&self) -> Result<(ModelConfig, Pooling), EncoderError> {
+        let config = ModelConfig::read(&self.config)?;
+        let pooling = match &self.sentence {
+            Some(sentence) => {
+                check_dimension(sentence.dimension, config.hidden)?;
+                sentence.pooling
+            }
+            None => pooling::of_plain(config.architecture),
+        };
+        Ok((config, pooling))
     }
 }
 
@@ -152,8 +167,9 @@ fn check_dimension(found: Option<u64>, hidden: usize) -> Result<(), EncoderError
     }
 }
 
-/// The positions of the texts, longest first, in chunks. They depend on nothing but the lengths.
-fn chunks(tokens: &[Vec<u32>]) -> Vec<Vec<usize>> {
+/// The positions of the texts, longest first, in chunks of at most so many tokens, or one text. They depend on nothing but
+/// the lengths.
+fn chunks(tokens: &[Vec<u32>], most: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<(usize, usize)> = tokens.iter().map(Vec::len).enumerate().collect();
     order.sort_by_key(|&(_, length)| Reverse(length));
     let mut chunks: Vec<Vec<usize>> = Vec::new();
@@ -166,46 +182,9 @@ fn chunks(tokens: &[Vec<u32>]) -> Vec<Vec<usize>> {
             }
             _ => {
                 chunks.push(vec![text]);
-                room = CHUNK_TOKENS.saturating_sub(length);
+                room = most.saturating_sub(length);
             }
         }
     }
     chunks
-}
-
-/// Runs `work` on every chunk, on as many threads as the surrounding rayon pool has; the results are in order.
-///
-/// Each chunk runs in a pool of one thread: the products inside it call rayon too, and in a shared pool a thread that
-/// waits for its product would take up a whole other chunk, one inside the other.
-fn each_chunk(
-    chunks: &[Vec<usize>],
-    work: impl Fn(&[usize]) -> Result<Vec<f32>, EncoderError> + Sync,
-) -> Result<Vec<Vec<f32>>, EncoderError> {
-    let threads = rayon::current_num_threads().min(chunks.len());
-    if threads <= 1 {
-        return chunks.iter().map(|chunk| work(chunk)).collect();
-    }
-    let pools = (0..threads)
-        .map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|source| EncoderError::Compute(Box::new(source)))?;
-    let next = AtomicUsize::new(0);
-    let finished = Mutex::new(Vec::with_capacity(chunks.len()));
-    let take = || loop {
-        let index = next.fetch_add(1, Ordering::Relaxed);
-        let Some(chunk) = chunks.get(index) else { break };
-        let result = work(chunk);
-        if result.is_err() {
-            next.store(chunks.len(), Ordering::Relaxed);
-        }
-        finished.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, result));
-    };
-    std::thread::scope(|scope| {
-        for pool in &pools {
-            scope.spawn(|| pool.install(take));
-        }
-    });
-    let mut finished = finished.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    finished.sort_unstable_by_key(|&(index, _)| index);
-    finished.into_iter().map(|(_, result)| result).collect()
 }

@@ -1,130 +1,188 @@
-//! The forward pass: packed token ids to pooled embeddings.
+//! The forward pass: packed token ids to pooled embeddings, on whatever device the weights are.
 //!
-//! The tokens of a batch lie end to end as the rows of one matrix, so that no padding is computed. Encoder layers are
-//! post-norm, as in BERT: `x = norm(x + attention(x)); x = norm(x + feedforward(x))`. Dropout does not exist here.
+//! Encoder layers are post-norm, as in BERT: `x = norm(x + attention(x)); x = norm(x + feedforward(x))`. Dropout does not
+//! exist here.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Tensor};
 
-use super::Pooling;
-use super::attention::{self, Run};
+use super::checkpoint::Checkpoint;
 use super::config::ModelConfig;
-use super::kernels;
-use super::weights::{Layer, Linear, Weights};
+use super::packed::Packed;
+use super::weights::Weights;
+use super::{EncoderError, Pooling, cpu, operators};
 
-/// Texts as tokens, end to end. Neighbours of the same length are computed together, so sort by length.
-#[derive(Debug, Default)]
-pub(super) struct Packed {
-    /// T token ids.
-    pub(super) tokens: Vec<u32>,
-    /// For each token its row of the position table.
-    pub(super) positions: Vec<u32>,
-    /// Tokens per text.
-    pub(super) lengths: Vec<usize>,
+/// A model's layers where they are computed.
+pub(super) enum Network {
+    /// On the CPU.
+    Cpu(Weights<Vec<f32>>),
+    /// On a device of candle's.
+    Device(Weights<Tensor>, Device),
 }
 
-impl Packed {
-    /// Adds one text.
-    pub(super) fn push(&mut self, tokens: &[u32], config: &ModelConfig) {
-        let first = config.first_position as u32;
-        // RoBERTa numbers the tokens that are not padding, and a text can contain `<pad>`: such a token stands at the
-        // padding's own row and is not counted.
-        let padding = first.checked_sub(1);
-        let mut next = first;
-        for &token in tokens {
-            match padding {
-                Some(padding) if padding == token => self.positions.push(padding),
-                _ => {
-                    self.positions.push(next);
-                    next += 1;
-                }
+impl Network {
+    /// Reads the weights and puts them where they are computed with.
+    pub(super) fn read(
+        checkpoint: &Checkpoint,
+        config: &ModelConfig,
+        pooling: Pooling,
+        device: Device,
+    ) -> Result<Self, EncoderError> {
+        let pooler = pooling == Pooling::Pooler;
+        if device.is_cpu() {
+            let weights = Weights::read(checkpoint, config, pooler, &|tensor| tensor.flatten_all()?.to_vec1())?;
+            return Ok(Self::Cpu(weights));
+        }
+        let weights = Weights::read(checkpoint, config, pooler, &|tensor| tensor.to_device(&device))?;
+        Ok(Self::Device(weights, device))
+    }
+
+    /// The tokens that should go through together.
+    ///
+    /// On the CPU that is the work of one thread: enough rows for fast products, few enough to stay in the cache and to
+    /// keep many threads busy. A device gets as many as it can work on at once.
+    pub(super) fn chunk_tokens(&self) -> usize {
+        match self {
+            Self::Cpu(_) => 1 << 10,
+            Self::Device(..) => 1 << 14,
+        }
+    }
+
+    /// The pooled embeddings of the texts, row-major, one row of D values per text.
+    pub(super) fn embed(
+        &self,
+        config: &ModelConfig,
+        pooling: Pooling,
+        batch: &Packed,
+    ) -> Result<Vec<f32>, EncoderError> {
+        let values = match self {
+            Self::Cpu(weights) => cpu::forward(weights, config, pooling, batch)?,
+            Self::Device(weights, device) => operators::forward(weights, config, pooling, device, batch)?,
+        };
+        Ok(match pooling {
+            Pooling::Mean => batch.means(&values, config.hidden),
+            Pooling::Cls | Pooling::Pooler => values,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, clippy::unwrap_used)]
+
+    use std::path::Path;
+
+    use super::super::ModelFiles;
+    use super::*;
+    use crate::encoder::config::Activation;
+    use crate::encoder::weights::{Layer, Linear, Norm};
+
+    /// Both ways to compute a golden model, and its settings.
+    fn both(folder: &str, pooling: Pooling) -> (Network, Network, ModelConfig) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/encoder").join(folder);
+        let files = ModelFiles::in_folder(&folder).unwrap();
+        let config = ModelConfig::read(&files.config).unwrap();
+        let checkpoint = Checkpoint::open(&files.weights).unwrap();
+        let slices = Network::read(&checkpoint, &config, pooling, Device::Cpu).unwrap();
+        let pooler = pooling == Pooling::Pooler;
+        let tensors = Weights::read(&checkpoint, &config, pooler, &Ok).unwrap();
+        (slices, Network::Device(tensors, Device::Cpu), config)
+    }
+
+    /// Texts of these lengths.
+    fn batch(lengths: &[usize], config: &ModelConfig) -> Packed {
+        let mut batch = Packed::default();
+        for (text, &length) in lengths.iter().enumerate() {
+            let tokens: Vec<u32> = (0..length).map(|i| ((7 * text + 3 * i + 5) % config.vocabulary) as u32).collect();
+            batch.push(&tokens, config);
+        }
+        batch
+    }
+
+    fn assert_close(ours: &[f32], theirs: &[f32]) {
+        assert_eq!(ours.len(), theirs.len());
+        let differences = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs());
+        assert!(differences.fold(0.0, f32::max) < 5e-6);
+    }
+
+    #[test]
+    fn slices_and_operators_cannot_part() {
+        // The operators are what a GPU computes with, where no test looks.
+        let poolings = [
+            ("bert", Pooling::Pooler),
+            ("bert", Pooling::Mean),
+            ("bert", Pooling::Cls),
+            ("roberta", Pooling::Cls),
+            ("distilbert", Pooling::Mean),
+        ];
+        for (folder, pooling) in poolings {
+            let (slices, tensors, mut config) = both(folder, pooling);
+            let batch = batch(&[20, 20, 9, 9, 9, 3, 1], &config);
+            for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu] {
+                config.activation = activation;
+                let ours = slices.embed(&config, pooling, &batch).unwrap();
+                assert_eq!(ours.len(), 7 * config.hidden);
+                assert_close(&ours, &tensors.embed(&config, pooling, &batch).unwrap());
             }
         }
-        self.tokens.extend_from_slice(tokens);
-        self.lengths.push(tokens.len());
     }
-}
 
-/// The pooled embeddings of the texts, row-major, one row of D values per text.
-pub(super) fn forward(
-    weights: &Weights,
-    config: &ModelConfig,
-    pooling: Pooling,
-    device: &Device,
-    batch: &Packed,
-) -> Result<Vec<f32>> {
-    let tokens = Tensor::new(batch.tokens.as_slice(), device)?;
-    let positions = Tensor::new(batch.positions.as_slice(), device)?;
-    let words = weights.words.index_select(&tokens, 0)?;
-    let positions = weights.positions.index_select(&positions, 0)?;
-    let mut x = kernels::add_norm(words, &positions, &weights.embedding_norm, config.norm_epsilon)?;
-    let runs = attention::runs(&batch.lengths);
-    let (last, others) = match weights.layers.split_last() {
-        Some(split) => split,
-        None => candle_core::bail!("a model has at least one layer"),
-    };
-    for layer in others {
-        let context = attend(layer, &x, &runs, config.heads)?;
-        x = finish(layer, context, &x, config)?;
-    }
-    let mut context = attend(last, &x, &runs, config.heads)?;
-    if pooling != Pooling::Mean {
-        // Of the last layer only the first tokens are wanted: two thirds of it need not be computed.
-        let firsts = Tensor::new(first_rows(&batch.lengths), device)?;
-        context = context.index_select(&firsts, 0)?;
-        x = x.index_select(&firsts, 0)?;
-    }
-    x = finish(last, context, &x, config)?;
-    if let Some(pooler) = &weights.pooler {
-        x = linear(&x, pooler)?.tanh()?;
-    }
-    let values = x.flatten_all()?.to_vec1::<f32>()?;
-    Ok(match pooling {
-        Pooling::Mean => means(&values, &batch.lengths, config.hidden),
-        Pooling::Cls | Pooling::Pooler => values,
-    })
-}
-
-/// The attention of a layer before its output product.
-fn attend(layer: &Layer, x: &Tensor, runs: &[Run], heads: usize) -> Result<Tensor> {
-    attention::attend(&linear(x, &layer.qkv)?, runs, heads)
-}
-
-/// What follows the attention in a layer; row by row.
-fn finish(layer: &Layer, context: Tensor, x: &Tensor, config: &ModelConfig) -> Result<Tensor> {
-    let context = product(&context, &layer.attention_output)?;
-    let x = kernels::add_norm(context, x, &layer.attention_norm, config.norm_epsilon)?;
-    let up = kernels::activate(product(&x, &layer.up.weight)?, &layer.up.bias, config.activation)?;
-    kernels::add_norm(product(&up, &layer.down)?, &x, &layer.output_norm, config.norm_epsilon)
-}
-
-fn linear(x: &Tensor, linear: &Linear) -> Result<Tensor> {
-    kernels::add_bias(product(x, &linear.weight)?, &linear.bias)
-}
-
-fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    x.matmul(&weight.t()?)
-}
-
-/// The row of each text's first token.
-fn first_rows(lengths: &[usize]) -> Vec<u32> {
-    let starts = lengths.iter().scan(0, |next, &length| {
-        let start = *next;
-        *next += length as u32;
-        Some(start)
-    });
-    starts.collect()
-}
-
-/// The mean over each text's rows, summed in f64.
-fn means(values: &[f32], lengths: &[usize], width: usize) -> Vec<f32> {
-    let mut rows = values.chunks_exact(width);
-    let mut means = Vec::with_capacity(lengths.len() * width);
-    for &length in lengths {
-        let mut sum = vec![0.0_f64; width];
-        for row in rows.by_ref().take(length) {
-            sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    /// Weights of a model that no file has; `place` gets each one's values and shape.
+    fn made_up<T>(config: &ModelConfig, place: &dyn Fn(Vec<f32>, &[usize]) -> T) -> Weights<T> {
+        let (hidden, intermediate) = (config.hidden, config.intermediate);
+        let weight = |seed: f32, shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            place((0..count).map(|i| 0.3 * (i as f32 * seed).sin()).collect(), shape)
+        };
+        let linear =
+            |seed, rows, columns| Linear { weight: weight(seed, &[rows, columns]), bias: weight(0.9, &[rows]) };
+        let norm = |seed| Norm {
+            bias: weight(seed, &[hidden]),
+            weight: weight(0.7, &[hidden]),
+            shift: weight(1.9, &[hidden]),
+        };
+        let layer = |seed: f32| Layer {
+            qkv: linear(1.1 + seed, 3 * hidden, hidden),
+            attention_output: weight(1.7 + seed, &[hidden, hidden]),
+            attention_norm: norm(0.4),
+            up: linear(2.3 + seed, intermediate, hidden),
+            down: weight(2.9 + seed, &[hidden, intermediate]),
+            output_norm: norm(1.2),
+        };
+        Weights {
+            words: weight(0.37, &[config.vocabulary, hidden]),
+            positions: weight(0.53, &[config.positions, hidden]),
+            embedding_norm: norm(2.1),
+            layers: vec![layer(0.0), layer(0.1)],
+            pooler: None,
         }
-        means.extend(sum.iter().map(|sum| (sum / length as f64) as f32));
     }
-    means
+
+    #[test]
+    fn feed_forward_layers_of_any_width_are_whole() {
+        // The values between its products go through in blocks, and the last block is the rest.
+        let (_, _, golden) = both("bert", Pooling::Mean);
+        for intermediate in [1, 383, 384, 385, 1000] {
+            let config = ModelConfig { intermediate, ..golden.clone() };
+            let slices = Network::Cpu(made_up(&config, &|values, _| values));
+            let tensor = |values, shape: &[usize]| Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
+            let tensors = Network::Device(made_up(&config, &tensor), Device::Cpu);
+            let batch = batch(&[30, 11, 11, 2], &config);
+            let ours = slices.embed(&config, Pooling::Mean, &batch).unwrap();
+            assert_close(&ours, &tensors.embed(&config, Pooling::Mean, &batch).unwrap());
+        }
+    }
+
+    #[test]
+    fn first_tokens_alone_are_those_of_all() {
+        // The last layer leaves out what is not pooled; a model of the mean computes everything.
+        let (network, _, config) = both("bert", Pooling::Cls);
+        let Network::Cpu(weights) = &network else { panic!("on the CPU, but not in slices") };
+        let batch = batch(&[12, 7, 7, 1], &config);
+        let firsts = cpu::forward(weights, &config, Pooling::Cls, &batch).unwrap();
+        let all = cpu::forward(weights, &config, Pooling::Mean, &batch).unwrap();
+        let rows: Vec<&[f32]> = all.chunks_exact(config.hidden).collect();
+        let expected: Vec<f32> =
+            batch.spans().filter_map(|span| rows.get(span.start)).copied().flatten().copied().collect();
+        assert_close(&firsts, &expected);
+    }
 }

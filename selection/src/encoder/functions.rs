@@ -1,20 +1,46 @@
 //! Functions of one number, without branches and without libm, so that loops over them are vectorised.
 
-/// The sum of `map` over the values, in eight interleaved partial sums: one would be a chain that cannot be vectorised.
+/// The sum of `map` over the values.
+#[inline(always)]
 pub(super) fn sum(values: &[f32], map: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    let chunks = values.chunks_exact(8);
-    let rest: f32 = chunks.remainder().iter().map(|&x| map(x)).sum();
+    reduce(values, 0.0, |sum, x| sum + map(x), |a, b| a + b)
+}
+
+/// The highest of the values.
+#[inline(always)]
+pub(super) fn highest(values: &[f32]) -> f32 {
+    let higher = |a, b| if b > a { b } else { a };
+    reduce(values, f32::NEG_INFINITY, higher, higher)
+}
+
+/// Folds into sixteen interleaved partial results, which are then joined in pairs: one would be a chain that cannot be
+/// vectorised.
+#[inline(always)]
+fn reduce(values: &[f32], empty: f32, add: impl Fn(f32, f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [empty; 16];
+    let (chunks, rest) = values.as_chunks::<16>();
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, &x)| *lane += map(x));
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = add(*lane, x);
+        }
     }
-    lanes.iter().sum::<f32>() + rest
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = add(*lane, x);
+    }
+    for half in [8, 4, 2, 1] {
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, &mut high) in low.iter_mut().zip(high) {
+            *low = join(*low, high);
+        }
+    }
+    let [result, ..] = lanes;
+    result
 }
 
 /// e^x with a relative error below 3e-7; arguments beyond ±87 give what ±87 gives.
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2; e^r is its Taylor polynomial of degree 7, whose error there is 5e-9.
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     // Added and taken away again, 1.5 * 2^23 rounds to an integer, which then stands in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
@@ -31,7 +57,7 @@ pub(super) fn exp(x: f32) -> f32 {
 }
 
 /// `x Phi(x)` with erf by Abramowitz and Stegun 7.1.26, whose absolute error is at most 1.5e-7.
-#[inline]
+#[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
     const P: f32 = 0.327_591_1;
     const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
@@ -44,11 +70,23 @@ pub(super) fn gelu(x: f32) -> f32 {
 }
 
 /// Gelu's tanh form, `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`.
-#[inline]
+#[inline(always)]
 pub(super) fn gelu_tanh(x: f32) -> f32 {
     const SLOPE: f32 = 1.595_769;
     // (1 + tanh y) / 2 = 1 / (1 + exp(-2y)); the constant is 2 sqrt(2 / pi).
     x / (1.0 + exp(-SLOPE * (x + 0.044_715 * x * x * x)))
+}
+
+/// `max(x, 0)`.
+#[inline(always)]
+pub(super) fn relu(x: f32) -> f32 {
+    x.max(0.0)
+}
+
+/// `x / (1 + exp(-x))`.
+#[inline(always)]
+pub(super) fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! - The numbers are those of torch within 1e-5, for the same model, texts, maximum length and [`Pooling`].
 //! - A text's embedding does not depend on the texts beside it, beyond the rounding of f32, and all embeddings are
 //!   the same bits whatever the number of threads.
+//! - On the CPU, about a thousand tokens go through the layers together on one thread, and of the last layer only what is
+//!   pooled is computed. Other devices get more tokens at once, and compute with candle's operators.
 //! - Every byte of a model is taken as hostile: sizes are checked before memory is asked for, and what is wrong is named.
 //!
 //! What it never does: normalise an embedding, compute a padding token, obey the truncation or padding settings inside
@@ -19,16 +21,21 @@
 mod attention;
 mod checkpoint;
 mod config;
+mod cpu;
 mod embed;
 mod error;
 mod files;
 mod forward;
 mod functions;
 mod hub;
-mod kernels;
+mod operators;
+mod packed;
 mod pooling;
+mod products;
 mod safetensors;
 mod sentence;
+mod simd;
+mod steps;
 mod tokens;
 mod weights;
 

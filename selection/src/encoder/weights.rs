@@ -1,45 +1,50 @@
 //! The weights of a model in the shape in which the forward pass wants them, whatever the family calls them.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
 use super::EncoderError;
 use super::checkpoint::Checkpoint;
 use super::config::{Architecture, ModelConfig};
 
-/// All that a forward pass reads. D is the hidden size, I the intermediate size; matrices are stored output x input.
-pub(super) struct Weights {
+/// All that a forward pass reads. D is the hidden size, I the intermediate size; matrices are stored output x input,
+/// row-major. `T` holds one of them: `Vec<f32>` on the CPU, [`Tensor`] elsewhere.
+pub(super) struct Weights<T> {
     /// V x D.
-    pub(super) words: Tensor,
+    pub(super) words: T,
     /// P x D.
-    pub(super) positions: Tensor,
+    pub(super) positions: T,
     /// The norm after the embeddings; its bias is the embedding of token type 0.
-    pub(super) embedding_norm: Tensor,
-    pub(super) layers: Vec<Layer>,
+    pub(super) embedding_norm: Norm<T>,
+    pub(super) layers: Vec<Layer<T>>,
     /// `None` where nothing asks for it.
-    pub(super) pooler: Option<Linear>,
+    pub(super) pooler: Option<Linear<T>>,
 }
 
 /// One transformer layer.
-///
-/// A *norm* is 3 x D: the bias of the product before it, then the layer norm's weight and bias, so that bias, residual
-/// and norm are one pass over the rows.
-pub(super) struct Layer {
+pub(super) struct Layer<T> {
     /// Queries, keys and values one under the other: 3D x D.
-    pub(super) qkv: Linear,
-    /// D x D.
-    pub(super) attention_output: Tensor,
-    pub(super) attention_norm: Tensor,
+    pub(super) qkv: Linear<T>,
+    /// D x D; its bias is that of `attention_norm`.
+    pub(super) attention_output: T,
+    pub(super) attention_norm: Norm<T>,
     /// I x D.
-    pub(super) up: Linear,
-    /// D x I.
-    pub(super) down: Tensor,
-    pub(super) output_norm: Tensor,
+    pub(super) up: Linear<T>,
+    /// D x I; its bias is that of `output_norm`.
+    pub(super) down: T,
+    pub(super) output_norm: Norm<T>,
 }
 
 /// A product and its bias.
-pub(super) struct Linear {
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+pub(super) struct Linear<T> {
+    pub(super) weight: T,
+    pub(super) bias: T,
+}
+
+/// A layer norm, with the bias of the product before it, so that bias, residual and norm can be one step. Each has D values.
+pub(super) struct Norm<T> {
+    pub(super) bias: T,
+    pub(super) weight: T,
+    pub(super) shift: T,
 }
 
 /// What a family calls the parts of a layer.
@@ -79,15 +84,15 @@ const DISTILBERT: Names = Names {
     output_norm: "output_layer_norm",
 };
 
-impl Weights {
-    /// Reads the weights and puts them on the device.
+impl<T> Weights<T> {
+    /// Reads the weights; `place` takes each, a tensor on the CPU, to where it is computed with.
     pub(super) fn read(
         checkpoint: &Checkpoint,
         config: &ModelConfig,
         pooler: bool,
-        device: &Device,
+        place: &dyn Fn(Tensor) -> TensorResult<T>,
     ) -> Result<Self, EncoderError> {
-        let reader = Reader { checkpoint, config, device };
+        let reader = Reader { checkpoint, config, place };
         let hidden = config.hidden;
         let names = match config.architecture {
             Architecture::DistilBert => &DISTILBERT,
@@ -100,59 +105,65 @@ impl Weights {
         Ok(Self {
             words: reader.tensor("embeddings.word_embeddings.weight", &[config.vocabulary, hidden])?,
             positions: reader.tensor("embeddings.position_embeddings.weight", &[config.positions, hidden])?,
-            embedding_norm: reader.norm(&type_zero, "embeddings.LayerNorm")?,
+            embedding_norm: reader.norm(type_zero, "embeddings.LayerNorm")?,
             layers: (0..config.layers).map(|index| reader.layer(names, index)).collect::<Result<_, _>>()?,
             pooler: if pooler { Some(reader.pooler()?) } else { None },
         })
     }
 }
 
-struct Reader<'a> {
+struct Reader<'a, T> {
     checkpoint: &'a Checkpoint,
     config: &'a ModelConfig,
-    device: &'a Device,
+    place: &'a dyn Fn(Tensor) -> TensorResult<T>,
 }
 
-impl Reader<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
-        Ok(self.checkpoint.read(name, shape)?.to_device(self.device)?)
+impl<T> Reader<'_, T> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<T, EncoderError> {
+        self.placed(self.checkpoint.read(name, shape)?)
     }
 
-    fn linear(&self, name: &str, output: usize, input: usize) -> Result<Linear, EncoderError> {
-        Ok(Linear {
-            weight: self.tensor(&format!("{name}.weight"), &[output, input])?,
-            bias: self.tensor(&format!("{name}.bias"), &[output])?,
+    fn placed(&self, tensor: Tensor) -> Result<T, EncoderError> {
+        Ok((self.place)(tensor)?)
+    }
+
+    fn linear(&self, name: &str, output: usize, input: usize) -> Result<Linear<T>, EncoderError> {
+        self.stacked(&[name.to_owned()], output, input)
+    }
+
+    /// Products of the same input, one under the other.
+    fn stacked(&self, names: &[String], output: usize, input: usize) -> Result<Linear<T>, EncoderError> {
+        let stack = |part: &str, shape: &[usize]| {
+            let read = names.iter().map(|name| self.checkpoint.read(&format!("{name}.{part}"), shape));
+            self.placed(Tensor::cat(&read.collect::<Result<Vec<_>, _>>()?, 0)?)
+        };
+        Ok(Linear { weight: stack("weight", &[output, input])?, bias: stack("bias", &[output])? })
+    }
+
+    fn norm(&self, bias: Tensor, name: &str) -> Result<Norm<T>, EncoderError> {
+        let shape = &[self.config.hidden];
+        Ok(Norm {
+            bias: self.placed(bias)?,
+            weight: self.tensor(&format!("{name}.weight"), shape)?,
+            shift: self.tensor(&format!("{name}.bias"), shape)?,
         })
     }
 
-    fn norm(&self, bias: &Tensor, name: &str) -> Result<Tensor, EncoderError> {
-        let shape = &[self.config.hidden];
-        let weight = self.checkpoint.read(&format!("{name}.weight"), shape)?;
-        let shift = self.checkpoint.read(&format!("{name}.bias"), shape)?;
-        Ok(Tensor::stack(&[bias, &weight, &shift], 0)?.to_device(self.device)?)
-    }
-
-    fn layer(&self, names: &Names, index: usize) -> Result<Layer, EncoderError> {
+    fn layer(&self, names: &Names, index: usize) -> Result<Layer<T>, EncoderError> {
         let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
         let name = |part: &str| format!("{}.{index}.{part}", names.layer);
         let bias = |part: &str| self.checkpoint.read(&format!("{}.bias", name(part)), &[hidden]);
-        let [query, key, value] =
-            [names.query, names.key, names.value].map(|part| self.linear(&name(part), hidden, hidden));
-        let (query, key, value) = (query?, key?, value?);
         Ok(Layer {
-            qkv: Linear {
-                weight: Tensor::cat(&[query.weight, key.weight, value.weight], 0)?,
-                bias: Tensor::cat(&[query.bias, key.bias, value.bias], 0)?,
-            },
+            qkv: self.stacked(&[names.query, names.key, names.value].map(name), hidden, hidden)?,
             attention_output: self.tensor(&format!("{}.weight", name(names.attention_output)), &[hidden, hidden])?,
-            attention_norm: self.norm(&bias(names.attention_output)?, &name(names.attention_norm))?,
+            attention_norm: self.norm(bias(names.attention_output)?, &name(names.attention_norm))?,
             up: self.linear(&name(names.up), intermediate, hidden)?,
             down: self.tensor(&format!("{}.weight", name(names.down)), &[hidden, intermediate])?,
-            output_norm: self.norm(&bias(names.down)?, &name(names.output_norm))?,
+            output_norm: self.norm(bias(names.down)?, &name(names.output_norm))?,
         })
     }
 
-    fn pooler(&self) -> Result<Linear, EncoderError> {
+    fn pooler(&self) -> Result<Linear<T>, EncoderError> {
         if !self.checkpoint.has("pooler.dense.weight") {
             return Err(EncoderError::MissingPooler { name: self.checkpoint.full_name("pooler.dense.weight") });
         }

@@ -7,7 +7,8 @@ use faer::traits::RealField;
 use faer::{Col, Mat, MatRef, Par, Side};
 
 use super::FitError;
-use super::statistics::{Statistics, gram};
+use super::statistics::Statistics;
+use crate::gram::gram;
 
 /// Steps of subspace iteration. The spectrum of what fine-tuning does falls so fast that the first does nearly everything.
 const STEPS: usize = 2;

@@ -15,10 +15,35 @@
 //! thuml/LogME and hfselect compute: where rows are fewer than dimensions it leaves out the D - N directions in which the
 //! features have no variance at all, although each of them has `log alpha` in the determinant. Where rows are at least as
 //! many as dimensions the two agree; where they are not, the second orders a pool almost at random (thuml/LogME issue 23).
+//!
+//! Everything that the iteration asks ([`Moments`](fixed_point::Moments)) follows from the resolvent `(F'F + t I)^-1`. No map
+//! is ever applied to the rows: `F'F` follows from what is computed once per target. [`low_rank`] needs the target's
+//! eigenvectors, [`dense`] its rows reduced to D + 1; [`spectrum`] is the plain way, with the features themselves, for what the
+//! others cannot do.
 
-mod evidence;
+mod band;
+mod basis;
+mod chebyshev;
+mod dense;
+mod fixed_point;
+mod formula;
+mod interpolant;
+mod low_rank;
+mod reduction;
 mod spectrum;
 
-pub use evidence::Formula;
-pub(crate) use evidence::log_evidence;
+pub(crate) use basis::Basis;
+pub(crate) use dense::{Dense, Reduced};
+pub(crate) use fixed_point::{Problem, fixed_points, log_evidence};
+pub use formula::Formula;
+pub(crate) use interpolant::Interpolant;
+pub(crate) use low_rank::LowRank;
 pub(crate) use spectrum::Spectrum;
+
+/// The smallest `t`, beside the largest eigenvalue of `F'F`, at which what starts from `F'F` can be relied on: there, f64 leaves
+/// seven digits of the smallest directions, of which a score has all D.
+const RELIABLE: f64 = 2e-9;
+/// The same in f32, for scores within 1e-6.
+const RELIABLE_IN_SINGLE: f64 = 1e-3;
+/// Of a residual that is a smaller share of what it is a difference from, rounding shows in the ninth digit of a score.
+const LEAST_RESIDUAL: f64 = 1e-5;

@@ -1,82 +1,63 @@
-//! The spectrum of the features, and the labels seen in it: all that the evidence needs.
+//! The plain way: the singular values of the features, and the labels in the basis of the left singular vectors.
+//!
+//! The other ways start from `F'F`, whose rounding is that of the largest eigenvalue; where `t` is so small that this shows,
+//! they say so, and this one is taken.
 
-use faer::linalg::solvers::SelfAdjointEigen;
-use faer::{Mat, MatRef, Side};
+use faer::MatRef;
 
+use super::fixed_point::{Moments, Posterior, Unreliable};
 use crate::ScoreError;
 
-/// The eigenvalues of `F'F` that can be other than zero, k = min(N, D) of them, and the labels' coordinates.
+/// `F = U S V'`, as far as the evidence needs it; k = min(N, D).
 pub(crate) struct Spectrum {
-    /// N.
-    pub(crate) rows: usize,
-    /// D.
-    pub(crate) dimension: usize,
-    /// `s^2`, the squared singular values of F; k values, none negative.
-    pub(crate) eigenvalues: Vec<f64>,
-    /// One per label vector.
-    pub(crate) labels: Vec<Coordinates>,
-}
-
-/// One label vector `y` in the singular basis `F = U S V'`.
-pub(crate) struct Coordinates {
-    /// `(S U'y)_i^2`: k values. Where N >= D these are `(V'F'y)^2`, so that nothing is divided by a small `s`.
-    pub(crate) scaled_squares: Vec<f64>,
-    /// `(U'y)_i^2` where U is square (N < D), so that no part of y lies outside of it.
-    pub(crate) squares: Option<Vec<f64>>,
-    /// `|y|^2`.
-    pub(crate) norm: f64,
+    rows: usize,
+    dimension: usize,
+    /// `s^2`, k values.
+    squares: Vec<f64>,
+    /// For each label vector `(U'y)^2`, k values, and the squared norm of what lies outside of U.
+    labels: Vec<(Vec<f64>, f64)>,
 }
 
 impl Spectrum {
-    /// Decomposes the smaller of `F'F` and `FF'`.
+    /// Decomposes features (N x D) and takes label vectors (N x K).
     ///
     /// # Errors
     /// [`ScoreError::NotFinite`] where the features hold NaN or infinity; [`ScoreError::Decomposition`].
     pub(crate) fn new(features: MatRef<'_, f64>, labels: MatRef<'_, f64>) -> Result<Self, ScoreError> {
         let (rows, dimension) = features.shape();
-        let wide = rows < dimension;
-        let gram: Mat<f64> = if wide { features * features.transpose() } else { features.transpose() * features };
-        if !gram.is_all_finite() {
+        if !features.is_all_finite() {
             return Err(ScoreError::NotFinite);
         }
-        let eigen = SelfAdjointEigen::new(gram.as_ref(), Side::Lower).map_err(|_| ScoreError::Decomposition)?;
-        // Rounding leaves zeros as numbers of either sign. The peer takes the *singular* values of the same matrix, which are
-        // the magnitudes, and counts such a direction; so that its formula is reproduced, magnitudes it is.
-        let eigenvalues: Vec<f64> = eigen.S().column_vector().iter().map(|v| v.abs()).collect();
-        let projected =
-            if wide { eigen.U().transpose() * labels } else { eigen.U().transpose() * (features.transpose() * labels) };
-        let labels = projected.col_iter().zip(labels.col_iter()).map(|(projected, y)| {
-            let squares: Vec<f64> = projected.iter().map(|v| v * v).collect();
-            let norm = y.iter().map(|v| v * v).sum();
-            if wide {
-                let scaled_squares = squares.iter().zip(&eigenvalues).map(|(x2, s2)| x2 * s2).collect();
-                Coordinates { scaled_squares, squares: Some(squares), norm }
-            } else {
-                Coordinates { scaled_squares: squares, squares: None, norm }
-            }
+        let svd = features.thin_svd().map_err(|_| ScoreError::Decomposition)?;
+        let squares = svd.S().column_vector().iter().map(|s| s * s).collect();
+        let inside = svd.U().transpose() * labels;
+        let outside = labels - svd.U() * &inside;
+        let labels = inside.col_iter().zip(outside.col_iter());
+        let labels = labels.map(|(inside, outside)| {
+            let outside = if rows > dimension { outside.squared_norm_l2() } else { 0.0 };
+            (inside.iter().map(|x| x * x).collect(), outside)
         });
         let labels = labels.collect();
-        Ok(Self { rows, dimension, eigenvalues, labels })
+        Ok(Self { rows, dimension, squares, labels })
     }
 }
 
-impl Coordinates {
-    /// `|m|^2`, the squared norm of the posterior mean, at `t = alpha / beta`.
-    pub(crate) fn mean_norm(&self, eigenvalues: &[f64], t: f64) -> f64 {
-        eigenvalues.iter().zip(&self.scaled_squares).map(|(s2, c2)| c2 / ((s2 + t) * (s2 + t))).sum()
+impl Posterior for Spectrum {
+    fn moments(&self, label: usize, t: f64) -> Result<Moments, Unreliable> {
+        let (labels, outside) = self.labels.get(label).ok_or(Unreliable)?;
+        let mut free = (self.rows - self.squares.len()) as f64;
+        let (mut mean_norm, mut residual) = (0.0, *outside);
+        for (s2, x2) in self.squares.iter().zip(labels) {
+            let weight = 1.0 / (s2 + t);
+            free += t * weight;
+            mean_norm += s2 * x2 * weight * weight;
+            residual += x2 * (t * weight) * (t * weight);
+        }
+        Ok(Moments { free, mean_norm, residual })
     }
 
-    /// `|F m - y|^2`, the squared residual, at `t = alpha / beta`.
-    pub(crate) fn residual(&self, eigenvalues: &[f64], t: f64) -> f64 {
-        match &self.squares {
-            // Every direction of y has a singular vector: sum x^2 (t / (s^2 + t))^2.
-            Some(squares) => eigenvalues.iter().zip(squares).map(|(s2, x2)| x2 * (t / (s2 + t)).powi(2)).sum(),
-            // |y|^2 less what the model explains, x^2 (1 - (t / (s^2 + t))^2) with x^2 = c^2 / s^2 multiplied out.
-            None => {
-                let explained = eigenvalues.iter().zip(&self.scaled_squares);
-                let explained: f64 = explained.map(|(s2, c2)| c2 * (s2 + 2.0 * t) / ((s2 + t) * (s2 + t))).sum();
-                (self.norm - explained).max(0.0)
-            }
-        }
+    fn log_determinant(&self, t: f64) -> Result<f64, Unreliable> {
+        let beyond = (self.dimension - self.squares.len()) as f64;
+        Ok(self.squares.iter().map(|s2| (s2 + t).ln()).sum::<f64>() + beyond * t.ln())
     }
 }
