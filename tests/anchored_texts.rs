@@ -42,12 +42,11 @@ fn fit(document: &Value) -> &Value {
     &document["published"][0]["fit"]
 }
 
-/// The one file in which the base model's embeddings of the anchors are kept.
-fn kept(hub: &Hub) -> PathBuf {
-    let mut files = fs::read_dir(hub.path("cache/anchors")).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.next().unwrap();
-    assert_eq!(files.next(), None, "nothing is left beside it");
-    file
+/// The files in which embeddings are kept: one for each model and each list of texts.
+fn kept(hub: &Hub) -> Vec<PathBuf> {
+    let root = hub.path("cache/embeddings");
+    let tree = if root.is_dir() { Tree::of(&root) } else { return Vec::new() };
+    tree.files().into_iter().map(|file| root.join(file)).collect()
 }
 
 #[test]
@@ -96,7 +95,7 @@ fn wish_that_cannot_be_is_refused_before_anything_is_embedded() {
     hub.refused_saying(2, publish("--rank 4 --fidelity 0.9"), &["--fidelity", "--rank"]);
     hub.refused_saying(2, publish("--anchor-pairs one.npz"), &["--anchor-pairs"]);
     hub.refused_saying(2, publish("--distill"), &["--distill"]);
-    assert!(!hub.path("cache/anchors").exists());
+    assert_eq!(kept(&hub), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -158,7 +157,7 @@ fn no_anchors_leaves_the_pool_without() {
     let published = hub.json(publish("--no-anchors"));
     assert_eq!(at(&published, ["published/0/fit/anchors", "published/0/across"]), json!([null, null]));
     hub.refused(13, ["anchors", "show"]);
-    assert!(!hub.path("cache/anchors").exists());
+    assert_eq!(kept(&hub).len(), 2, "no anchors were embedded");
 }
 
 /// Who withdraws the anchors wants none, and not those that ship instead.
@@ -179,47 +178,52 @@ fn damaged_cache_of_embeddings_is_replaced_and_never_believed() {
     let before = hub.tree();
     let dry = hub.json(publish("--dry-run"));
     assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
-    let file = kept(&hub);
-    let sound = fs::read(&file).unwrap();
+    let files = kept(&hub);
+    assert_eq!(files.len(), 4);
+    let contents = || kept(&hub).iter().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
+    let sound = contents();
     let digest = |document: &Value| document["published"][0]["digest"].clone();
-    let modified = |file: &Path| fs::metadata(file).unwrap().modified().unwrap();
 
-    let written = modified(&file);
+    let said = hub.run(publish("--dry-run -v")).stderr;
+    assert_eq!(said.matches(" from the cache").count(), 4, "{said}");
     assert_eq!(digest(&hub.json(publish(""))), digest(&dry));
-    assert_eq!(modified(&file), written, "what is sound is not written again");
-    let damages: [&dyn Fn(); 4] =
-        [&|| damage(&file), &|| overwrite(&file, &sound[..sound.len() - 4]), &|| overwrite(&file, b""), &|| {
-            overwrite(&file, &[sound.as_slice(), &[0; 4]].concat())
-        }];
+    type Spoil = fn(&Path, &[u8]);
+    let damages: [Spoil; 4] = [
+        |file, _| damage(file),
+        |file, sound| overwrite(file, &sound[..sound.len() - 4]),
+        |file, _| overwrite(file, b""),
+        |file, sound| overwrite(file, &[sound, &[0; 4]].concat()),
+    ];
     for (number, spoil) in damages.iter().enumerate() {
-        spoil();
+        files.iter().zip(&sound).for_each(|(file, sound)| spoil(file, sound));
         let again = hub.json(publish(""));
         assert_eq!((digest(&again), &again["published"][0]["status"]), (digest(&dry), &json!("unchanged")), "{number}");
-        assert_eq!(fs::read(kept(&hub)).unwrap(), sound, "damage {number}");
+        assert_eq!(contents(), sound, "damage {number}");
     }
     // Where nothing can be kept, the fit is the same.
-    fs::remove_dir_all(hub.path("cache/anchors")).unwrap();
-    fs::write(hub.path("cache/anchors"), "in the way").unwrap();
+    fs::remove_dir_all(hub.path("cache/embeddings")).unwrap();
+    fs::write(hub.path("cache/embeddings"), "in the way").unwrap();
     assert_eq!(digest(&hub.json(publish(""))), digest(&dry));
 }
 
 #[test]
 fn cache_is_of_one_set_one_model_and_one_length() {
     let (hub, _) = hub_with_anchors();
-    let count = || fs::read_dir(hub.path("cache/anchors")).unwrap().count();
+    // The base model and the tuned one, the task's texts and the anchors.
+    let count = || kept(&hub).len();
     hub.ok(publish(""));
-    assert_eq!(count(), 1);
+    assert_eq!(count(), 4);
     hub.ok(publish("--rank 2"));
-    assert_eq!(count(), 1);
+    assert_eq!(count(), 4);
     let (base, tuned) = (tiny_base("bert-mean"), tiny_model("roberta").display().to_string());
     hub.ok(line(format!("publish --base {base} --tuned {tuned} --data task.csv --text text --max-length 12")));
-    assert_eq!(count(), 2);
+    assert_eq!(count(), 8);
     hub.ok(line("anchors set one.txt --base tiny"));
     hub.ok(publish(""));
-    assert_eq!(count(), 3);
+    assert_eq!(count(), 10);
     let other = tiny_base("distilbert");
     hub.ok(line(format!("publish --base {other} --tuned {tuned} --data task.csv --text text --max-length 24")));
-    assert_eq!(count(), 4);
+    assert_eq!(count(), 12);
 }
 
 /// Weights and tokenizer do not decide embeddings alone: with other settings, others come out of them.
@@ -245,7 +249,7 @@ fn cache_is_of_one_configuration() {
     let rest = "--data task.csv --text text --max-length 24 --name other";
     let arguments = line(format!("publish --base tiny={} --tuned {tuned} {rest}", changed.display()));
     hub.ok(arguments);
-    assert_eq!(fs::read_dir(hub.path("cache/anchors")).unwrap().count(), 2);
+    assert_eq!(kept(&hub).len(), 6);
 }
 
 #[test]

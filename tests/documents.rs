@@ -96,7 +96,9 @@ fn environment_stands_in_for_every_global_flag() {
     assert_eq!(with("ESMHUB_JSON", "1", &["list"]), hub.ok(["list", "--json"]));
     assert_eq!(with("ESMHUB_JSON", "0", &["list"]), hub.ok(["list"]));
     assert_eq!(with("ESMHUB_QUIET", "1", &["list"]), hub.ok(["list", "-q"]));
-    assert_eq!(with("ESMHUB_THREADS", "1", &["rank", "t.npz", "--json"]), hub.ok(["rank", "t.npz", "--json"]));
+    let fresh = hub.ok(["rank", "t.npz", "--json", "--no-cache"]);
+    assert_eq!(with("ESMHUB_NO_CACHE", "1", &["rank", "t.npz", "--json"]), fresh);
+    assert_eq!(with("ESMHUB_THREADS", "1", &["rank", "t.npz", "--json", "--no-cache"]), fresh);
     assert!(with("ESMHUB_REGISTRY", "other", &["init"]).contains("other"));
     assert!(hub.path("other/esmhub.toml").is_file());
 }

@@ -9,9 +9,11 @@ mod anchored_texts;
 mod anchors;
 mod bad_esms;
 mod bad_files;
+mod caching;
 mod choosing;
 mod damage;
 mod demo;
+mod device;
 mod distill;
 mod documents;
 mod exit_codes;
@@ -19,6 +21,7 @@ mod fitting;
 mod history;
 mod low_rank;
 mod matching;
+mod overlap;
 mod peer;
 mod publish;
 mod pull;
@@ -29,6 +32,7 @@ mod references;
 mod spec;
 mod support;
 mod texts;
+mod worth;
 
 /// A file without its line here would be compiled by nobody.
 #[test]

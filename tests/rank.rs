@@ -55,9 +55,9 @@ fn baseline_is_the_score_of_the_identity() {
 #[test]
 fn two_runs_give_the_same_bytes_whatever_the_threads() {
     let hub = pool();
-    let first = hub.ok(["rank", "t.npz", "--json", "--threads", "1"]);
+    let first = hub.ok(["rank", "t.npz", "--json", "--no-cache", "--threads", "1"]);
     for threads in ["1", "2", "5"] {
-        assert_eq!(hub.ok(["rank", "t.npz", "--json", "--threads", threads]), first);
+        assert_eq!(hub.ok(["rank", "t.npz", "--json", "--no-cache", "--threads", threads]), first);
     }
 }
 

@@ -49,12 +49,37 @@ pub(crate) struct Global {
     /// Never reach for the network; use what the Hugging Face cache holds
     #[arg(long, global = true, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) offline: bool,
-    /// Where indexes are kept, all of which can be deleted at any time [default: the platform's cache folder]
+    /// Where indexes, embeddings and scores are kept, all of which can be deleted at any time [default: the platform's
+    /// cache folder]
     #[arg(long, global = true, env = "ESMHUB_CACHE", hide_env_values = true, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Neither read nor write there: compute everything again
+    #[arg(long, global = true, env = "ESMHUB_NO_CACHE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_cache: bool,
     /// Threads to compute with [default: one per core]
     #[arg(long, global = true, env = "ESMHUB_THREADS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+    /// What models compute on
+    #[arg(
+        long,
+        global = true,
+        env = "ESMHUB_DEVICE",
+        hide_env_values = true,
+        value_name = "DEVICE",
+        default_value = "auto"
+    )]
+    pub(crate) device: DeviceChoice,
+}
+
+/// What models compute on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceChoice {
+    /// A CUDA device where the program was built for one and one is there, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The first CUDA device.
+    Cuda,
 }
 
 /// When to colour.

@@ -8,7 +8,7 @@ use esmhub_registry::{Catalog, Registry, Signature};
 use esmhub_store_format::log::Writer;
 use etcetera::BaseStrategy;
 
-use crate::arguments::{ColorChoice, Global};
+use crate::arguments::{ColorChoice, DeviceChoice, Global};
 use crate::document::{self, Document, Form, printable, warning};
 use crate::failure::{Failure, Outcome};
 
@@ -25,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) offline: bool,
     /// Threads to compute with.
     pub(crate) threads: usize,
+    /// What models compute on.
+    pub(crate) device: DeviceChoice,
 }
 
 impl Context {
@@ -48,11 +50,12 @@ impl Context {
         };
         Ok(Self {
             registry: global.registry.clone(),
-            cache: global.cache_dir.clone().or_else(platform),
+            cache: if global.no_cache { None } else { global.cache_dir.clone().or_else(platform) },
             form,
             verbose: global.verbose,
             offline: global.offline,
             threads,
+            device: global.device,
         })
     }
 
@@ -65,6 +68,7 @@ impl Context {
             verbose: self.verbose,
             offline: self.offline,
             threads: self.threads,
+            device: self.device,
         }
     }
 
@@ -76,7 +80,7 @@ impl Context {
         })
     }
 
-    /// Where indexes are kept; `None` where the platform has no such place.
+    /// Where indexes, embeddings and scores are kept; `None` where nothing may be kept, or the platform has no such place.
     pub(crate) fn cache(&self) -> Option<&Path> {
         self.cache.as_deref()
     }

@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod dataset;
 mod document;
+mod embedding_cache;
 mod failure;
 mod hub;
 mod model;

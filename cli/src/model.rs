@@ -1,14 +1,16 @@
 //! `--base` and `--tuned`: which language model is meant, and loading it.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use esmhub_selection::encoder::{Device, Encoder, ModelFiles};
+use esmhub_selection::encoder::{Device, Digests, Encoder, ModelFiles, Pooling};
 use esmhub_store_format::Digest;
 use esmhub_store_format::card::BaseModel;
 
+use crate::arguments::DeviceChoice;
 use crate::context::Context;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, OTHER, Outcome};
 use crate::hub;
 
 /// A language model as the user named it: a Hugging Face id, a folder, or `ID=FOLDER`.
@@ -96,25 +98,30 @@ impl Model {
         }
     }
 
-    /// Reads it.
+    /// Reads all of it but its tensors, which are read when they are needed.
     pub(crate) fn load(&self, context: &Context) -> Outcome<LoadedModel> {
         let files = self.files(context)?;
-        let encoder = Encoder::load(&files, Device::Cpu).map_err(|error| Failure::from(error).at(self))?;
-        let base = self.describe(&files, Some(&encoder))?;
+        let (dimension, pooling) = files.output().map_err(|error| Failure::from(error).at(self))?;
         let settings = files.settings().map_err(|error| Failure::from(error).at(self))?;
-        Ok(LoadedModel { encoder, base, settings })
+        let digests = files.digests().map_err(|error| Failure::from(error).at(self))?;
+        let base = BaseModel { pooling: Some(pooling), ..self.described(&files, digests)? };
+        let (device, encoder) = (device(context)?, OnceCell::new());
+        Ok(LoadedModel { files, device, encoder, base, digests, settings, dimension, pooling })
     }
 
-    /// What a card says of it, without reading its tensors where only a folder's digests are wanted.
-    pub(crate) fn describe(&self, files: &ModelFiles, encoder: Option<&Encoder>) -> Outcome<BaseModel> {
-        let digests = files.digests().map_err(|error| Failure::from(error).at(self))?;
+    /// What a card says of it, where only a folder's digests are wanted.
+    pub(crate) fn describe(&self, files: &ModelFiles) -> Outcome<BaseModel> {
+        self.described(files, files.digests().map_err(|error| Failure::from(error).at(self))?)
+    }
+
+    fn described(&self, files: &ModelFiles, digests: Digests) -> Outcome<BaseModel> {
         Ok(BaseModel {
             id: self.to_string(),
             revision: files.commit().map(str::to_owned).or_else(|| self.revision.clone()),
             weights: Some(digests.weights),
             tokenizer: Some(digests.tokenizer),
             bytes: Some(files.weights_bytes().map_err(|error| Failure::from(error).at(self))?),
-            pooling: encoder.map(Encoder::pooling),
+            pooling: None,
             max_length: None,
         })
     }
@@ -133,12 +140,57 @@ impl std::fmt::Display for Model {
     }
 }
 
+/// What `--device` means on this machine.
+fn device(context: &Context) -> Outcome<Device> {
+    const BUILT_FOR_CUDA: bool = cfg!(feature = "cuda");
+    match context.device {
+        DeviceChoice::Cpu => Ok(Device::Cpu),
+        DeviceChoice::Auto if !BUILT_FOR_CUDA => Ok(Device::Cpu),
+        DeviceChoice::Auto => Ok(Device::new_cuda(0).unwrap_or_else(|error| {
+            context.detail(format!("no CUDA device can be used, models compute on the CPU: {error}"));
+            Device::Cpu
+        })),
+        DeviceChoice::Cuda if !BUILT_FOR_CUDA => {
+            Err(Failure::usage("--device cuda: this program was built without CUDA")
+                .hint("build it with `--features cuda` where the CUDA toolkit is, or give --device cpu"))
+        }
+        DeviceChoice::Cuda => Device::new_cuda(0).map_err(|error| {
+            Failure::new(OTHER, format!("--device cuda: no CUDA device can be used: {error}"))
+                .hint("see whether `nvidia-smi` lists one, or give --device cpu")
+        }),
+    }
+}
+
 /// A model that can embed, and what a card says of it.
 pub(crate) struct LoadedModel {
-    /// What embeds.
-    pub(crate) encoder: Encoder,
+    files: ModelFiles,
+    /// What it computes on.
+    pub(crate) device: Device,
+    /// What embeds; empty until there is something to embed.
+    pub(crate) encoder: OnceCell<Encoder>,
     /// What a card says of it.
     pub(crate) base: BaseModel,
+    /// What makes it this model.
+    pub(crate) digests: Digests,
     /// A digest of what else decides its embeddings.
     pub(crate) settings: Digest,
+    /// D, the number of values of an embedding.
+    pub(crate) dimension: usize,
+    /// How the embedding is taken from the last layer.
+    pub(crate) pooling: Pooling,
+}
+
+impl LoadedModel {
+    /// What embeds. Its tensors are read when it is asked for the first time.
+    pub(crate) fn encoder(&self) -> Outcome<&Encoder> {
+        if let Some(encoder) = self.encoder.get() {
+            return Ok(encoder);
+        }
+        let encoder =
+            Encoder::load(&self.files, self.device.clone()).map_err(|error| Failure::from(error).at(&self.base.id))?;
+        if encoder.digests() != self.digests {
+            return Err(Failure::new(OTHER, format!("{} changed while it was read", self.base.id)));
+        }
+        Ok(self.encoder.get_or_init(|| encoder))
+    }
 }

@@ -21,5 +21,8 @@ pub(crate) fn bar(visible: bool, total: u64, what: impl Into<Cow<'static, str>>)
 }
 
 fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
-    let _ = write!(out, "{:.0}/s", state.per_sec());
+    let rate = state.per_sec();
+    // Large models embed a text or two in a second.
+    let digits = usize::from(rate < 10.0);
+    let _ = write!(out, "{rate:.digits$}/s");
 }

@@ -139,6 +139,7 @@ fn registry(store: Box<dyn ObjectStore>) -> Registry {
         marker: Marker { id: RegistryId([3; 16]), settings: Settings::default() },
         location: PathBuf::from("memory"),
         index: None,
+        memory: None,
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! It promises: what is acknowledged is on stable storage; every read is verified against its digest; a tag never changes
 //! its content; two writers never overwrite each other; damage is named, and never looks like "not found"; losing the
-//! index loses nothing.
+//! index loses nothing. Nor does losing the memory beside it, where a user's commands leave what they have computed for
+//! later ones ([`Registry::remember`], [`Registry::recall`]): what is recalled is what was remembered, or nothing.
 //!
 //! It never prints, reads neither the environment nor a clock, and guesses no path: who writes, when, and where the
 //! user's cache lies come in as arguments.
@@ -14,6 +15,7 @@
 mod anchors;
 mod append;
 mod catalog;
+mod database;
 mod disk;
 mod error;
 mod esm;
@@ -26,6 +28,7 @@ mod init;
 mod load;
 mod log;
 mod marker;
+mod memory;
 mod pattern;
 mod plan;
 mod publish;
@@ -47,6 +50,7 @@ pub use fetch::Fetched;
 pub use history::{Event, Happening};
 pub use init::Initialised;
 pub use marker::Settings;
+pub use memory::{MAX_VALUE_BYTES, Recalled};
 pub use pattern::Pattern;
 pub use publish::{NewEsm, Outcome, Publication, PublishOptions, Publishing};
 pub use registry::Registry;

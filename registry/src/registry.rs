@@ -8,6 +8,7 @@ use esmhub_store_format::log::RegistryId;
 
 use crate::index::Index;
 use crate::marker::{MAX_MARKER_BYTES, Marker};
+use crate::memory::Memory;
 use crate::storage::Storage;
 use crate::{RegistryError, Settings, log, schema};
 
@@ -17,12 +18,14 @@ pub struct Registry {
     pub(crate) marker: Marker,
     pub(crate) location: PathBuf,
     pub(crate) index: Option<Index>,
+    pub(crate) memory: Option<Memory>,
 }
 
 impl Registry {
     /// Opens the registry in a directory. Nothing is written.
     ///
-    /// `cache` is the folder in which this user's indices lie; without one, every catalog is read from the log.
+    /// `cache` is the folder in which this user's indices and memories lie; without one, every catalog is read from the
+    /// log, and nothing is remembered.
     ///
     /// # Errors
     /// [`RegistryError::NotARegistry`]; [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where the marker is
@@ -42,7 +45,8 @@ impl Registry {
         };
         let storage = Storage::on_disk(&location, marker.settings.shared)?;
         let index = cache.map(|cache| Index::at(schema::index(cache, &marker.id, &location)));
-        Ok(Self { storage, marker, location, index })
+        let memory = cache.map(|cache| Memory::at(schema::memory(cache, &marker.id, &location)));
+        Ok(Self { storage, marker, location, index, memory })
     }
 
     /// The registry's id.

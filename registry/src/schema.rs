@@ -72,12 +72,22 @@ pub(crate) fn is_staged(file: &str) -> bool {
     file.ends_with(STAGED)
 }
 
-/// The folder of a registry's index below the user's cache: named by id *and* place, so that a copy or a restored backup
-/// does not inherit the index of the original.
+/// The folder of a registry's index below the user's cache.
 pub(crate) fn index(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
+    cached(cache, id, location).join("index")
+}
+
+/// The folder of what is remembered for a registry, beside its index.
+pub(crate) fn memory(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
+    cached(cache, id, location).join("memory")
+}
+
+/// What the user's cache holds of a registry is named by id *and* place, so that a copy or a restored backup does not inherit
+/// the index of the original.
+fn cached(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
     let place = Digest::of(location.as_os_str().as_encoded_bytes()).to_string();
     let (start, _) = place.split_at(16);
-    cache.join(format!("{id}-{start}")).join("index")
+    cache.join(format!("{id}-{start}"))
 }
 
 #[cfg(test)]

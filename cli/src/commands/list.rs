@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::document::{Document, bytes, columns, count, time};
 use crate::failure::{Outcome, PARTIAL};
+use crate::source::SketchSummary;
 
 /// List the ESMs of the registry
 #[derive(Debug, Args)]
@@ -43,6 +44,7 @@ struct Listed {
     r2: Option<f64>,
     across: Option<f64>,
     anchors: Option<Digest>,
+    sketch: Option<SketchSummary>,
     license: Option<String>,
     yanked: bool,
     published: u64,
@@ -83,6 +85,7 @@ impl Listed {
             r2: card.as_ref().and_then(|card| card.fit.held_out).map(|held_out| held_out.r2),
             across: card.as_ref().and_then(|card| card.fidelity()).and_then(|fidelity| fidelity.across()),
             anchors: card.as_ref().and_then(|card| card.fit.anchors),
+            sketch: card.as_ref().and_then(SketchSummary::of),
             license: card.and_then(|card| card.license),
             yanked: esm.is_yanked(),
             published: esm.time(),

@@ -6,7 +6,7 @@ mod texts;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry};
 use esmhub_selection::Embeddings;
 use esmhub_store_format::card::BaseModel;
@@ -21,7 +21,7 @@ use crate::dataset::read_embeddings;
 use crate::failure::{Failure, Outcome};
 use crate::model::Model;
 use crate::progress;
-use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share};
+use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share, read_texts};
 
 /// Put ESMs into the registry: all of them, or none
 ///
@@ -29,6 +29,7 @@ use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, Sou
 /// embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub export` wrote. Instead of a SOURCE,
 /// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("texts").args(["data", "source_texts"]))]
 pub(crate) struct Publish {
     /// Folders, pairs or bundles
     #[arg(value_name = "SOURCE", required_unless_present = "tuned", conflicts_with = "tuned")]
@@ -79,8 +80,16 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "FILE", requires = "tuned")]
     data: Option<PathBuf>,
     /// The columns that hold the texts, joined by ` [SEP] `
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "tuned")]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "texts")]
     text: Vec<String>,
+    /// The SOURCE's texts, with --text: its card gets a sketch of them, by which `rank` tells which share of a target's texts
+    /// the source holds. All rows that the fine-tuned model may have seen; of --data they are taken anyway
+    #[arg(long, value_name = "FILE", conflicts_with = "tuned", requires = "text")]
+    source_texts: Option<PathBuf>,
+    /// Leave the sketch of the texts of --data out of the card. With it, whoever has a text can test whether it is among a
+    /// sample of them; nobody can read a text from it
+    #[arg(long, requires = "tuned")]
+    no_sketch: bool,
     /// The most texts that are used
     #[arg(long, value_name = "N", default_value_t = 10_000, requires = "tuned")]
     rows: usize,
@@ -115,6 +124,10 @@ impl Publish {
             )
             .hint("publish one source at a time, or name a folder that holds one folder for each source"));
         }
+        if self.sources.len() > 1 && self.source_texts.is_some() {
+            return Err(Failure::usage("--source-texts are the texts of one source, but there are several")
+                .hint("publish one source at a time"));
+        }
         if let Some(base) = &self.base {
             base.require_id()?;
         }
@@ -127,6 +140,7 @@ impl Publish {
             }
             _ => {
                 let mut options = self.options(self.described_base(context)?)?;
+                options.texts = self.source_texts.as_deref().map(|file| read_texts(file, &self.text)).transpose()?;
                 options.distill = self.distilled_on(context, &registry, &catalog)?;
                 options.anchor_set = self.anchor_set(&registry, &catalog)?;
                 prepare(context, &self.sources, &options)?
@@ -150,7 +164,7 @@ impl Publish {
     /// What cards say of `--base`, with its digests where its files are at hand.
     fn described_base(&self, context: &Context) -> Outcome<Option<BaseModel>> {
         Ok(match &self.base {
-            Some(model) if model.is_local() => Some(model.describe(&model.files(context)?, None)?),
+            Some(model) if model.is_local() => Some(model.describe(&model.files(context)?)?),
             Some(model) => Some(BaseModel { id: model.to_string(), ..BaseModel::default() }),
             None => None,
         })
@@ -199,6 +213,7 @@ impl Publish {
             anchor_pairs: self.anchor_pairs.clone(),
             anchor_set: None,
             distill: None,
+            texts: None,
             base,
             license: self.license.clone(),
             authors: self.authors.clone(),

@@ -6,8 +6,9 @@ use esmhub_store_format::{Card, Digest, Reference};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::document::{Document, bytes, fields, strong, time};
+use crate::document::{Document, bytes, count, fields, strong, time};
 use crate::failure::Outcome;
+use crate::source::SketchSummary;
 
 /// Show one ESM: its card, where it comes from, and what it is worth
 #[derive(Debug, Args)]
@@ -33,6 +34,8 @@ struct ShowDocument {
     fidelity: Option<Fidelity>,
     across: Option<f64>,
     derivation: Option<Derivation>,
+    sketch: Option<SketchSummary>,
+    /// Without the bytes of its sketch, which are thousands and tell a person nothing.
     card: Card,
 }
 
@@ -40,7 +43,9 @@ impl Show {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
         let esm = catalog.resolve(&self.reference)?;
-        let card = esm.card()?;
+        let mut card = esm.card()?;
+        let sketch = SketchSummary::of(&card);
+        card.clear_sketch();
         let others = catalog.tags(esm.name()).filter(|other| other.tag() != esm.tag());
         context.emit(&ShowDocument {
             name: esm.name().to_string(),
@@ -57,6 +62,7 @@ impl Show {
             across: card.fidelity().and_then(|fidelity| fidelity.across()),
             fidelity: card.fidelity(),
             derivation: card.derivation(),
+            sketch,
             card,
         })
     }
@@ -97,6 +103,10 @@ impl Document for ShowDocument {
             Some(fidelity) => format!("{digest}, {} texts", fidelity.anchor_rows),
             None => digest.to_string(),
         });
+        let sketched = self.sketch.map(|SketchSummary { texts, hashes }| match u64::from(hashes) == texts {
+            true => format!("of all {}", count(texts, "text")),
+            false => format!("of {}, {hashes} of them sampled", count(texts, "text")),
+        });
         let derived = self.derivation.as_ref().map(|from| format!("by {} from the weights {}", from.how, from.weights));
         let heading = strong(&format!("{}:{}", self.name, self.tag));
         let state = if self.yanked { "  yanked: hidden from rank and from bare names" } else { "" };
@@ -111,6 +121,7 @@ impl Document for ShowDocument {
             ("text columns", joined(&source.text_columns)),
             ("label column", source.label_column.clone()),
             ("language", source.language.clone()),
+            ("sketch", sketched),
             ("source rows", source.rows.map(|rows| rows.to_string())),
             ("method", Some(fit.method.to_string())),
             ("made by", fit.program.clone()),

@@ -5,6 +5,7 @@ mod folder;
 mod options;
 mod pairs;
 mod quality;
+mod sketch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub(crate) use folder::{distilled, read_at_most};
 pub(crate) use options::SourceOptions;
 pub(crate) use pairs::from_texts;
 pub(crate) use quality::{CodecChoice, PenaltyChoice, Quality, RankChoice, parse_share};
+pub(crate) use sketch::{SketchSummary, read_texts};
 
 use crate::failure::{Failure, Outcome};
 
@@ -83,6 +85,9 @@ impl Source {
             Self::Folder(_) | Self::Bundle(_) if is_about_fits => {
                 "--penalty and --fidelity are for maps that are fitted, this one was made elsewhere"
             }
+            Self::Bundle(_) if options.texts.is_some() => {
+                "--source-texts is for what has no card yet; exported ESMs keep theirs, and the sketch in it"
+            }
             Self::Bundle(_) if has_rank || codec != CodecChoice::Auto || options.distill.is_some() => {
                 "exported ESMs are published as they are; `esmhub recompress` makes them smaller"
             }
@@ -131,6 +136,9 @@ impl Draft {
             card.set_derivation(derivation)?;
         }
         options.amend(&mut card);
+        if let Some(texts) = &options.texts {
+            sketch::add(&mut card, texts)?;
+        }
         Ok(NewEsm::new(options.name_or(self.name)?, options.tag.clone(), card, object)?)
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use esmhub_selection::Embeddings;
 use esmhub_store_format::card::{BaseModel, Card};
+use esmhub_store_format::sketch::TextSet;
 use esmhub_store_format::{AnchorSet, Name, Tag};
 
 use super::{Quality, suggested};
@@ -25,6 +26,8 @@ pub(crate) struct SourceOptions {
     pub(crate) anchor_set: Option<AnchorSet>,
     /// `--distill`: base embeddings on which dense maps are distilled.
     pub(crate) distill: Option<Embeddings>,
+    /// The source's texts, where they are at hand and a sketch of them is wanted.
+    pub(crate) texts: Option<TextSet>,
     /// `--base`, with its digests where its files are at hand.
     pub(crate) base: Option<BaseModel>,
     /// `--license`.
@@ -47,6 +50,7 @@ impl SourceOptions {
             anchor_pairs: Vec::new(),
             anchor_set: None,
             distill: None,
+            texts: None,
             base: None,
             license: None,
             authors: Vec::new(),

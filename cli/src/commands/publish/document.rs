@@ -6,6 +6,7 @@ use esmhub_store_format::card::{Fidelity, Fit};
 use serde::Serialize;
 
 use crate::document::{Document, bytes, columns, count};
+use crate::source::SketchSummary;
 
 /// What was published.
 #[derive(Serialize)]
@@ -33,6 +34,7 @@ pub(super) struct PublishedEsm {
     fidelity: Option<Fidelity>,
     /// The mean R2 over the anchor domains, each left out in turn.
     across: Option<f64>,
+    sketch: Option<SketchSummary>,
     #[serde(skip)]
     shape: String,
 }
@@ -58,6 +60,7 @@ pub(super) fn describe(source: String, esm: &NewEsm, done: Publication) -> Publi
         fit: card.fit.clone(),
         across: card.fidelity().and_then(|fidelity| fidelity.across()),
         fidelity: card.fidelity(),
+        sketch: SketchSummary::of(card),
         shape: card.weights.shape(),
     }
 }

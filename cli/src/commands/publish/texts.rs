@@ -5,6 +5,7 @@ use std::path::Path;
 
 use esmhub_registry::{Catalog, NewEsm, Registry};
 use esmhub_store_format::card;
+use esmhub_store_format::sketch::TextSet;
 
 use super::Publish;
 use crate::anchors::{EmbeddedAnchors, built_in};
@@ -28,6 +29,8 @@ impl Publish {
         // What is wrong with it is said before the texts are embedded.
         let mut options = self.options(None)?;
         let table = Table::read(data, Columns { texts: &self.text, label: None }, Limit::All)?;
+        // All of them, not those alone that the fit uses: the tuned model was trained on all.
+        options.texts = (!self.no_sketch).then(|| TextSet::of(&table.texts));
         let chosen = choose(Sampling::Random, self.seed, table.rows(), self.rows);
         let texts: Vec<String> = chosen.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let set = match (self.no_anchors, catalog.anchors(&base.to_string())?) {

@@ -6,27 +6,30 @@
 mod base;
 mod filter;
 mod output;
+mod overlap;
+mod scoring;
 mod target;
+mod worth;
 
 use std::path::PathBuf;
 
-use clap::Args;
-use esmhub_registry::{Catalog, Esm, Registry};
-use esmhub_selection::{Formula, Target};
-use rayon::prelude::*;
+use clap::{Args, ValueEnum};
+use esmhub_registry::{Catalog, Esm};
+use esmhub_selection::{Formula, Precision, Target};
 
 pub(crate) use output::RankDocument;
 
 use self::base::Matching;
 use self::filter::Filter;
-use self::output::{Ranked, Skipped};
+use self::output::put_in_order;
+use self::overlap::{Overlaps, parse_overlap};
 use self::target::LoadedTarget;
 use super::newest::newest;
 use crate::context::Context;
 use crate::dataset::{Sampling, Task};
+use crate::document::count;
 use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
 use crate::model::Model;
-use crate::progress;
 
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
@@ -64,15 +67,34 @@ pub(crate) struct Rank {
     /// How many to show, 0 for all [default: 10, all with --json]
     #[arg(long, value_name = "N")]
     top: Option<usize>,
+    /// How many of the first get an interval and a tie group, by resampling rows [default: those of --top, else 10]
+    #[arg(long, value_name = "N")]
+    intervals: Option<usize>,
     /// Rank only ESMs like this: `name~review rows>=500 license=mit`
     #[arg(long, value_name = "TERMS", default_value = "", hide_default_value = true)]
     filter: Filter,
     /// Rank every tag, not just each name's newest
     #[arg(long)]
     all_tags: bool,
+    /// Leave out ESMs whose source holds more than this share of the target's texts, such as `5%`: an estimate, and only where
+    /// the card has a sketch of them
+    #[arg(long, value_name = "SHARE", value_parser = parse_overlap)]
+    max_overlap: Option<f64>,
     /// Which evidence: exact, or hfselect as that package computes it (wrong where rows are fewer than dimensions)
     #[arg(long, value_name = "FORMULA", default_value = "exact")]
     score: Formula,
+    /// In which precision dense ESMs are scored
+    #[arg(long, value_enum, default_value = "double")]
+    precision: PrecisionChoice,
+}
+
+/// In which precision dense ESMs are scored; those of low rank are always scored in double precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionChoice {
+    /// Within 1e-9 of the definition.
+    Double,
+    /// Within 1e-6, in about half the time.
+    Single,
 }
 
 impl Rank {
@@ -90,8 +112,18 @@ impl Rank {
             task: Task::Auto,
             top: None,
             filter: Filter::default(),
+            intervals: None,
+            precision: PrecisionChoice::Double,
             all_tags: false,
+            max_overlap: None,
             score: Formula::Exact,
+        }
+    }
+
+    fn precision(&self) -> Precision {
+        match self.precision {
+            PrecisionChoice::Double => Precision::Double,
+            PrecisionChoice::Single => Precision::Single,
         }
     }
 
@@ -117,16 +149,29 @@ impl Rank {
         if let Some(concern) = &loaded.concern {
             context.warn(concern);
         }
-        let target = Target::new(&loaded.x, &loaded.labels)?;
+        let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
+        let (esms, left_out) = overlaps.leave_out(context, &matching.esms, self.max_overlap)?;
+        let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(self.precision());
+        let digest = loaded.digest();
         let baseline = target.baseline(self.score)?;
-        let (ranked, mut skipped) = self.score_all(context, &registry, &matching.esms, &target, baseline);
-        skipped.extend(matching.skipped);
-        if ranked.is_empty() {
+        let mut scores = self.score_all(context, &registry, &esms, (&digest, &target), baseline);
+        overlaps.mark(context, &mut scores.ranked);
+        scores.skipped.extend(matching.skipped);
+        if scores.ranked.is_empty() {
+            let skipped = &scores.skipped;
             let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
             let code = Failure::worst(skipped.iter().map(|esm| esm.code), INCOMPATIBLE);
             return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
         }
-        Ok(RankDocument::new(self, loaded, baseline, ranked, skipped, matching.other_base, &catalog))
+        put_in_order(&mut scores.ranked);
+        self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
+        if target.plainly_scored() > 0 {
+            let what = count(target.plainly_scored() as u64, "score");
+            context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
+        }
+        let mut document = RankDocument::new(self, loaded, baseline, scores, matching.other_base, &catalog);
+        document.left_out = left_out;
+        Ok(document)
     }
 
     /// The ESMs that are asked for, whatever their base model.
@@ -144,41 +189,5 @@ impl Rank {
             return Err(Failure::new(OTHER, "no ESM passes the filter").hint("`esmhub list` shows what there is"));
         }
         Ok(esms)
-    }
-
-    /// Scores side by side, one object in memory per thread.
-    fn score_all(
-        &self,
-        context: &Context,
-        registry: &Registry,
-        esms: &[&Esm],
-        target: &Target,
-        baseline: f64,
-    ) -> (Vec<Ranked>, Vec<Skipped>) {
-        let bar = progress::bar(context.shows_progress(), esms.len() as u64, "scoring ESMs");
-        let scored: Vec<Result<Ranked, Skipped>> = esms
-            .par_iter()
-            .map(|esm| {
-                let scored = self.score_one(registry, esm, target, baseline);
-                bar.inc(1);
-                scored.map_err(|failure| Skipped::new(esm, failure.code(), failure.message()))
-            })
-            .collect();
-        bar.finish_and_clear();
-        let mut ranked = Vec::with_capacity(scored.len());
-        let mut skipped = Vec::new();
-        for result in scored {
-            match result {
-                Ok(esm) => ranked.push(esm),
-                Err(esm) => skipped.push(esm),
-            }
-        }
-        (ranked, skipped)
-    }
-
-    fn score_one(&self, registry: &Registry, esm: &Esm, target: &Target, baseline: f64) -> Outcome<Ranked> {
-        let fetched = registry.fetch(esm)?;
-        let score = target.score(fetched.object.map(), self.score)?;
-        Ok(Ranked::new(esm, score, score - baseline, fetched.card.weights.bytes))
     }
 }

@@ -1,13 +1,17 @@
 //! The ranking as a document.
 
+mod table;
+
 use esmhub_registry::{Catalog, Esm};
-use esmhub_selection::Labels;
+use esmhub_selection::{Labels, Worth};
 use esmhub_store_format::Digest;
 use serde::Serialize;
 
 use super::Rank;
+use super::overlap::LeftOut;
+use super::scoring::Scores;
 use super::target::LoadedTarget;
-use crate::document::{Document, columns, count, printable, strong};
+use crate::document::Document;
 use crate::failure::PARTIAL;
 
 /// A ranking.
@@ -23,9 +27,15 @@ pub(crate) struct RankDocument {
     other_base: usize,
     cached: usize,
     skipped: Vec<Skipped>,
+    /// What `--max-overlap` left out.
+    pub(super) left_out: Vec<LeftOut>,
     damaged: Vec<String>,
     /// How many of all that were ranked score above the baseline.
     above: usize,
+    /// How many of the first were compared on resampled rows.
+    compared: usize,
+    /// How many of those are better than the baseline in nearly all resamples.
+    better: usize,
     #[serde(skip)]
     shown: usize,
 }
@@ -59,15 +69,34 @@ struct Baseline {
 #[derive(Serialize)]
 pub(crate) struct Ranked {
     rank: usize,
-    name: String,
-    tag: String,
-    digest: Digest,
-    score: f64,
+    pub(super) name: String,
+    pub(super) tag: String,
+    pub(super) digest: Digest,
+    pub(super) score: f64,
+    /// Where 95 % of the scores on resampled rows lie; the first ESMs have one.
     interval: Option<[f64; 2]>,
+    /// From 1 on: ESMs of one group cannot be told apart from the group's first.
     tie_group: Option<usize>,
     gain: f64,
-    overlap: Option<f64>,
+    /// Where 95 % of the gains on the same resampled rows lie.
+    gain_interval: Option<[f64; 2]>,
+    /// Whether it is better than no transfer in nearly all resamples.
+    #[serde(skip)]
+    is_better: bool,
+    /// The estimated share of the target's texts that the source holds.
+    pub(super) overlap: Option<f64>,
+    /// How many of the target's texts that was estimated from.
+    pub(super) overlap_compared: Option<u64>,
     size_bytes: u64,
+}
+
+/// Puts ESMs in the order of their scores, best first, and counts them; equal scores in that of their names, so that two runs
+/// print the same.
+pub(super) fn put_in_order(ranked: &mut [Ranked]) {
+    ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
+    for (place, esm) in ranked.iter_mut().enumerate() {
+        esm.rank = place + 1;
+    }
 }
 
 /// An ESM that could not be scored.
@@ -92,9 +121,19 @@ impl Ranked {
             interval: None,
             tie_group: None,
             gain,
+            gain_interval: None,
+            is_better: false,
             overlap: None,
+            overlap_compared: None,
             size_bytes,
         }
+    }
+
+    pub(super) fn set_worth(&mut self, worth: &Worth) {
+        self.interval = Some(worth.interval);
+        self.gain_interval = Some(worth.gain_interval);
+        self.tie_group = Some(worth.tie_group);
+        self.is_better = worth.is_gain();
     }
 }
 
@@ -115,19 +154,16 @@ impl RankDocument {
         rank: &Rank,
         target: LoadedTarget,
         baseline: f64,
-        mut results: Vec<Ranked>,
-        mut skipped: Vec<Skipped>,
+        scores: Scores,
         other_base: usize,
         catalog: &Catalog,
     ) -> Self {
-        // Equal scores are in the order of their names, so that two runs print the same.
-        results.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
+        let Scores { ranked: mut results, mut skipped, cached } = scores;
         skipped.sort_by(|a, b| (&a.name, &a.tag).cmp(&(&b.name, &b.tag)));
-        for (place, esm) in results.iter_mut().enumerate() {
-            esm.rank = place + 1;
-        }
         let ranked = results.len();
         let above = results.iter().filter(|esm| esm.gain > 0.0).count();
+        let compared = results.iter().filter(|esm| esm.gain_interval.is_some()).count();
+        let better = results.iter().filter(|esm| esm.is_better).count();
         match rank.top {
             Some(0) | None => {}
             Some(top) => results.truncate(top),
@@ -159,9 +195,12 @@ impl RankDocument {
             results,
             ranked,
             above,
+            compared,
+            better,
             other_base,
-            cached: 0,
+            cached,
             skipped,
+            left_out: Vec::new(),
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
         }
     }
@@ -176,55 +215,7 @@ impl Document for RankDocument {
     const SCHEMA: &'static str = "esmhub.rank/1";
 
     fn table(&self) -> String {
-        let task = match self.target.classes {
-            Some(classes) => format!("{classes} classes"),
-            None => "regression".to_owned(),
-        };
-        let mut text = format!(
-            "{}  {} rows, {task}, {} ({} dimensions)\n\n",
-            strong(&printable(&self.target.source)),
-            self.target.rows,
-            self.base.id,
-            self.base.dimension
-        );
-        let above = self.above;
-        let baseline =
-            || vec!["-".to_owned(), "(no transfer)".to_owned(), format!("{:.4}", self.baseline.score), String::new()];
-        let more = |number: usize| vec!["…".to_owned(), format!("{number} more"), String::new(), String::new()];
-        let mut rows = Vec::new();
-        for (place, esm) in self.results.iter().take(self.shown).enumerate() {
-            if place == above {
-                rows.push(baseline());
-            }
-            let name = format!("{}:{}", esm.name, esm.tag);
-            rows.push(vec![esm.rank.to_string(), name, format!("{:.4}", esm.score), format!("{:+.4}", esm.gain)]);
-        }
-        // The baseline stands in its place even where the ESMs around it are not shown.
-        let shown = self.shown.min(self.results.len());
-        if above > shown {
-            rows.push(more(above - shown));
-        }
-        if above >= shown {
-            rows.push(baseline());
-        }
-        let below = self.ranked - above.max(shown);
-        if below > 0 {
-            rows.push(more(below));
-        }
-        text.push_str(&columns(&["RANK", "ESM", "SCORE", "GAIN"], &["RANK", "SCORE", "GAIN"], rows));
-        text.push('\n');
-        text.push_str(&match above {
-            0 => "no source scores above no transfer: fine-tune on the target alone".to_owned(),
-            above => format!("{above} of {} score above no transfer", count(self.ranked as u64, "ESM")),
-        });
-        text.push_str(if self.ranked > shown { " (--top 0 shows all)\n" } else { "\n" });
-        if self.target.unlabelled > 0 {
-            text.push_str(&format!("{} without a label left out\n", count(self.target.unlabelled as u64, "row")));
-        }
-        if self.other_base > 0 {
-            text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
-        }
-        text
+        self.to_table()
     }
 
     fn lines(&self) -> Vec<String> {

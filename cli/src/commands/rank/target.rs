@@ -4,6 +4,7 @@ use esmhub_registry::Esm;
 use esmhub_selection::{Embeddings, Labels};
 use esmhub_store_format::Digest;
 use esmhub_store_format::card::BaseModel;
+use esmhub_store_format::sketch::TextSet;
 
 use super::Rank;
 use super::base::only_base;
@@ -27,6 +28,8 @@ pub(super) struct LoadedTarget {
     pub(super) base: BaseModel,
     /// Rows that were left out because they have no label.
     pub(super) unlabelled: usize,
+    /// Its texts, those of rows that were not sampled too; `None` where the file holds none.
+    pub(super) texts: Option<TextSet>,
     /// A doubt that the user should read.
     pub(super) concern: Option<String>,
 }
@@ -46,10 +49,17 @@ impl LoadedTarget {
                 "--text and --label name the columns of a table; this file holds embeddings x and labels y",
             ));
         }
+        if rank.max_overlap.is_some() {
+            return Err(Failure::usage(format!(
+                "--max-overlap needs the target's texts; {} holds embeddings",
+                rank.target.display()
+            ))
+            .hint("rank the table of its texts: --text COLUMN --label COLUMN"));
+        }
         let arrays = read_target(&rank.target)?;
         let set = rank.choose(&arrays.labels)?;
         let base = match &rank.base {
-            Some(model) if model.is_local() => model.for_matching(model.describe(&model.files(context)?, None)?),
+            Some(model) if model.is_local() => model.for_matching(model.describe(&model.files(context)?)?),
             Some(model) => BaseModel { id: model.to_string(), ..BaseModel::default() },
             None => only_base(pool)?,
         };
@@ -80,7 +90,7 @@ impl LoadedTarget {
         let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let x = embed(context, &loaded, &texts, rank.max_length)?;
         let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.for_matching(loaded.base) };
-        Ok(Self::new(rank, x, base, set))
+        Ok(Self { texts: Some(TextSet::of(&table.texts)), ..Self::new(rank, x, base, set) })
     }
 
     fn new(rank: &Rank, x: Embeddings, base: BaseModel, set: LabelSet) -> Self {
@@ -90,6 +100,7 @@ impl LoadedTarget {
             labels: set.labels,
             base,
             unlabelled: set.unlabelled,
+            texts: None,
             concern: set.concern,
         }
     }

@@ -1,0 +1,185 @@
+//! The leakage guard: which share of the target's texts a source holds, as far as the sketch in its card tells.
+//!
+//! A source that was trained on the target's own texts scores well for a reason that is worth nothing.
+
+use std::collections::HashMap;
+
+use esmhub_registry::Esm;
+use esmhub_store_format::Digest;
+use esmhub_store_format::sketch::{Overlap, TextSet};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::output::Ranked;
+use crate::context::Context;
+use crate::document::count;
+use crate::failure::{Failure, OTHER, Outcome};
+
+/// Above this share of the target's texts, a source's score is warned of.
+const NOTABLE: f64 = 0.05;
+/// So many texts must have been found for a warning: one may be a short text that is common anywhere, or a mistake.
+const LEAST_FOUND: u64 = 2;
+/// So many ESMs are named in a warning.
+const MAX_NAMES: usize = 5;
+
+/// What the cards of a pool tell of the target's texts.
+pub(super) struct Overlaps {
+    /// By the card's digest; those of which nothing is known are missing.
+    known: HashMap<Digest, Overlap>,
+}
+
+/// An ESM that `--max-overlap` leaves out of the ranking.
+#[derive(Serialize)]
+pub(super) struct LeftOut {
+    name: String,
+    tag: String,
+    digest: Digest,
+    overlap: f64,
+    overlap_compared: u64,
+}
+
+impl Overlaps {
+    /// Looks the target's texts up in every sketch; without texts nothing is known.
+    pub(super) fn of(esms: &[&Esm], target: Option<&TextSet>) -> Self {
+        let look_up = |esm: &&Esm| {
+            let target = target?;
+            let overlap = esm.card().ok()?.sketch()?.overlap(target);
+            overlap.share().map(|_| (esm.digest(), overlap))
+        };
+        Self { known: esms.par_iter().filter_map(look_up).collect() }
+    }
+
+    /// The ESMs without those whose source holds more than a share of `most`, where that is asked for.
+    ///
+    /// # Errors
+    /// Where none remains.
+    pub(super) fn leave_out<'a>(
+        &self,
+        context: &Context,
+        esms: &[&'a Esm],
+        most: Option<f64>,
+    ) -> Outcome<(Vec<&'a Esm>, Vec<LeftOut>)> {
+        let Some(most) = most else { return Ok((esms.to_vec(), Vec::new())) };
+        let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+        for &esm in esms {
+            match self.known.get(&esm.digest()).and_then(|overlap| Some((overlap.share()?, overlap.compared))) {
+                Some((overlap, overlap_compared)) if overlap > most => left_out.push(LeftOut {
+                    name: esm.name().to_string(),
+                    tag: esm.tag().to_string(),
+                    digest: esm.digest(),
+                    overlap,
+                    overlap_compared,
+                }),
+                _ => kept.push(esm),
+            }
+        }
+        left_out
+            .sort_by(|a, b| b.overlap.total_cmp(&a.overlap).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
+        if kept.is_empty() && !left_out.is_empty() {
+            let message = format!("every ESM holds more than {} of the target's texts", percent(most));
+            return Err(Failure::new(OTHER, format!("{message}: {}", listed(&left_out, LeftOut::described)))
+                .hint("rank without --max-overlap to see them all the same"));
+        }
+        let unknown = kept.iter().filter(|esm| !self.known.contains_key(&esm.digest())).count();
+        if unknown > 0 {
+            let what = count(unknown as u64, "ESM");
+            context.note(format!(
+                "{what} kept whose overlap with the target is not known: no sketch in the card, or none of the target's texts in its sample"
+            ));
+        }
+        Ok((kept, left_out))
+    }
+
+    /// Writes what is known to the ESMs that were scored, and warns of those whose source holds more than 5 %.
+    pub(super) fn mark(&self, context: &Context, ranked: &mut [Ranked]) {
+        let mut notable: Vec<(f64, String)> = Vec::new();
+        for esm in ranked {
+            let Some(overlap) = self.known.get(&esm.digest) else { continue };
+            let Some(share) = overlap.share() else { continue };
+            (esm.overlap, esm.overlap_compared) = (Some(share), Some(overlap.compared));
+            if share > NOTABLE && overlap.found >= LEAST_FOUND {
+                notable.push((share, described(&esm.name, &esm.tag, share, overlap.compared)));
+            }
+        }
+        if notable.is_empty() {
+            return;
+        }
+        notable.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let what = count(notable.len() as u64, "ESM");
+        context.warn(format!(
+            "the source of {what} holds more than 5 % of the target's texts, which flatters the score: {}; --max-overlap 5% leaves such out",
+            listed(&notable, |(_, text)| text.clone())
+        ));
+    }
+}
+
+impl LeftOut {
+    fn described(&self) -> String {
+        described(&self.name, &self.tag, self.overlap, self.overlap_compared)
+    }
+}
+
+/// What was left out, for people.
+pub(super) fn summary(left_out: &[LeftOut]) -> String {
+    let what = count(left_out.len() as u64, "ESM");
+    format!("{what} left out by --max-overlap, holding texts of the target: {}", listed(left_out, LeftOut::described))
+}
+
+fn described(name: &str, tag: &str, share: f64, compared: u64) -> String {
+    format!("{name}:{tag} (about {}, {compared} compared)", percent(share))
+}
+
+/// The first few of several things, and how many more there are.
+fn listed<T>(things: &[T], describe: impl Fn(&T) -> String) -> String {
+    let mut text = things.iter().take(MAX_NAMES).map(describe).collect::<Vec<_>>().join(", ");
+    if things.len() > MAX_NAMES {
+        text.push_str(&format!(" and {} more", things.len() - MAX_NAMES));
+    }
+    text
+}
+
+/// An overlap in a table.
+pub(super) fn cell(overlap: Option<f64>) -> String {
+    overlap.map_or_else(|| "-".to_owned(), percent)
+}
+
+/// Whether an overlap is more than nothing, as it is shown.
+pub(super) fn shows(overlap: Option<f64>) -> bool {
+    overlap.is_some_and(|share| share >= 0.005)
+}
+
+/// A share for people: an estimate, so no more than whole percents.
+fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.005 { "<1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
+}
+
+/// `--max-overlap`: `0.05`, or `5%`.
+pub(super) fn parse_overlap(text: &str) -> Result<f64, String> {
+    let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number.trim_end(), 100.0));
+    let share = number.parse::<f64>().ok().map(|number| number / scale).filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0 to 1, or from 0% to 100%".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_is_not_read_as_a_share() {
+        for (text, share) in [("5%", 0.05), ("5 %", 0.05), ("0.05", 0.05), ("0", 0.0), ("100%", 1.0), ("1", 1.0)] {
+            assert_eq!(parse_overlap(text), Ok(share), "{text}");
+        }
+        for text in ["5", "101%", "-1%", "-0.1", "", "%", "nan", "inf", "1.0001", "five", "5%%"] {
+            assert!(parse_overlap(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn little_is_not_shown_as_nothing() {
+        assert_eq!(
+            [None, Some(0.0), Some(0.001), Some(0.049), Some(1.0)].map(cell),
+            ["-", "0 %", "<1 %", "5 %", "100 %"]
+        );
+        assert_eq!([None, Some(0.0), Some(0.004), Some(0.005)].map(shows), [false, false, false, true]);
+    }
+}
