@@ -215,7 +215,7 @@ fn pairs_of_the_pools_anchors_are_the_pools_anchors() {
 fn fit_without_anchors_says_so_unless_it_is_wanted() {
     let (hub, _) = hub();
     let said = |rest: &str| hub.run(line(format!("publish --base acme/encoder task.npz {rest}"))).stderr;
-    assert!(said("").contains("no anchors"));
+    assert!(said("").contains("without anchors"));
     assert_eq!(said("--no-anchors --name quiet"), "");
     assert_eq!(said("--anchor-pairs one.npz --name anchored"), "");
 }

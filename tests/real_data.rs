@@ -95,7 +95,8 @@ fn few_rows_choose_as_many_do() {
     let (hub, _) = published(&data, "esms", &["--codec", "f32"]);
     let reference = reference(&data);
     for target in TARGETS {
-        let [many, few] = [&[][..], &["--rows", "300", "--sample", "first"]].map(|o| scores(&rank(&hub, &data, target, o)));
+        let [many, few] =
+            [&[][..], &["--rows", "300", "--sample", "first"]].map(|o| scores(&rank(&hub, &data, target, o)));
         let [peer_many, peer_few] = ["1000", "300"].map(|rows| reference_scores(&reference, target, rows, "hfselect"));
         let (ours, theirs) = (tau(&few, &many), tau(&peer_few, &peer_many));
         figure(&format!("Kendall tau between 300 and 1,000 rows, {target}: hfselect"), theirs);

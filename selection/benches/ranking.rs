@@ -57,6 +57,8 @@ fn ranking(criterion: &mut Criterion) {
     score("score_low_rank", &double, &low_rank);
     score("score_dense_double", &double, &dense);
     score("score_dense_single", &single, &dense);
+    // The fast ways were what was measured.
+    assert_eq!((double.plainly_scored(), single.plainly_scored()), (0, 0));
     criterion.bench_function("contributions", |bench| {
         bench.iter(|| double.contributions(Some(&low_rank), 0.0).unwrap());
     });

@@ -18,6 +18,7 @@ mod labels;
 mod logme;
 mod pickle;
 mod random;
+mod simd;
 mod target;
 mod worth;
 

@@ -25,6 +25,10 @@ pub struct Target {
     plain: AtomicUsize,
 }
 
+/// With fewer rows, singular values cost next to nothing. The iteration often does not converge there within its rounds, and
+/// what does not converge does not forgive the tenth digit.
+const FEW_ROWS: usize = 64;
+
 /// In which precision the features of dense ESMs are reduced. Low-rank ones are always scored in f64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
@@ -137,15 +141,19 @@ impl Target {
             return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
         }
         let fast = match map {
-            Map::LowRank(map) if self.suits(map.rank() as usize, formula) => {
+            _ if self.rows() < FEW_ROWS => return self.score_plainly(map, formula),
+            Map::LowRank(map) if self.suits(map.rank() as usize) => {
                 let features = LowRank::new(self.basis()?, map);
-                log_evidence(&mut Interpolant::new(features, self.expected()?), self.problem(formula, 0)).ok()
+                log_evidence(&mut Interpolant::new(features, self.expected()?), self.problem(formula)).ok()
             }
             _ => self.score_dense(map, formula)?,
         };
         match fast {
             Some(score) => finite(score),
-            None => self.score_plainly(apply(map, self.x.as_ref()).as_ref(), formula),
+            None => {
+                self.plain.fetch_add(1, Ordering::Relaxed);
+                self.score_plainly(map, formula)
+            }
         }
     }
 
@@ -154,11 +162,29 @@ impl Target {
     /// # Errors
     /// [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].
     pub fn baseline(&self, formula: Formula) -> Result<f64, ScoreError> {
-        let mut basis = self.basis()?;
-        match log_evidence(&mut basis, self.problem(formula, zero_columns(self.x.as_ref()))) {
-            Ok(score) => finite(score),
-            Err(_) => self.score_plainly(self.x.as_ref(), formula),
+        if self.rows() < FEW_ROWS {
+            return self.score_by_singular_values(self.x.as_ref(), formula);
         }
+        let mut basis = self.basis()?;
+        match log_evidence(&mut basis, self.problem(formula)) {
+            Ok(score) => finite(score),
+            Err(_) => {
+                self.plain.fetch_add(1, Ordering::Relaxed);
+                self.score_by_singular_values(self.x.as_ref(), formula)
+            }
+        }
+    }
+
+    /// The score of one feature that is 1 in every row: what the frequencies of the classes, or the mean of the numbers, say by
+    /// themselves. The model has no intercept, so features that say nothing of the labels score below it.
+    ///
+    /// # Errors
+    /// As [`Target::score`].
+    pub fn labels_alone(&self) -> Result<f64, ScoreError> {
+        let ones = Mat::from_fn(self.rows(), 1, |_, _| 1.0);
+        let mut spectrum = Spectrum::new(ones.as_ref(), self.y.as_ref())?;
+        let problem = Problem::new(ones.shape(), self.y.ncols(), Formula::Exact);
+        finite(log_evidence(&mut spectrum, problem).unwrap_or(f64::NAN))
     }
 
     /// What each row contributes to the score of an ESM, or of no transfer, whose score is given. O(N D^2).
@@ -175,21 +201,23 @@ impl Target {
         Ok(Contributions { score, rows })
     }
 
-    /// The score from the singular values of features (N x D): the definition, and nothing clever.
-    fn score_plainly(&self, features: MatRef<'_, f64>, formula: Formula) -> Result<f64, ScoreError> {
-        self.plain.fetch_add(1, Ordering::Relaxed);
+    /// The definition, and nothing clever.
+    fn score_plainly(&self, map: &Map, formula: Formula) -> Result<f64, ScoreError> {
+        self.score_by_singular_values(apply(map, self.x.as_ref()).as_ref(), formula)
+    }
+
+    /// The score of features (N x D).
+    fn score_by_singular_values(&self, features: MatRef<'_, f64>, formula: Formula) -> Result<f64, ScoreError> {
         let mut spectrum = Spectrum::new(features, self.y.as_ref())?;
-        let problem = self.problem(formula, zero_columns(features));
+        let problem = self.problem(formula);
         finite(log_evidence(&mut spectrum, problem).unwrap_or(f64::NAN))
     }
 
     /// `None` where rounding would show.
     fn score_dense(&self, map: &Map, formula: Formula) -> Result<Option<f64>, ScoreError> {
         let expected = self.expected()?;
-        let score = |features: Dense| {
-            let problem = self.problem(formula, features.zeros());
-            log_evidence(&mut Interpolant::new(features, expected), problem).ok()
-        };
+        let score =
+            |features: Dense| log_evidence(&mut Interpolant::new(features, expected), self.problem(formula)).ok();
         if self.rows() <= self.dimension() {
             let features = apply(map, self.x.as_ref());
             return Ok(score(Dense::of_rows(features.as_ref(), self.y.as_ref())));
@@ -202,14 +230,13 @@ impl Target {
         Ok(single.or_else(|| score(reduced.features(map))))
     }
 
-    /// Whether a low-rank map's structure is worth using: for a large part of all directions, the dense way is faster. Where a
-    /// formula leaves out features without variance, only the dense way sees them.
-    fn suits(&self, rank: usize, formula: Formula) -> bool {
-        4 * rank <= self.dimension() && (formula == Formula::Exact || self.rows() <= self.dimension())
+    /// Whether a low-rank map's structure is worth using: for a large part of all directions, the dense way is faster.
+    fn suits(&self, rank: usize) -> bool {
+        4 * rank <= self.dimension()
     }
 
-    fn problem(&self, formula: Formula, zeros: usize) -> Problem {
-        Problem::new(self.x.shape(), self.y.ncols(), formula, zeros)
+    fn problem(&self, formula: Formula) -> Problem {
+        Problem::new(self.x.shape(), self.y.ncols(), formula)
     }
 
     fn basis(&self) -> Result<&Basis, ScoreError> {
@@ -223,16 +250,10 @@ impl Target {
             return Ok(expected);
         }
         let mut basis = self.basis()?;
-        let ends = fixed_points(&mut basis, self.problem(Formula::Exact, 0)).unwrap_or_default();
+        let ends = fixed_points(&mut basis, self.problem(Formula::Exact)).unwrap_or_default();
         let largest = ends.iter().map(|end| end.alpha / end.beta).filter(|t| t.is_finite()).fold(1.0, f64::max);
         Ok(*self.expected.get_or_init(|| largest))
     }
-}
-
-/// Features without any variance. The reference implementation leaves out what it takes for a zero singular value, but where rows
-/// exceed dimensions it sees those of `F'F`, in which rounding leaves no other zeros than these.
-fn zero_columns(features: MatRef<'_, f64>) -> usize {
-    features.col_iter().filter(|column| column.iter().all(|&value| value == 0.0)).count()
 }
 
 fn finite(score: f64) -> Result<f64, ScoreError> {

@@ -118,7 +118,7 @@ fn interval(mut values: Vec<f64>) -> [f64; 2] {
 /// What each row of features (N x D) contributes to the score, mean over the label vectors (N x K).
 pub(crate) fn contributions(features: MatRef<'_, f64>, labels: MatRef<'_, f64>) -> Result<Vec<f64>, ScoreError> {
     let basis = Basis::new(features, labels)?;
-    let problem = Problem::new(features.shape(), labels.ncols(), Formula::Exact, 0);
+    let problem = Problem::new(features.shape(), labels.ncols(), Formula::Exact);
     let ends = match fixed_points(&mut &basis, problem) {
         Ok(ends) => ends,
         Err(_) => fixed_points(&mut Spectrum::new(features, labels)?, problem).map_err(|_| ScoreError::NotFinite)?,

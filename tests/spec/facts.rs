@@ -105,9 +105,10 @@ fn bits(bytes: &[u8]) -> Vec<u32> {
 
 /// The hash of a text, where R28 says that it has one.
 pub(crate) fn hash(text: &str) -> Option<u64> {
-    let spaced: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-    let words: Vec<&str> = spaced.split(' ').filter(|word| !word.is_empty()).collect();
-    let form: String = words.join(" ").chars().flat_map(char::to_lowercase).collect();
+    let spaced: String = text.chars().map(|c| if c.is_alphanumeric() || c == '\u{307}' { c } else { ' ' }).collect();
+    let lower: String = spaced.chars().flat_map(char::to_lowercase).collect();
+    let folded = lower.replace('ς', "σ").replace('\u{307}', "");
+    let form = folded.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     let hash = super::reader::digest(form.as_bytes());
     (!form.is_empty()).then(|| u64::from_le_bytes(hash[..8].try_into().unwrap()))
 }

@@ -178,10 +178,10 @@ fn sketches_mean_the_same_to_both_readers() {
     // Few texts: all are listed, however they are written, and nothing else is.
     let (few, many) = (sketches[0], sketches[1]);
     assert_eq!((few.texts, few.last, few.values.len()), (5, u32::MAX, 5));
-    for text in ["RAIN", "ärger (im café)", "İstanbul", "数とは何か", "Don't 2", " don,T\n2"] {
+    for text in ["RAIN", "ärger (im café)", "İstanbul", "ISTANBUL", "数とは何か", "Don't 2", " don,T\n2"] {
         assert_eq!(few.lists(facts::hash(text).unwrap()), Some(true), "{text}");
     }
-    for text in ["rain today", "arger im cafe", "istanbul", "dont 2"] {
+    for text in ["rain today", "arger im cafe", "istan bul", "dont 2"] {
         assert_eq!(few.lists(facts::hash(text).unwrap()), Some(false), "{text}");
     }
     assert_eq!([facts::hash(""), facts::hash("?"), facts::hash(" …")], [None; 3]);

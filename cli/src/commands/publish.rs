@@ -88,7 +88,7 @@ pub(crate) struct Publish {
     source_texts: Option<PathBuf>,
     /// Leave the sketch of the texts of --data out of the card. With it, whoever has a text can test whether it is among a
     /// sample of them; nobody can read a text from it
-    #[arg(long, requires = "tuned")]
+    #[arg(long, requires = "tuned", conflicts_with = "source_texts")]
     no_sketch: bool,
     /// The most texts that are used
     #[arg(long, value_name = "N", default_value_t = 10_000, requires = "tuned")]

@@ -34,7 +34,6 @@ mod pooling;
 mod products;
 mod safetensors;
 mod sentence;
-mod simd;
 mod steps;
 mod tokens;
 mod weights;

@@ -5,8 +5,8 @@
 
 use super::config::Activation;
 use super::functions::{exp, gelu, gelu_tanh, highest, relu, silu, sum};
-use super::simd::{RowStep, each_row};
 use super::weights::Norm;
+use crate::simd::{RowStep, each_row};
 
 /// `x + bias` for every row of `x`; `bias` is as wide as a row.
 pub(super) fn add_bias(x: &mut [f32], bias: &[f32]) {

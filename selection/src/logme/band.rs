@@ -1,6 +1,7 @@
 //! Symmetric band matrices: factored and solved at any shift in O(D b^2), where b is the half-width of the band.
 
 use super::fixed_point::Unreliable;
+use crate::simd::{Loop, in_wide_registers};
 
 /// A symmetric matrix whose entries further than b from the diagonal are 0.
 ///
@@ -43,11 +44,28 @@ impl Band {
     /// # Errors
     /// [`Unreliable`] where a pivot is not positive.
     pub(crate) fn factor(&self, t: f64) -> Result<BandFactor, Unreliable> {
-        let width = self.width;
         let mut columns = self.columns.clone();
-        let mut rest = columns.as_mut_slice();
+        in_wide_registers(Factoring { width: self.width, columns: &mut columns, t })?;
+        Ok(BandFactor { width: self.width, columns })
+    }
+}
+
+/// Cholesky's factorisation, column after column, in place.
+struct Factoring<'a> {
+    width: usize,
+    columns: &'a mut [f64],
+    t: f64,
+}
+
+impl Loop for Factoring<'_> {
+    type Output = Result<(), Unreliable>;
+
+    #[inline(always)]
+    fn run(self) -> Result<(), Unreliable> {
+        let width = self.width;
+        let mut rest = self.columns;
         while let Some((column, after)) = rest.split_at_mut_checked(width) {
-            let pivot = column.first().copied().unwrap_or_default() + t;
+            let pivot = column.first().copied().unwrap_or_default() + self.t;
             if !(pivot > 0.0 && pivot.is_finite()) {
                 return Err(Unreliable);
             }
@@ -63,7 +81,7 @@ impl Band {
             }
             rest = after;
         }
-        Ok(BandFactor { width, columns })
+        Ok(())
     }
 }
 
@@ -75,12 +93,28 @@ impl BandFactor {
 
     /// Solves `L X = B` in place; B has a row of `m` values for each row of L, one after the other.
     pub(crate) fn solve_lower_in_place(&self, rows: &mut [f64], m: usize) {
-        let mut rest = rows;
-        for column in self.columns.chunks_exact(self.width) {
-            let Some((row, after)) = rest.split_at_mut_checked(m) else { return };
+        in_wide_registers(Solving { factor: self, rows, m });
+    }
+}
+
+/// Forward substitution, row after row, in place.
+struct Solving<'a> {
+    factor: &'a BandFactor,
+    rows: &'a mut [f64],
+    m: usize,
+}
+
+impl Loop for Solving<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut rest = self.rows;
+        for column in self.factor.columns.chunks_exact(self.factor.width) {
+            let Some((row, after)) = rest.split_at_mut_checked(self.m) else { return };
             let Some((&pivot, below)) = column.split_first() else { return };
             row.iter_mut().for_each(|value| *value /= pivot);
-            for (target, factor) in after.chunks_exact_mut(m).zip(below) {
+            for (target, factor) in after.chunks_exact_mut(self.m).zip(below) {
                 target.iter_mut().zip(row.iter()).for_each(|(entry, value)| *entry -= factor * value);
             }
             rest = after;

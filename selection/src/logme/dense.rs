@@ -16,7 +16,7 @@ use super::band::Band;
 use super::fixed_point::Unreliable;
 use super::interpolant::{Resolvent, Values};
 use super::reduction::{Real, to_band};
-use super::{RELIABLE, RELIABLE_IN_SINGLE};
+use super::{LEAST_RESIDUAL, LEAST_RESIDUAL_IN_SINGLE, RELIABLE, RELIABLE_IN_SINGLE};
 use crate::features::transposed_weight;
 
 /// A target of more rows than dimensions, reduced to D + 1 rows.
@@ -60,7 +60,7 @@ impl Reduced {
 
     /// The features of a map.
     pub(crate) fn features(&self, map: &Map) -> Dense {
-        self.reduce(self.centred.as_ref(), transposed_weight(map).as_ref(), map.bias(), RELIABLE)
+        self.reduce(self.centred.as_ref(), transposed_weight(map).as_ref(), map.bias(), (RELIABLE, LEAST_RESIDUAL))
     }
 
     /// Those of a dense map, reduced in f32.
@@ -68,11 +68,17 @@ impl Reduced {
         // Row-major W is column-major W': no copy.
         let size = map.dimension() as usize;
         let weight = MatRef::from_column_major_slice(map.weight(), size, size);
-        self.reduce(self.narrow.as_ref(), weight, map.bias(), RELIABLE_IN_SINGLE)
+        self.reduce(self.narrow.as_ref(), weight, map.bias(), (RELIABLE_IN_SINGLE, LEAST_RESIDUAL_IN_SINGLE))
     }
 
     /// Takes `W'` (D x D) and b.
-    fn reduce<T: Real>(&self, centred: MatRef<'_, T>, weight: MatRef<'_, T>, bias: &[f32], reliable: f64) -> Dense {
+    fn reduce<T: Real>(
+        &self,
+        centred: MatRef<'_, T>,
+        weight: MatRef<'_, T>,
+        bias: &[f32],
+        (reliable, least_residual): (f64, f64),
+    ) -> Dense {
         let (size, count) = (centred.nrows(), self.labels.ncols());
         let (full, lower, upper) =
             (BlockStructure::Rectangular, BlockStructure::TriangularLower, BlockStructure::TriangularUpper);
@@ -86,13 +92,11 @@ impl Reduced {
         let labels = Mat::from_fn(size, count, |i, k| T::of(*self.labels.get(i + 1, k)));
         let mut vectors = Mat::from_fn(size, 1 + count, |i, _| T::of(mean.get(i).copied().unwrap_or_default()));
         vectors.subcols_mut(1, count).copy_from(features.transpose() * labels);
-        let is_zero = |&i: &usize| *gram.get(i, i) == zero && mean.get(i) == Some(&0.0);
-        let zeros = (0..size).filter(is_zero).count();
         let band = to_band(gram.as_mut(), vectors.as_mut());
         Dense {
             shape: (self.rows, size),
             least: reliable * band.largest(),
-            zeros,
+            least_residual,
             band,
             vectors: rows_of(vectors.as_ref()),
             kind: Kind::Columns {
@@ -116,7 +120,8 @@ pub(crate) struct Dense {
     shape: (usize, usize),
     /// The smallest t at which rounding does not show.
     least: f64,
-    zeros: usize,
+    /// The smallest residual, as a share of the labels, at which it does not.
+    least_residual: f64,
     band: Band,
     /// A row for each row of the band: the mean feature, if it stands alone, then what is asked of each label vector.
     vectors: Vec<f64>,
@@ -141,12 +146,14 @@ impl Dense {
         let mut vectors = y.to_owned();
         let band = to_band(gram.as_mut(), vectors.as_mut());
         let (least, vectors) = (RELIABLE * band.largest(), rows_of(vectors.as_ref()));
-        Self { shape: (rows, dimension), least, zeros: 0, band, vectors, kind: Kind::Rows(y.ncols()) }
-    }
-
-    /// Features without any variance, where N > D.
-    pub(crate) fn zeros(&self) -> usize {
-        self.zeros
+        Self {
+            shape: (rows, dimension),
+            least,
+            least_residual: LEAST_RESIDUAL,
+            band,
+            vectors,
+            kind: Kind::Rows(y.ncols()),
+        }
     }
 
     /// With `L L' = B + t I`: `log |L L'|`, and a row for each row of `L^-1 V`, where V are the vectors.
@@ -210,9 +217,9 @@ impl Resolvent for Dense {
         (0.0, 0.0)
     }
 
-    fn cancelled(&self, label: usize) -> f64 {
+    fn least_residual(&self, label: usize) -> f64 {
         match &self.kind {
-            Kind::Columns { norms, .. } => norms.get(label).copied().unwrap_or_default(),
+            Kind::Columns { norms, .. } => self.least_residual * norms.get(label).copied().unwrap_or_default(),
             Kind::Rows(_) => 0.0,
         }
     }

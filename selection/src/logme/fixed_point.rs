@@ -54,13 +54,12 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// `zeros`: features without any variance, where rows exceed dimensions. Where they do not, [`Formula::Hfselect`] leaves
-    /// out what is beyond the rows, and of the rest nothing.
-    pub(crate) fn new((rows, dimension): (usize, usize), labels: usize, formula: Formula, zeros: usize) -> Self {
+    /// [`Formula::Hfselect`] leaves out what is beyond the rows. It would leave out zero singular values as well where rows exceed
+    /// dimensions, but sees those of `F'F`, in which rounding leaves none.
+    pub(crate) fn new((rows, dimension): (usize, usize), labels: usize, formula: Formula) -> Self {
         let left_out = match formula {
             Formula::Exact => 0,
-            Formula::Hfselect if rows <= dimension => dimension - rows,
-            Formula::Hfselect => zeros,
+            Formula::Hfselect => dimension.saturating_sub(rows),
         };
         Self { rows, dimension, labels, left_out }
     }

@@ -14,7 +14,6 @@
 //! `log rho = asinh(pi / h)` (Trefethen 2013, "Approximation Theory and Approximation Practice", theorem 8.2), and a dozen nodes
 //! give ten digits on a tenfold range of t, for all label vectors.
 
-use super::LEAST_RESIDUAL;
 use super::chebyshev::{Series, nodes};
 use super::fixed_point::{Moments, Posterior, Unreliable};
 
@@ -46,24 +45,29 @@ pub(crate) trait Resolvent {
     /// A part of `u(t)` of a label vector that is known at any `t`, and its derivative by `log t`.
     fn known_ridge(&self, label: usize, t: f64) -> (f64, f64);
 
-    /// What `u(t)` of a label vector is a difference from, where it is one: its rounding is in proportion to that.
-    fn cancelled(&self, label: usize) -> f64;
+    /// The smallest squared residual of a label vector in which rounding does not show: that of `u(t)`, where it is a difference,
+    /// is in proportion to what it is a difference from.
+    fn least_residual(&self, label: usize) -> f64;
 }
 
-/// Where the iteration starts, alone: `t = 1` is left at once and nearly always for good. The middle one of three nodes is at 1
-/// itself, and the others give the derivatives there.
-const START: (f64, f64, usize) = (-1e-3, 1e-3, 3);
+/// Where the iteration starts, alone: `t = 1` is left at once and nearly always for good. Two nodes beside it give value and slope
+/// to nine digits.
+const START: (f64, f64, usize) = (-4e-5, 4e-5, 2);
 /// How far a panel reaches below the smallest and beyond the largest `log t` that it is made for. From the first round on, t
 /// mostly grows.
 const MARGINS: (f64, f64) = (0.05, 0.6);
 /// A gap to the panel below that is narrower than this is closed.
 const GAP: f64 = 0.4;
 /// How far beyond the end that the target's own embeddings have an ESM's probably is.
-const BEYOND: f64 = 0.7;
+const BEYOND: f64 = 0.5;
 /// The widest panel, in `log t`.
 const WIDEST: f64 = 6.0;
-/// What a series may lack when it ends: in `log |F'F + t I|`, and in `u` as a share of it.
-const TAIL: (f64, f64) = (1e-9, 3e-11);
+/// What a series may lack when it ends, so that no more than 1e-9 of it is in a score: in `log |F'F + t I|` for each row, and in `u`
+/// as a share of it.
+const TAIL: (f64, f64) = (1e-9, 1e-9);
+/// The digits (to the base e) that a panel is made for, which suffice nearly always, and how many more where they do not.
+const DIGITS: f64 = 17.5;
+const MORE_DIGITS: f64 = 4.0;
 /// Panels are halved at most this often.
 const HALVINGS: u32 = 6;
 
@@ -109,20 +113,21 @@ impl<R: Resolvent> Interpolant<R> {
             let bound = lows.fold(first + WIDEST, f64::min);
             let last = needed.iter().copied().filter(|&last| last < bound).fold(first, f64::max);
             let high = (last + MARGINS.1).max(self.expected).min(bound);
-            self.add(low, high, nodes_for(high - low), HALVINGS)?;
+            self.add(low, high, DIGITS, HALVINGS)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, low: f64, high: f64, count: usize, halvings: u32) -> Result<(), Unreliable> {
-        let panel = Panel::new(&mut self.resolvent, low, high, count)?;
+    /// Adds a panel, or two of half its width with more digits where it has not converged.
+    fn add(&mut self, low: f64, high: f64, digits: f64, halvings: u32) -> Result<(), Unreliable> {
+        let panel = Panel::new(&mut self.resolvent, low, high, nodes_for(high - low, digits))?;
         if panel.is_settled(&self.resolvent) || halvings == 0 {
             self.panels.push(panel);
             return Ok(());
         }
         let middle = 0.5 * (low + high);
-        self.add(low, middle, count, halvings - 1)?;
-        self.add(middle, high, count, halvings - 1)
+        self.add(low, middle, digits + MORE_DIGITS, halvings - 1)?;
+        self.add(middle, high, digits + MORE_DIGITS, halvings - 1)
     }
 }
 
@@ -132,9 +137,9 @@ fn rate(width: f64) -> f64 {
     (2.0 * std::f64::consts::PI / width).asinh()
 }
 
-/// How many nodes leave about 1e-10 on a panel of this width.
-fn nodes_for(width: f64) -> usize {
-    (20.0 / rate(width)).ceil() as usize + 1
+/// How many nodes leave about `exp(-digits)` on a panel of this width.
+fn nodes_for(width: f64, digits: f64) -> usize {
+    (digits / rate(width)).ceil() as usize + 1
 }
 
 impl Panel {
@@ -158,7 +163,7 @@ impl Panel {
         let scale =
             |label: usize, series: &Series| resolvent.known_ridge(label, self.low.exp()).0 + series.at(self.low);
         let mut ridge = self.ridge.iter().enumerate();
-        self.log_determinant.tail(rate) <= TAIL.0
+        self.log_determinant.tail(rate) <= TAIL.0 * resolvent.rows() as f64
             && ridge.all(|(label, series)| series.tail(rate) <= TAIL.1 * scale(label, series))
     }
 }
@@ -188,9 +193,8 @@ impl<R: Resolvent> Posterior for Interpolant<R> {
         let (ridge, slope) = self.resolvent.known_ridge(label, t);
         let (ridge, slope) = (ridge + series.at(log_t), slope + series.slope(log_t));
         let moments = Moments { free, mean_norm: slope / t, residual: ridge - slope };
-        let is_sound = free > 0.0
-            && moments.mean_norm >= 0.0
-            && moments.residual > LEAST_RESIDUAL * self.resolvent.cancelled(label);
+        let is_sound =
+            free > 0.0 && moments.mean_norm >= 0.0 && moments.residual > self.resolvent.least_residual(label);
         if is_sound { Ok(moments) } else { Err(Unreliable) }
     }
 

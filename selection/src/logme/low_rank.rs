@@ -20,19 +20,24 @@ use faer::linalg::solvers::Llt;
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
-use super::RELIABLE;
 use super::basis::Basis;
 use super::fixed_point::Unreliable;
 use super::interpolant::{Resolvent, Values};
+use super::{LEAST_RESIDUAL, RELIABLE};
+use crate::simd::{Loop, in_wide_registers};
+
+/// Products are computed in panels of so many rows: what is left over takes as long as a whole one.
+const PANEL: usize = 12;
 
 /// The features of a low-rank map, in the eigenvectors of the target.
 pub(crate) struct LowRank<'a> {
     basis: &'a Basis,
     /// `s^2` times the eigenvalues, k values.
     scaled: Vec<f64>,
-    /// `V' [Q h]` and `s V'X'Y`, k x (2 p + K).
+    /// `V'Q`, `s V'X'Y` and `V'h`, k x (2 p + K).
     columns: Mat<f64>,
-    /// `[Q h]' V`, the same turned over, so that products need no copy of it: 2 p x k.
+    /// `Q'V` and `h'V`, so that products need no copy of them: 2 P x k, where P is p, rounded up to whole [`PANEL`]s by rows of
+    /// zeros.
     rows: Mat<f64>,
     /// `E'E`, p x p.
     gram: Mat<f64>,
@@ -52,19 +57,15 @@ impl<'a> LowRank<'a> {
         let (dimension, rank) = (map.dimension() as usize, map.rank() as usize);
         let size = rank + 1;
         let scale = f64::from(map.scale());
-        let bias: Vec<f64> = map.bias().iter().map(|&b| f64::from(b)).collect();
-        let a = MatRef::from_column_major_slice(map.a(), dimension, rank);
-        let spanning = Mat::from_fn(dimension, size, |i, j| {
-            if j < rank { f64::from(*a.get(i, j)) } else { bias.get(i).copied().unwrap_or_default() }
-        });
-        let qr = spanning.qr();
+        let wide = |values: &mut dyn Iterator<Item = &f32>| values.map(|&value| f64::from(value)).collect::<Vec<f64>>();
+        let spanning = wide(&mut map.a().iter().chain(map.bias()));
+        let qr = MatRef::from_column_major_slice(&spanning, dimension, size).qr();
         let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
         // V'Q and V'B' in one product.
-        let b = MatRef::from_column_major_slice(map.b(), dimension, rank);
-        let joined = Mat::from_fn(dimension, size + rank, |i, j| match j.checked_sub(size) {
-            None => *q.get(i, j),
-            Some(j) => f64::from(*b.get(i, j)),
-        });
+        let b = wide(&mut map.b().iter());
+        let mut joined = Mat::zeros(dimension, size + rank);
+        joined.subcols_mut(0, size).copy_from(&q);
+        joined.subcols_mut(size, rank).copy_from(MatRef::from_column_major_slice(&b, dimension, rank));
         let rotated = basis.vectors.transpose() * joined;
         let (q, b) = rotated.split_at_col(size);
         // E = X (s Q + B' A'Q) + 1 b'Q, in the eigenvectors: A = Q R_a, b = Q r_b.
@@ -79,23 +80,34 @@ impl<'a> LowRank<'a> {
         let mut gram = turned.transpose() * &stretched + &sums * along.transpose() + along * sums.transpose();
         gram += faer::Scale(n) * along * along.transpose();
         let labels = basis.labels.ncols();
+        let h = faer::Scale(scale) * (stretched + &basis.sum * along.transpose());
         let mut columns = Mat::zeros(q.nrows(), 2 * size + labels);
-        columns.subcols_mut(2 * size, labels).copy_from(faer::Scale(scale) * &basis.labels);
         columns.subcols_mut(0, size).copy_from(q);
-        columns.subcols_mut(size, size).copy_from(faer::Scale(scale) * (stretched + &basis.sum * along.transpose()));
+        columns.subcols_mut(size, labels).copy_from(faer::Scale(scale) * &basis.labels);
+        columns.subcols_mut(size + labels, size).copy_from(&h);
+        let padded = size.next_multiple_of(PANEL);
+        let mut rows = Mat::zeros(2 * padded, q.nrows());
+        rows.subrows_mut(0, size).copy_from(q.transpose());
+        rows.subrows_mut(padded, size).copy_from(h.transpose());
         let outside = (basis.beyond() > 0.0).then(|| Mat::<f64>::identity(size, size) - q.transpose() * q);
         let largest = gram.diagonal().column_vector().iter().copied().fold(scale * scale * basis.largest(), f64::max);
         Self {
             basis,
             scaled: basis.eigenvalues.iter().map(|s2| scale * scale * s2).collect(),
             weighted: Mat::zeros(columns.nrows(), columns.ncols()),
-            rows: columns.subcols(0, 2 * size).transpose().to_owned(),
             columns,
+            rows,
             gram,
             seen: turned.transpose() * &basis.labels + along * basis.label_sums.transpose(),
             outside,
             least: RELIABLE * largest,
         }
+    }
+}
+
+impl LowRank<'_> {
+    fn label_norm(&self, label: usize) -> f64 {
+        self.basis.label_norms.get(label).copied().unwrap_or_default()
     }
 }
 
@@ -118,34 +130,33 @@ impl Resolvent for LowRank<'_> {
         let weights: Vec<f64> = self.scaled.iter().map(|s2| 1.0 / (s2 + t)).collect();
         for (weighted, column) in self.weighted.col_iter_mut().zip(self.columns.col_iter()) {
             if let (Some(weighted), Some(column)) = (weighted.try_as_col_major_mut(), column.try_as_col_major()) {
-                let values = column.as_slice().iter().zip(&weights).map(|(value, weight)| value * weight);
-                weighted.as_slice_mut().iter_mut().zip(values).for_each(|(target, value)| *target = value);
+                in_wide_registers(Weighting(weighted.as_slice_mut(), column.as_slice(), &weights));
             }
         }
         let (full, lower) = (BlockStructure::Rectangular, BlockStructure::TriangularLower);
-        let mut products = Mat::zeros(2 * size, 2 * size);
-        let (weighted, weighted_labels) = self.weighted.split_at_col(2 * size);
-        matmul(products.as_mut(), lower, Accum::Replace, &self.rows, full, weighted, full, 1.0, Par::Seq);
-        let with_labels = &self.rows * weighted_labels;
+        let padded = self.rows.nrows() / 2;
+        let (weighted, weighted_h) = self.weighted.split_at_col(size + labels);
+        let with_q = &self.rows * weighted;
+        let with_h = self.rows.subrows(padded, padded) * weighted_h;
 
         // Eliminate Q: P, and what of h and the labels lies along it.
-        let mut p = products.submatrix(0, 0, size, size).to_owned();
+        let mut p = with_q.submatrix(0, 0, size, size).to_owned();
         if let Some(outside) = &self.outside {
             p += faer::Scale(1.0 / t) * outside;
         }
         let p = cholesky(&p)?;
         let mut along = Mat::zeros(size, size + labels);
-        along.subcols_mut(0, size).copy_from(products.submatrix(size, 0, size, size).transpose());
-        along.subcols_mut(size, labels).copy_from(with_labels.subrows(0, size));
+        along.subcols_mut(0, size).copy_from(with_q.submatrix(padded, 0, size, size).transpose());
+        along.subcols_mut(size, labels).copy_from(with_q.submatrix(0, size, size, labels));
         solve_lower_triangular_in_place(p.L(), along.as_mut(), Par::Seq);
         let (along_h, along_y) = along.split_at_col(size);
 
         // Eliminate the rest of the old directions: Z, and what of the labels only the new features can say.
-        let mut z = &self.gram - products.submatrix(size, size, size, size);
+        let mut z = &self.gram - with_h.subrows(0, size);
         matmul(z.as_mut(), lower, Accum::Add, along_h.transpose(), full, along_h, full, 1.0, Par::Seq);
         z.diagonal_mut().column_vector_mut().iter_mut().for_each(|value| *value += t);
         let z = cholesky(&z)?;
-        let mut new = &self.seen - with_labels.subrows(size, size) + along_h.transpose() * along_y;
+        let mut new = &self.seen - with_q.submatrix(padded, size, size, labels) + along_h.transpose() * along_y;
         solve_lower_triangular_in_place(z.L(), new.as_mut(), Par::Seq);
         let ridge = along_y.col_iter().zip(new.col_iter()).map(|(y, new)| y.squared_norm_l2() - new.squared_norm_l2());
         let ridge = ridge.collect();
@@ -164,17 +175,29 @@ impl Resolvent for LowRank<'_> {
     /// `y'y` less what s times the base embeddings explain, were they all of the features.
     fn known_ridge(&self, label: usize, t: f64) -> (f64, f64) {
         let (mut explained, mut slope) = (0.0, 0.0);
-        let first = self.columns.ncols() - self.seen.ncols();
-        for (y, s2) in self.columns.col(first + label).iter().zip(&self.scaled) {
+        for (y, s2) in self.columns.col(self.gram.nrows() + label).iter().zip(&self.scaled) {
             let weight = 1.0 / (s2 + t);
             explained += y * y * weight;
             slope += y * y * weight * weight;
         }
-        (self.cancelled(label) - explained, t * slope)
+        (self.label_norm(label) - explained, t * slope)
     }
 
-    fn cancelled(&self, label: usize) -> f64 {
-        self.basis.label_norms.get(label).copied().unwrap_or_default()
+    fn least_residual(&self, label: usize) -> f64 {
+        LEAST_RESIDUAL * self.label_norm(label)
+    }
+}
+
+/// A column, each value times its weight.
+struct Weighting<'a>(&'a mut [f64], &'a [f64], &'a [f64]);
+
+impl Loop for Weighting<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self(weighted, column, weights) = self;
+        weighted.iter_mut().zip(column).zip(weights).for_each(|((target, value), weight)| *target = value * weight);
     }
 }
 

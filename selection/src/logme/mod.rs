@@ -47,3 +47,5 @@ const RELIABLE: f64 = 2e-9;
 const RELIABLE_IN_SINGLE: f64 = 1e-3;
 /// Of a residual that is a smaller share of what it is a difference from, rounding shows in the ninth digit of a score.
 const LEAST_RESIDUAL: f64 = 1e-5;
+/// The same in f32, in the sixth digit.
+const LEAST_RESIDUAL_IN_SINGLE: f64 = 0.2;

@@ -51,13 +51,37 @@ pub fn normalised(text: &str) -> String {
     form
 }
 
+/// What the lower case of İ has besides an i.
+const DOT_ABOVE: char = '\u{307}';
+
 fn normalise(text: &str, form: &mut String) {
-    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    if let Some(first) = words.next() {
-        form.extend(first.chars().flat_map(char::to_lowercase));
+    let is_outside = |c: char| !c.is_alphanumeric() && c != DOT_ABOVE;
+    for word in text.split(is_outside) {
+        let start = form.len();
+        if start > 0 {
+            form.push(' ');
+        }
+        let before = form.len();
+        // Σ has two lower cases, of which the one at the end of a word depends on what follows.
+        let lower = word.chars().flat_map(char::to_lowercase).filter(|&c| c != DOT_ABOVE);
+        form.extend(lower.map(|c| if c == 'ς' { 'σ' } else { c }));
+        if form.len() == before {
+            form.truncate(start);
+        }
     }
-    for word in words {
-        form.push(' ');
-        form.extend(word.chars().flat_map(char::to_lowercase));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalised;
+
+    #[test]
+    fn the_lower_case_of_a_text_is_the_same_text() {
+        for text in ["İstanbul'da ILIK", "ΟΔΟΣ ΟΔΟΣ.", "GRÖSSE", "Ärger, ÇA VA", "x\u{307}", "\u{307} a \u{307}"]
+        {
+            assert_eq!(normalised(text), normalised(&text.to_lowercase()), "{text}");
+        }
+        assert_eq!(normalised("ΟΔΟΣ"), "οδοσ");
+        assert_eq!(normalised("\u{307} a \u{307}"), "a");
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn warn(context: &Context, catalog: &Catalog, prepared: &[(String, Ne
     }
     if without > 0 && !wants_no_anchors {
         context.note(format!(
-            "{} fitted on no anchors, which choose far better: give --anchor-pairs, or fit from texts (--tuned, --data)",
+            "{} fitted without anchors; with them it would choose far better: give --anchor-pairs, or fit from texts (--tuned, --data)",
             count(without, "ESM")
         ));
     }

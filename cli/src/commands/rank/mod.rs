@@ -67,7 +67,7 @@ pub(crate) struct Rank {
     /// How many to show, 0 for all [default: 10, all with --json]
     #[arg(long, value_name = "N")]
     top: Option<usize>,
-    /// How many of the first get an interval and a tie group, by resampling rows [default: those of --top, else 10]
+    /// How many of the first get an interval and a tie group, by resampling rows; none below 100 rows [default: those of --top, at most 50, else 10]
     #[arg(long, value_name = "N")]
     intervals: Option<usize>,
     /// Rank only ESMs like this: `name~review rows>=500 license=mit`
@@ -164,13 +164,15 @@ impl Rank {
             return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
         }
         put_in_order(&mut scores.ranked);
-        self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
+        let problems = self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
         if target.plainly_scored() > 0 {
             let what = count(target.plainly_scored() as u64, "score");
             context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
         }
-        let mut document = RankDocument::new(self, loaded, baseline, scores, matching.other_base, &catalog);
+        let mut document =
+            RankDocument::new(self, loaded, (baseline, target.labels_alone()?), scores, matching.other_base, &catalog);
         document.left_out = left_out;
+        document.damaged.extend(problems);
         Ok(document)
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct RankDocument {
     base: BaseSummary,
     score: &'static str,
     baseline: Baseline,
+    /// The score of a feature that is 1 in every row: what the labels' frequencies or mean say by themselves.
+    labels_alone: Baseline,
     results: Vec<Ranked>,
     /// How many ESMs were ranked; `results` can hold fewer.
     ranked: usize,
@@ -29,7 +31,8 @@ pub(crate) struct RankDocument {
     skipped: Vec<Skipped>,
     /// What `--max-overlap` left out.
     pub(super) left_out: Vec<LeftOut>,
-    damaged: Vec<String>,
+    /// Log entries and objects that were found damaged on the way.
+    pub(super) damaged: Vec<String>,
     /// How many of all that were ranked score above the baseline.
     above: usize,
     /// How many of the first were compared on resampled rows.
@@ -38,6 +41,9 @@ pub(crate) struct RankDocument {
     better: usize,
     #[serde(skip)]
     shown: usize,
+    /// Whether the target came as texts.
+    #[serde(skip)]
+    has_texts: bool,
 }
 
 #[derive(Serialize)]
@@ -153,7 +159,7 @@ impl RankDocument {
     pub(super) fn new(
         rank: &Rank,
         target: LoadedTarget,
-        baseline: f64,
+        (baseline, labels_alone): (f64, f64),
         scores: Scores,
         other_base: usize,
         catalog: &Catalog,
@@ -173,6 +179,7 @@ impl RankDocument {
             Labels::Numbers(_) => (None, "regression"),
         };
         Self {
+            has_texts: target.texts.is_some(),
             shown: if rank.top.is_none() { 10 } else { results.len() },
             target: TargetSummary {
                 digest: target.digest(),
@@ -192,6 +199,7 @@ impl RankDocument {
             },
             score: rank.score.name(),
             baseline: Baseline { score: baseline },
+            labels_alone: Baseline { score: labels_alone },
             results,
             ranked,
             above,

@@ -19,6 +19,8 @@ use crate::failure::{Failure, OTHER, Outcome};
 const NOTABLE: f64 = 0.05;
 /// So many texts must have been found for a warning: one may be a short text that is common anywhere, or a mistake.
 const LEAST_FOUND: u64 = 2;
+/// An estimate from fewer texts than this is coarse, and says so.
+const FEW: u64 = 100;
 /// So many ESMs are named in a warning.
 const MAX_NAMES: usize = 5;
 
@@ -138,9 +140,13 @@ fn listed<T>(things: &[T], describe: impl Fn(&T) -> String) -> String {
     text
 }
 
-/// An overlap in a table.
-pub(super) fn cell(overlap: Option<f64>) -> String {
-    overlap.map_or_else(|| "-".to_owned(), percent)
+/// An overlap in a table; where it was estimated from few texts, from how many.
+pub(super) fn cell(overlap: Option<f64>, compared: Option<u64>) -> String {
+    match (overlap, compared) {
+        (Some(share), Some(compared)) if compared < FEW => format!("{} of {compared}", percent(share)),
+        (Some(share), _) => percent(share),
+        (None, _) => "-".to_owned(),
+    }
 }
 
 /// Whether an overlap is more than nothing, as it is shown.
@@ -177,7 +183,7 @@ mod tests {
     #[test]
     fn little_is_not_shown_as_nothing() {
         assert_eq!(
-            [None, Some(0.0), Some(0.001), Some(0.049), Some(1.0)].map(cell),
+            [None, Some(0.0), Some(0.001), Some(0.049), Some(1.0)].map(|share| cell(share, Some(1000))),
             ["-", "0 %", "<1 %", "5 %", "100 %"]
         );
         assert_eq!([None, Some(0.0), Some(0.004), Some(0.005)].map(shows), [false, false, false, true]);

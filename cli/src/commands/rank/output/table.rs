@@ -1,6 +1,7 @@
 //! The ranking for people.
 
 use super::super::overlap;
+use super::super::worth::LEAST_ROWS;
 use super::{RankDocument, Ranked};
 use crate::document::{columns, count, printable, strong};
 
@@ -25,13 +26,19 @@ impl RankDocument {
         header.extend(with_overlap.then_some("OVERLAP"));
         text.push_str(&columns(&header, &["RANK", "SCORE", "GAIN", "OVERLAP"], self.rows(with_ties, with_overlap)));
         text.push('\n');
-        text.push_str(&self.verdict());
-        text.push_str(if self.ranked > shown { " (--top 0 shows all)\n" } else { "\n" });
+        text.push_str(&self.verdict(shown));
         if self.target.unlabelled > 0 {
             text.push_str(&format!("{} without a label left out\n", count(self.target.unlabelled as u64, "row")));
         }
         if !self.left_out.is_empty() {
             text.push_str(&format!("{}\n", overlap::summary(&self.left_out)));
+        }
+        if let Some(unknown) = self.unknown_overlap() {
+            text.push_str(&format!("{unknown}\n"));
+        }
+        if self.cached > 0 {
+            let what = count(self.ranked as u64, "score");
+            text.push_str(&format!("{} of {what} remembered (--no-cache computes again)\n", self.cached));
         }
         if self.other_base > 0 {
             text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
@@ -44,7 +51,7 @@ impl RankDocument {
         let (above, shown) = (self.above, self.shown.min(self.results.len()));
         // As far to the left as the scores above it, which have a width.
         let with_intervals = self.results.iter().take(shown).any(|esm| esm.interval.is_some());
-        let score = format!("{:.4}{}", self.baseline.score, if with_intervals { NO_WIDTH } else { "" });
+        let score = with_width(format!("{:.4}", self.baseline.score), None, with_intervals);
         let baseline = || vec!["-".to_owned(), "(no transfer)".to_owned(), score.clone(), String::new()];
         let more = |number: usize| vec!["…".to_owned(), format!("{number} more"), String::new(), String::new()];
         let mut rows = Vec::new();
@@ -52,7 +59,7 @@ impl RankDocument {
             if place == above {
                 rows.push(baseline());
             }
-            rows.push(row(esm, with_ties, with_overlap));
+            rows.push(row(esm, with_intervals, with_ties, with_overlap));
         }
         if above > shown {
             rows.push(more(above - shown));
@@ -67,43 +74,71 @@ impl RankDocument {
         rows
     }
 
-    /// What to make of it, in one line.
-    fn verdict(&self) -> String {
+    /// What to make of it.
+    fn verdict(&self, shown: usize) -> String {
         let Self { above, compared, better, ranked, .. } = *self;
-        let first = if compared == ranked { "all".to_owned() } else { format!("the first {compared}") };
-        match (above, better) {
+        let of_first = if compared == ranked { String::new() } else { format!(" of the first {compared}") };
+        let all = count(ranked as u64, "ESM");
+        let mut verdict = match (above, better) {
             (0, _) => "no source scores above no transfer: fine-tune on the target alone".to_owned(),
             (_, 0) if compared > 0 => format!(
-                "no source is distinguishably better than no transfer, of {first}: fine-tune on the target alone, or try several"
+                "{above} of {all} score above no transfer, none{of_first} distinguishably: fine-tune on the target alone, or try several"
             ),
-            (_, 0) => format!("{above} of {} score above no transfer", count(ranked as u64, "ESM")),
-            (_, better) => format!(
-                "{above} of {} score above no transfer; of {first}, {better} distinguishably",
-                count(ranked as u64, "ESM")
-            ),
+            (_, 0) => format!("{above} of {all} score above no transfer"),
+            (_, better) => format!("{above} of {all} score above no transfer, {better}{of_first} distinguishably (*)"),
+        };
+        if self.ranked > shown {
+            verdict.push_str("; --top 0 shows all");
         }
+        verdict.push('\n');
+        if self.target.rows < LEAST_ROWS {
+            let rows = self.target.rows;
+            verdict
+                .push_str(&format!("{rows} rows are too few for intervals: another {rows} may give another order\n"));
+        }
+        let best = self.results.first().map_or(f64::NEG_INFINITY, |esm| esm.score);
+        if best <= self.labels_alone.score {
+            let what = if self.target.classes.is_some() { "frequencies of the classes" } else { "mean of the numbers" };
+            verdict.push_str(&format!(
+                "no ESM scores above {:.4}, that of the {what} alone: the embeddings say little about these labels\n",
+                self.labels_alone.score
+            ));
+        }
+        verdict
+    }
+
+    /// What is not known of the overlap, so that silence is not taken for none.
+    fn unknown_overlap(&self) -> Option<String> {
+        if !self.has_texts {
+            return Some("overlap was not checked: the target holds embeddings, no texts".to_owned());
+        }
+        let unknown = self.results.iter().filter(|esm| esm.overlap.is_none()).count();
+        let all = count(self.results.len() as u64, "ESM");
+        (unknown > 0).then(|| format!("overlap is not known for {unknown} of {all}: no sketch of their sources' texts"))
     }
 }
 
-fn row(esm: &Ranked, with_ties: bool, with_overlap: bool) -> Vec<String> {
+fn row(esm: &Ranked, with_intervals: bool, with_ties: bool, with_overlap: bool) -> Vec<String> {
+    let mut gain = with_width(format!("{:+.4}", esm.gain), esm.gain_interval, with_intervals);
+    if with_intervals {
+        gain.push(if esm.is_better { '*' } else { ' ' });
+    }
     let mut row = vec![
         esm.rank.to_string(),
         format!("{}:{}", esm.name, esm.tag),
-        with_width(format!("{:.4}", esm.score), esm.interval),
-        with_width(format!("{:+.4}", esm.gain), esm.gain_interval),
+        with_width(format!("{:.4}", esm.score), esm.interval, with_intervals),
+        gain,
     ];
     row.extend(with_ties.then(|| esm.tie_group.map(letters).unwrap_or_default()));
-    row.extend(with_overlap.then(|| overlap::cell(esm.overlap)));
+    row.extend(with_overlap.then(|| overlap::cell(esm.overlap, esm.overlap_compared)));
     row
 }
 
-/// What stands where a width would.
-const NO_WIDTH: &str = "        ";
-
-/// A value and half of its interval's width.
-fn with_width(value: String, interval: Option<[f64; 2]>) -> String {
+/// A value and half of its interval's width; where others have one and this has none, as much room, so that points align.
+fn with_width(value: String, interval: Option<[f64; 2]>, with_intervals: bool) -> String {
     match interval {
         Some([low, high]) => format!("{value} ±{:.4}", 0.5 * (high - low)),
+        None if with_intervals => format!("{value}        "),
         None => value,
     }
 }
