@@ -203,13 +203,14 @@ impl Resolvent for Dense {
         }
     }
 
-    fn known_determinant(&self, t: f64) -> (f64, f64) {
+    fn known_determinant(&self, t: f64) -> f64 {
+        self.known_slope(t) * t.ln()
+    }
+
+    fn known_slope(&self, _t: f64) -> f64 {
         match self.kind {
-            Kind::Columns { .. } => (0.0, 0.0),
-            Kind::Rows(_) => {
-                let beyond = (self.shape.1 - self.shape.0) as f64;
-                (beyond * t.ln(), beyond)
-            }
+            Kind::Columns { .. } => 0.0,
+            Kind::Rows(_) => (self.shape.1 - self.shape.0) as f64,
         }
     }
 

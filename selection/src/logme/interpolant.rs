@@ -39,8 +39,11 @@ pub(crate) trait Resolvent {
     /// What it says at `t`, which is positive.
     fn at(&mut self, t: f64) -> Result<Values, Unreliable>;
 
-    /// A part of `log |F'F + t I|` that is known at any `t`, and its derivative by `log t`.
-    fn known_determinant(&self, t: f64) -> (f64, f64);
+    /// A part of `log |F'F + t I|` that is known at any `t`.
+    fn known_determinant(&self, t: f64) -> f64;
+
+    /// Its derivative by `log t`.
+    fn known_slope(&self, t: f64) -> f64;
 
     /// A part of `u(t)` of a label vector that is known at any `t`, and its derivative by `log t`.
     fn known_ridge(&self, label: usize, t: f64) -> (f64, f64);
@@ -186,8 +189,7 @@ impl<R: Resolvent> Posterior for Interpolant<R> {
     fn moments(&self, label: usize, t: f64) -> Result<Moments, Unreliable> {
         let log_t = t.ln();
         let panel = self.panel(log_t).ok_or(Unreliable)?;
-        let (_, slope) = self.resolvent.known_determinant(t);
-        let undetermined = slope + panel.log_determinant.slope(log_t);
+        let undetermined = self.resolvent.known_slope(t) + panel.log_determinant.slope(log_t);
         let free = self.resolvent.rows() as f64 - self.resolvent.dimension() as f64 + undetermined;
         let series = panel.ridge.get(label).ok_or(Unreliable)?;
         let (ridge, slope) = self.resolvent.known_ridge(label, t);
@@ -204,6 +206,6 @@ impl<R: Resolvent> Posterior for Interpolant<R> {
         }
         let log_t = t.ln();
         let panel = self.panel(log_t).ok_or(Unreliable)?;
-        Ok(self.resolvent.known_determinant(t).0 + panel.log_determinant.at(log_t))
+        Ok(self.resolvent.known_determinant(t) + panel.log_determinant.at(log_t))
     }
 }

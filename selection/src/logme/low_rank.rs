@@ -163,13 +163,12 @@ impl Resolvent for LowRank<'_> {
         Ok(Values { log_determinant: log_determinant(&p) + log_determinant(&z), ridge })
     }
 
-    fn known_determinant(&self, t: f64) -> (f64, f64) {
-        let (mut sum, mut slope) = (self.basis.beyond() * t.ln(), self.basis.beyond());
-        for s2 in &self.scaled {
-            sum += (s2 + t).ln();
-            slope += t / (s2 + t);
-        }
-        (sum, slope)
+    fn known_determinant(&self, t: f64) -> f64 {
+        self.basis.beyond() * t.ln() + self.scaled.iter().map(|s2| (s2 + t).ln()).sum::<f64>()
+    }
+
+    fn known_slope(&self, t: f64) -> f64 {
+        self.basis.beyond() + self.scaled.iter().map(|s2| t / (s2 + t)).sum::<f64>()
     }
 
     /// `y'y` less what s times the base embeddings explain, were they all of the features.
