@@ -186,7 +186,7 @@ fn in_thread<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
 ) -> Result<Job<T>, DatabaseError> {
     let (sender, receiver) = sync_channel(1);
-    thread::Builder::new().name("index".into()).spawn(move || {
+    thread::Builder::new().name("database".into()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(job)).unwrap_or(Err(DatabaseError::Panicked));
         // Whoever no longer waits does not need to know.
         let _ = sender.send(outcome);

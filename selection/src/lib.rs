@@ -4,7 +4,7 @@
 //! [`fit`](mod@fit); and a [`Target`] gives every map a score, [`Formula::Exact`] or [`Formula::Hfselect`], by which a pool is
 //! ranked (arXiv 2410.15148).
 //!
-//! It promises: everything that decides a score is computed in f64; the same input gives the same bits, whatever the number
+//! It promises: everything that decides a score is computed in f64, unless [`Precision::Single`] is asked for; the same input gives the same bits, whatever the number
 //! of threads; NaN and infinity are refused where they enter, never carried along.
 //!
 //! It never prints, never reads the environment, and knows nothing of registries and directories of ESMs.

@@ -132,7 +132,8 @@ impl Target {
 
     /// The score of an ESM: the log evidence per row of the target's labels, given the mapped embeddings.
     ///
-    /// No row is touched: for a low-rank map it takes O(D^2 r), for a dense one O(D^3), however many rows there are.
+    /// For a low-rank map it takes O(D^2 r), for a dense one O(D^3), however many rows there are: the map is applied to the rows
+    /// themselves only where there are few, or, for a dense one, no more than dimensions.
     ///
     /// # Errors
     /// [`ScoreError::Dimension`], [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].

@@ -16,9 +16,9 @@
 //! features have no variance at all, although each of them has `log alpha` in the determinant. Where rows are at least as
 //! many as dimensions the two agree; where they are not, the second orders a pool almost at random (thuml/LogME issue 23).
 //!
-//! Everything that the iteration asks ([`Moments`](fixed_point::Moments)) follows from the resolvent `(F'F + t I)^-1`. No map
-//! is ever applied to the rows: `F'F` follows from what is computed once per target. [`low_rank`] needs the target's
-//! eigenvectors, [`dense`] its rows reduced to D + 1; [`spectrum`] is the plain way, with the features themselves, for what the
+//! Everything that the iteration asks ([`Moments`](fixed_point::Moments)) follows from the resolvent `(F'F + t I)^-1`. Where
+//! there are more rows than dimensions, no map is applied to them: `F'F` follows from what is computed once per target.
+//! [`low_rank`] needs the target's eigenvectors, however many rows there are, [`dense`] its rows reduced to D + 1; [`spectrum`] is the plain way, with the features themselves, for what the
 //! others cannot do.
 
 mod band;

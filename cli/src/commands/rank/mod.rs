@@ -169,8 +169,14 @@ impl Rank {
             let what = count(target.plainly_scored() as u64, "score");
             context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
         }
-        let mut document =
-            RankDocument::new(self, loaded, (baseline, target.labels_alone()?), scores, matching.other_base, &catalog);
+        let mut document = RankDocument::new(
+            self,
+            (loaded, digest),
+            (baseline, target.labels_alone()?),
+            scores,
+            matching.other_base,
+            &catalog,
+        );
         document.left_out = left_out;
         document.damaged.extend(problems);
         Ok(document)

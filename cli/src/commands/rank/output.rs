@@ -158,7 +158,7 @@ impl Skipped {
 impl RankDocument {
     pub(super) fn new(
         rank: &Rank,
-        target: LoadedTarget,
+        (target, digest): (LoadedTarget, Digest),
         (baseline, labels_alone): (f64, f64),
         scores: Scores,
         other_base: usize,
@@ -182,7 +182,7 @@ impl RankDocument {
             has_texts: target.texts.is_some(),
             shown: if rank.top.is_none() { 10 } else { results.len() },
             target: TargetSummary {
-                digest: target.digest(),
+                digest,
                 rows: target.x.rows(),
                 unlabelled: target.unlabelled,
                 classes,

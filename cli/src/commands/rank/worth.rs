@@ -42,10 +42,7 @@ impl Rank {
         };
         let number = self.intervals.unwrap_or(shown).min(ranked.len());
         let first = ranked.get_mut(..number).unwrap_or_default();
-        if first.is_empty() {
-            return Ok(Vec::new());
-        }
-        if target.rows() < LEAST_ROWS {
+        if first.is_empty() || target.rows() < LEAST_ROWS {
             return Ok(Vec::new());
         }
         let by_digest: HashMap<Digest, &Esm> = esms.iter().map(|esm| (esm.digest(), *esm)).collect();
