@@ -59,3 +59,28 @@ impl<S: RowStep> Loop for EachRow<'_, S> {
         }
     }
 }
+
+/// Work that names registers itself, where the compiler would not find them; `run` must be `#[inline(always)]`, as in [`Loop`].
+pub(crate) trait Vectorised {
+    /// What it gives.
+    type Output;
+
+    /// Runs it.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs work in the widest registers that there are.
+pub(crate) fn with_simd<V: Vectorised>(work: V) -> V::Output {
+    Arch::new().dispatch(Named(work))
+}
+
+struct Named<V>(V);
+
+impl<V: Vectorised> WithSimd for Named<V> {
+    type Output = V::Output;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> V::Output {
+        self.0.run(simd)
+    }
+}

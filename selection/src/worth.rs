@@ -124,14 +124,15 @@ pub(crate) fn contributions(features: MatRef<'_, f64>, labels: MatRef<'_, f64>) 
         Err(_) => fixed_points(&mut Spectrum::new(features, labels)?, problem).map_err(|_| ScoreError::NotFinite)?,
     };
     // In the eigenvectors of F'F, where the resolvent is diagonal.
-    let along = features * &basis.vectors;
+    let along = basis.rotated(features.transpose());
+    let along = along.transpose();
     let squares = Mat::from_fn(along.nrows(), along.ncols(), |i, j| along.get(i, j) * along.get(i, j));
     let mut sums = vec![0.0; features.nrows()];
     for ((end, y), explained) in ends.iter().zip(labels.col_iter()).zip(basis.labels.col_iter()) {
         let resolvent: Vec<f64> = basis.eigenvalues.iter().map(|s2| 1.0 / (s2 + end.t)).collect();
         let mean: Vec<f64> = explained.iter().zip(&resolvent).map(|(y, weight)| y * weight).collect();
         let leverages = &squares * ColRef::from_slice(&resolvent);
-        let residuals = y - &along * ColRef::from_slice(&mean);
+        let residuals = y - along * ColRef::from_slice(&mean);
         for ((sum, leverage), residual) in sums.iter_mut().zip(leverages.iter()).zip(residuals.iter()) {
             *sum += 0.5 * ((end.beta / TAU).ln() - end.beta * residual * residual - leverage);
         }

@@ -4,6 +4,7 @@ use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Col, Mat, MatRef, Side};
 
 use super::fixed_point::{Moments, Posterior, Unreliable};
+use super::panels::{Panels, product};
 use super::{LEAST_RESIDUAL, RELIABLE};
 use crate::ScoreError;
 use crate::gram::gram;
@@ -13,8 +14,8 @@ use crate::gram::gram;
 pub(crate) struct Basis {
     /// N.
     pub(crate) rows: usize,
-    /// V, D x k, orthonormal.
-    pub(crate) vectors: Mat<f64>,
+    /// V, D x k, orthonormal; for the left of products.
+    vectors: Panels,
     /// k values, none negative.
     pub(crate) eigenvalues: Vec<f64>,
     /// `V'X'Y`, k x K.
@@ -59,18 +60,25 @@ impl Basis {
             sum: vectors.transpose() * (x.transpose() * &ones),
             label_sums: y.transpose() * &ones,
             label_norms: y.col_iter().map(|y| y.squared_norm_l2()).collect(),
-            vectors,
+            vectors: Panels::left(vectors.as_ref()),
         })
     }
 
     /// D.
     pub(crate) fn dimension(&self) -> usize {
-        self.vectors.nrows()
+        self.vectors.rows()
+    }
+
+    /// `V'A` of a D x m matrix, k x m.
+    pub(crate) fn rotated(&self, matrix: MatRef<'_, f64>) -> Mat<f64> {
+        let mut rotated = product(&self.vectors, &Panels::right(matrix));
+        rotated.resize_with(self.vectors.columns(), matrix.ncols(), |_, _| 0.0);
+        rotated
     }
 
     /// The directions without any variance whatever the embeddings, D - k.
     pub(crate) fn beyond(&self) -> f64 {
-        (self.vectors.nrows() - self.vectors.ncols()) as f64
+        (self.vectors.rows() - self.vectors.columns()) as f64
     }
 
     /// The largest eigenvalue.

@@ -23,22 +23,20 @@ use faer::{Accum, Mat, MatRef, Par, Side};
 use super::basis::Basis;
 use super::fixed_point::Unreliable;
 use super::interpolant::{Resolvent, Values};
+use super::panels::{Panels, weighted_gram};
 use super::{LEAST_RESIDUAL, RELIABLE};
-use crate::simd::{Loop, in_wide_registers};
-
-/// Products are computed in panels of so many rows: what is left over takes as long as a whole one.
-const PANEL: usize = 12;
 
 /// The features of a low-rank map, in the eigenvectors of the target.
 pub(crate) struct LowRank<'a> {
     basis: &'a Basis,
     /// `s^2` times the eigenvalues, k values.
     scaled: Vec<f64>,
-    /// `V'Q`, `s V'X'Y` and `V'h`, k x (2 p + K).
-    columns: Mat<f64>,
-    /// `Q'V` and `h'V`, so that products need no copy of them: 2 P x k, where P is p, rounded up to whole [`PANEL`]s by rows of
-    /// zeros.
-    rows: Mat<f64>,
+    /// `V'Q` and `V'h`, k x 2 p.
+    left: Panels,
+    /// The same and `s V'X'Y`, k x (2 p + K).
+    right: Panels,
+    /// `s V'X'Y`, k x K.
+    labels: Mat<f64>,
     /// `E'E`, p x p.
     gram: Mat<f64>,
     /// `E'Y`, p x K.
@@ -47,8 +45,9 @@ pub(crate) struct LowRank<'a> {
     outside: Option<Mat<f64>>,
     /// The smallest t at which rounding does not show.
     least: f64,
-    /// `D^-1` times `columns`, kept for its memory.
-    weighted: Mat<f64>,
+    /// Kept for their memory: weighted rows, and the upper half of `left' D^-1 right`.
+    scratch: Vec<f64>,
+    sums: Mat<f64>,
 }
 
 impl<'a> LowRank<'a> {
@@ -66,7 +65,7 @@ impl<'a> LowRank<'a> {
         let mut joined = Mat::zeros(dimension, size + rank);
         joined.subcols_mut(0, size).copy_from(&q);
         joined.subcols_mut(size, rank).copy_from(MatRef::from_column_major_slice(&b, dimension, rank));
-        let rotated = basis.vectors.transpose() * joined;
+        let rotated = basis.rotated(joined.as_ref());
         let (q, b) = rotated.split_at_col(size);
         // E = X (s Q + B' A'Q) + 1 b'Q, in the eigenvectors: A = Q R_a, b = Q r_b.
         let along = r.col(rank);
@@ -83,20 +82,18 @@ impl<'a> LowRank<'a> {
         let h = faer::Scale(scale) * (stretched + &basis.sum * along.transpose());
         let mut columns = Mat::zeros(q.nrows(), 2 * size + labels);
         columns.subcols_mut(0, size).copy_from(q);
-        columns.subcols_mut(size, labels).copy_from(faer::Scale(scale) * &basis.labels);
-        columns.subcols_mut(size + labels, size).copy_from(&h);
-        let padded = size.next_multiple_of(PANEL);
-        let mut rows = Mat::zeros(2 * padded, q.nrows());
-        rows.subrows_mut(0, size).copy_from(q.transpose());
-        rows.subrows_mut(padded, size).copy_from(h.transpose());
+        columns.subcols_mut(size, size).copy_from(&h);
+        columns.subcols_mut(2 * size, labels).copy_from(faer::Scale(scale) * &basis.labels);
         let outside = (basis.beyond() > 0.0).then(|| Mat::<f64>::identity(size, size) - q.transpose() * q);
         let largest = gram.diagonal().column_vector().iter().copied().fold(scale * scale * basis.largest(), f64::max);
         Self {
             basis,
             scaled: basis.eigenvalues.iter().map(|s2| scale * scale * s2).collect(),
-            weighted: Mat::zeros(columns.nrows(), columns.ncols()),
-            columns,
-            rows,
+            left: Panels::left(columns.subcols(0, 2 * size)),
+            right: Panels::right(columns.as_ref()),
+            labels: columns.subcols(2 * size, labels).to_owned(),
+            scratch: Vec::new(),
+            sums: Mat::new(),
             gram,
             seen: turned.transpose() * &basis.labels + along * basis.label_sums.transpose(),
             outside,
@@ -128,35 +125,26 @@ impl Resolvent for LowRank<'_> {
         let size = self.gram.nrows();
         let labels = self.seen.ncols();
         let weights: Vec<f64> = self.scaled.iter().map(|s2| 1.0 / (s2 + t)).collect();
-        for (weighted, column) in self.weighted.col_iter_mut().zip(self.columns.col_iter()) {
-            if let (Some(weighted), Some(column)) = (weighted.try_as_col_major_mut(), column.try_as_col_major()) {
-                in_wide_registers(Weighting(weighted.as_slice_mut(), column.as_slice(), &weights));
-            }
-        }
+        weighted_gram(&self.left, &self.right, &weights, &mut self.scratch, &mut self.sums);
         let (full, lower) = (BlockStructure::Rectangular, BlockStructure::TriangularLower);
-        let padded = self.rows.nrows() / 2;
-        let (weighted, weighted_h) = self.weighted.split_at_col(size + labels);
-        let with_q = &self.rows * weighted;
-        let with_h = self.rows.subrows(padded, padded) * weighted_h;
+        let (with_q, with_h) = self.sums.subrows(0, 2 * size).split_at_row(size);
 
         // Eliminate Q: P, and what of h and the labels lies along it.
-        let mut p = with_q.submatrix(0, 0, size, size).to_owned();
+        let mut p = with_q.subcols(0, size).transpose().to_owned();
         if let Some(outside) = &self.outside {
             p += faer::Scale(1.0 / t) * outside;
         }
         let p = cholesky(&p)?;
-        let mut along = Mat::zeros(size, size + labels);
-        along.subcols_mut(0, size).copy_from(with_q.submatrix(padded, 0, size, size).transpose());
-        along.subcols_mut(size, labels).copy_from(with_q.submatrix(0, size, size, labels));
+        let mut along = with_q.subcols(size, size + labels).to_owned();
         solve_lower_triangular_in_place(p.L(), along.as_mut(), Par::Seq);
         let (along_h, along_y) = along.split_at_col(size);
 
         // Eliminate the rest of the old directions: Z, and what of the labels only the new features can say.
-        let mut z = &self.gram - with_h.subrows(0, size);
+        let mut z = &self.gram - with_h.subcols(size, size).transpose();
         matmul(z.as_mut(), lower, Accum::Add, along_h.transpose(), full, along_h, full, 1.0, Par::Seq);
         z.diagonal_mut().column_vector_mut().iter_mut().for_each(|value| *value += t);
         let z = cholesky(&z)?;
-        let mut new = &self.seen - with_q.submatrix(padded, size, size, labels) + along_h.transpose() * along_y;
+        let mut new = &self.seen - with_h.subcols(2 * size, labels) + along_h.transpose() * along_y;
         solve_lower_triangular_in_place(z.L(), new.as_mut(), Par::Seq);
         let ridge = along_y.col_iter().zip(new.col_iter()).map(|(y, new)| y.squared_norm_l2() - new.squared_norm_l2());
         let ridge = ridge.collect();
@@ -174,7 +162,7 @@ impl Resolvent for LowRank<'_> {
     /// `y'y` less what s times the base embeddings explain, were they all of the features.
     fn known_ridge(&self, label: usize, t: f64) -> (f64, f64) {
         let (mut explained, mut slope) = (0.0, 0.0);
-        for (y, s2) in self.columns.col(self.gram.nrows() + label).iter().zip(&self.scaled) {
+        for (y, s2) in self.labels.col(label).iter().zip(&self.scaled) {
             let weight = 1.0 / (s2 + t);
             explained += y * y * weight;
             slope += y * y * weight * weight;
@@ -184,19 +172,6 @@ impl Resolvent for LowRank<'_> {
 
     fn least_residual(&self, label: usize) -> f64 {
         LEAST_RESIDUAL * self.label_norm(label)
-    }
-}
-
-/// A column, each value times its weight.
-struct Weighting<'a>(&'a mut [f64], &'a [f64], &'a [f64]);
-
-impl Loop for Weighting<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self(weighted, column, weights) = self;
-        weighted.iter_mut().zip(column).zip(weights).for_each(|((target, value), weight)| *target = value * weight);
     }
 }
 

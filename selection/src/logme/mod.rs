@@ -18,8 +18,8 @@
 //!
 //! Everything that the iteration asks ([`Moments`](fixed_point::Moments)) follows from the resolvent `(F'F + t I)^-1`. Where
 //! there are more rows than dimensions, no map is applied to them: `F'F` follows from what is computed once per target.
-//! [`low_rank`] needs the target's eigenvectors, however many rows there are, [`dense`] its rows reduced to D + 1; [`spectrum`] is the plain way, with the features themselves, for what the
-//! others cannot do.
+//! [`low_rank`] needs the target's eigenvectors, however many rows there are, [`dense`] its rows reduced to D + 1; [`spectrum`]
+//! is the plain way, with the features themselves, for what the others cannot do.
 
 mod band;
 mod basis;
@@ -29,6 +29,7 @@ mod fixed_point;
 mod formula;
 mod interpolant;
 mod low_rank;
+mod panels;
 mod reduction;
 mod spectrum;
 
