@@ -110,6 +110,7 @@ pub(crate) enum Command {
     Yank(commands::yank::Yank),
     Remove(commands::yank::Remove),
     Verify(commands::verify::Verify),
+    Gc(commands::gc::Gc),
     Export(commands::export::Export),
     Demo(commands::demo::Demo),
 }

@@ -65,7 +65,11 @@ impl<'a> Transaction<'a> {
         self.catalog.notice
     }
 
-    fn catch_up(&mut self, numbers: &[u64]) -> Result<(), RegistryError> {
+    /// Reads what others wrote since; `numbers`, where they were listed, show gaps.
+    ///
+    /// # Errors
+    /// As [`Transaction::begin`].
+    pub(crate) fn catch_up(&mut self, numbers: &[u64]) -> Result<(), RegistryError> {
         follow(&mut self.catalog, &self.registry.storage, numbers)?;
         self.catalog.require_whole()?;
         match self.catalog.stops_writers {

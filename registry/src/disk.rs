@@ -15,6 +15,7 @@
 //! Deletions are not synced: only staged files are deleted, and one that comes back is still only a staged file.
 //! Outside a tokio runtime its futures run on the calling thread, so that `futures::executor::block_on` is enough.
 
+mod moving;
 mod system;
 
 use std::collections::HashSet;

@@ -133,7 +133,7 @@ fn flaky(fault: Fault, at: u64) -> (InMemory, Registry) {
     (inner, registry(Box::new(store)))
 }
 
-fn registry(store: Box<dyn ObjectStore>) -> Registry {
+pub(crate) fn registry(store: Box<dyn ObjectStore>) -> Registry {
     Registry {
         storage: Storage::in_store(store),
         marker: Marker { id: RegistryId([3; 16]), settings: Settings::default() },
@@ -144,7 +144,7 @@ fn registry(store: Box<dyn ObjectStore>) -> Registry {
 }
 
 /// Publishes one small ESM, the same every time, under a name.
-fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError> {
+pub(crate) fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError> {
     let map = DenseMap::new(vec![1.0, 0.5, 0.25, 1.0], vec![0.0, 1.0]).unwrap();
     let object = Object::encode(&map, Codec::F32).unwrap();
     let card = Card {
@@ -161,7 +161,7 @@ fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError>
     registry.publish(&batch, &by(), &PublishOptions::default())
 }
 
-fn by() -> Signature {
+pub(crate) fn by() -> Signature {
     Signature { writer: Writer { user: "ada".into(), host: "engine".into(), program: "esmhub".into() }, time: 1 }
 }
 

@@ -5,9 +5,10 @@ use esmhub_store_format::limits::MAX_OBJECT_BYTES;
 use esmhub_store_format::{AnchorSet, Card, Digest, Object, frame};
 
 use crate::storage::Storage;
-use crate::{Esm, Registry, RegistryError, schema};
+use crate::{Esm, Registry, RegistryError, schema, trash};
 
-const LIMIT: u64 = MAX_OBJECT_BYTES + frame::HEADER_BYTES as u64;
+/// The largest file of an object that is read.
+pub(crate) const LIMIT: u64 = MAX_OBJECT_BYTES + frame::HEADER_BYTES as u64;
 
 /// An ESM whole: its card and the object that the card describes.
 #[derive(Debug, Clone)]
@@ -71,10 +72,26 @@ impl Registry {
     }
 }
 
-/// An object's canonical bytes, verified but not decoded, and its size on disk; `None` where it is not there.
+/// An object's canonical bytes, verified but not decoded, and its size on disk, wherever it lies; `None` where it is not there.
 pub(crate) fn read_canonical(storage: &Storage, digest: &Digest) -> Result<Option<(Vec<u8>, u64)>, RegistryError> {
     let place = schema::object(digest);
-    let Some(bytes) = storage.read(&place, LIMIT)? else {
+    if let Some(found) = read_at(storage, &place, digest)? {
+        return Ok(Some(found));
+    }
+    match trash::read(storage, digest)? {
+        Some(found) => Ok(Some(found)),
+        // It may have been put back in between.
+        None => read_at(storage, &place, digest),
+    }
+}
+
+/// The same of the file in one place.
+pub(crate) fn read_at(
+    storage: &Storage,
+    place: &str,
+    digest: &Digest,
+) -> Result<Option<(Vec<u8>, u64)>, RegistryError> {
+    let Some(bytes) = storage.read(place, LIMIT)? else {
         return Ok(None);
     };
     let canonical = frame::decode_as(frame::Content::Object, &bytes, digest)

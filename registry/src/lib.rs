@@ -22,9 +22,13 @@ mod esm;
 #[cfg(test)]
 mod faults;
 mod fetch;
+mod gc;
 mod history;
 mod index;
 mod init;
+#[cfg(test)]
+mod interleavings;
+mod listing;
 mod load;
 mod log;
 mod marker;
@@ -32,12 +36,15 @@ mod memory;
 mod pattern;
 mod plan;
 mod publish;
+mod reach;
 mod registry;
+mod repair;
 mod replay;
 mod resolve;
 mod schema;
 mod stats;
 mod storage;
+mod trash;
 mod verify;
 mod yank;
 
@@ -47,6 +54,7 @@ pub use catalog::{Catalog, Damage};
 pub use error::{Absence, Candidate, ErrorKind, RegistryError};
 pub use esm::{Esm, State};
 pub use fetch::Fetched;
+pub use gc::{Collected, GcOptions, Tally};
 pub use history::{Event, Happening};
 pub use init::Initialised;
 pub use marker::Settings;
@@ -54,6 +62,7 @@ pub use memory::{MAX_VALUE_BYTES, Recalled};
 pub use pattern::Pattern;
 pub use publish::{NewEsm, Outcome, Publication, PublishOptions, Publishing};
 pub use registry::Registry;
+pub use repair::{RepairOptions, Repaired};
 pub use stats::{BaseStats, Stats};
 pub use verify::{Problem, Report, VerifyProgress};
 

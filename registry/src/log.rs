@@ -7,7 +7,8 @@ use crate::RegistryError;
 use crate::schema;
 use crate::storage::{Creation, Storage};
 
-const LIMIT: u64 = limits::MAX_ENTRY_BYTES + frame::HEADER_BYTES as u64;
+/// The largest file of an entry that is read.
+pub(crate) const LIMIT: u64 = limits::MAX_ENTRY_BYTES + frame::HEADER_BYTES as u64;
 
 /// An entry, verified in itself; whether it follows the entry before it is for [`crate::replay`] to check.
 #[derive(Debug, Clone)]

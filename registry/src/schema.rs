@@ -4,7 +4,9 @@
 //! esmhub.toml                    the marker
 //! objects/3f/<62 hex digits>     objects, by digest
 //! log/00000000000000000042       log entries, by number
-//! packs/ trash/ quarantine/      reserved for later versions; nothing else may use these names
+//! trash/<run>/<64 hex digits>    objects that a garbage collection took out; `since` beside them says by its time when
+//! quarantine/<run>/<name>        damaged files that a repair took out, under their names with `/` written as `+`
+//! packs/                         reserved for later versions; nothing else may use this name
 //! <any of these>.<16 hex>.new    being written; left behind only where a writer was killed
 //! ```
 
@@ -19,6 +21,11 @@ pub(crate) const MARKER: &str = "esmhub.toml";
 pub(crate) const OBJECTS: &str = "objects";
 /// The folder of the log entries.
 pub(crate) const LOG: &str = "log";
+/// The folder of what garbage collections took out.
+pub(crate) const TRASH: &str = "trash";
+/// The folder of what repairs took out.
+pub(crate) const QUARANTINE: &str = "quarantine";
+const SINCE: &str = "since";
 const STAGED: &str = ".new";
 /// Two hex digits make at most 256 folders, so that no folder of a pool of 100,000 holds more than some 400 files.
 const FAN_DIGITS: usize = 2;
@@ -26,7 +33,7 @@ const ENTRY_DIGITS: usize = 20;
 
 /// Names in the registry's folder that belong to the format, those of later versions included.
 pub(crate) fn is_top(name: &str) -> bool {
-    [MARKER, OBJECTS, LOG, "packs", "trash", "quarantine"].contains(&name)
+    [MARKER, OBJECTS, LOG, TRASH, QUARANTINE, "packs"].contains(&name)
 }
 
 /// Whether a name in the folder of the objects is that of a fan folder.
@@ -60,6 +67,36 @@ pub(crate) fn entry(number: u64) -> String {
 pub(crate) fn entry_of(file: &str) -> Option<u64> {
     let digits = file.len() == ENTRY_DIGITS && file.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| file.parse().ok()).flatten().filter(|&number: &u64| number > 0)
+}
+
+/// The name of a run of garbage collection or repair: runs sort by the time of whoever started them.
+pub(crate) fn run(time: u64, unique: u64) -> String {
+    format!("{time:015}-{unique:016x}")
+}
+
+/// Where a run of garbage collection puts an object.
+pub(crate) fn trashed(run: &str, digest: &Digest) -> String {
+    format!("{TRASH}/{run}/{digest}")
+}
+
+/// The object that a file of such a run is named after.
+pub(crate) fn trashed_of(file: &str) -> Option<Digest> {
+    file.parse().ok()
+}
+
+/// The file whose time of writing says when a run of garbage collection began, by the store's own clock.
+pub(crate) fn since(run: &str) -> String {
+    format!("{TRASH}/{run}/{SINCE}")
+}
+
+/// Whether a file of such a run is that one.
+pub(crate) fn is_since(file: &str) -> bool {
+    file == SINCE
+}
+
+/// Where a run of repair puts a damaged file.
+pub(crate) fn quarantined(run: &str, place: &str) -> String {
+    format!("{QUARANTINE}/{run}/{}", place.replace('/', "+"))
 }
 
 /// The name under which a file or folder is written before it gets its own.

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use futures::executor::block_on;
 use object_store::local::LocalFileSystem;
@@ -124,6 +125,85 @@ impl Storage {
         };
         disk.settle(place)?;
         Ok(created)
+    }
+
+    /// When a file was last written, by the clock of what stores it; `None` where there is none.
+    pub(crate) fn modified(&self, place: &str) -> Result<Option<SystemTime>, RegistryError> {
+        match &self.disk {
+            Some(disk) => match disk.metadata(place)? {
+                Some(found) => Ok(Some(
+                    found.modified().map_err(|error| RegistryError::io("look at it", disk.path(place), error))?,
+                )),
+                None => Ok(None),
+            },
+            None => match block_on(self.store.head(&Location::from(place))) {
+                Ok(meta) => Ok(Some(meta.last_modified.into())),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.failed("look at it", place, error)),
+            },
+        }
+    }
+
+    /// Gives a file another name, under which it lasts before it is gone from the first one; whether it was there.
+    ///
+    /// It replaces what has that name. So the caller must know that the file is what that name stands for.
+    pub(crate) fn relocate(&self, from: &str, to: &str) -> Result<bool, RegistryError> {
+        if let Some(disk) = &self.disk {
+            return disk.relocate(from, to);
+        }
+        let (source, target) = (Location::from(from), Location::from(to));
+        match block_on(self.store.copy(&source, &target)) {
+            Ok(()) => {}
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(self.failed("move it", from, error)),
+        }
+        self.remove(from)?;
+        Ok(true)
+    }
+
+    /// Copies a file as it is, damaged or not, to a name that is free; whether it was there.
+    pub(crate) fn preserve(&self, from: &str, to: &str) -> Result<bool, RegistryError> {
+        if let Some(disk) = &self.disk {
+            return disk.preserve(from, to);
+        }
+        match block_on(self.store.copy(&Location::from(from), &Location::from(to))) {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.failed("copy it", from, error)),
+        }
+    }
+
+    /// Writes a file in the place of one that may be there, which is replaced whole or not at all.
+    ///
+    /// It replaces what has that name, which is for what the name itself says the content of.
+    pub(crate) fn replace(&self, place: &str, bytes: Vec<u8>) -> Result<(), RegistryError> {
+        match &self.disk {
+            Some(disk) => {
+                let staged = disk.stage(place, &bytes)?;
+                disk.relocate(&staged.name, place).map(|_| ())
+            }
+            None => {
+                let put = block_on(self.store.put(&Location::from(place), bytes.into()));
+                put.map(|_| ()).map_err(|error| self.failed("write it", place, error))
+            }
+        }
+    }
+
+    /// Deletes a file; whether it was there. That it stays deleted after a power loss is not waited for.
+    pub(crate) fn remove(&self, place: &str) -> Result<bool, RegistryError> {
+        if let Some(disk) = &self.disk {
+            return disk.remove(place);
+        }
+        match block_on(self.store.delete(&Location::from(place))) {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.failed("delete it", place, error)),
+        }
+    }
+
+    /// Deletes a folder if it is empty.
+    pub(crate) fn remove_empty(&self, folder: &str) -> Result<(), RegistryError> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.remove_empty(folder))
     }
 
     /// Makes folders, so that later writers find them.

@@ -4,19 +4,20 @@
 //! re-hashed and decoded; log entries are read and joined to each other; every card is decoded, and its object must be
 //! there and be what the card says; every anchor set that the log names must be there.
 
-mod listing;
 mod objects;
 mod references;
 
 use std::fmt;
+use std::time::SystemTime;
 
 use esmhub_store_format::Digest;
 
-use self::listing::Listing;
 use self::objects::Found;
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
-use crate::{Registry, RegistryError, log, schema};
+use crate::listing::Listing;
+use crate::trash::{self, Run};
+use crate::{Registry, RegistryError, Tally, log, schema};
 
 /// What was checked, and what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +35,13 @@ pub struct Report {
     pub references: u64,
     /// Sound objects that neither a reference nor an anchors record needs: left by a publish that was interrupted, or by a removal.
     pub unreferenced: Vec<Digest>,
+    /// Objects that are needed and lie in the trash: an interrupted garbage collection left them there, and the next one puts
+    /// them back. Until then they are read from there.
+    pub displaced: Vec<Digest>,
+    /// What is in the trash.
+    pub trash: Tally,
+    /// Files in the quarantine. Nothing reads them.
+    pub quarantined: u64,
     /// Files that a killed writer left half-written. Nothing reads them.
     pub staged: Vec<String>,
     /// Files that are no part of a registry. Nothing reads them.
@@ -55,6 +63,8 @@ pub struct Problem {
     pub detail: String,
     /// What cannot be used because of it: references, `name:tag`, and `anchors of BASE`.
     pub used_by: Vec<String>,
+    /// When the file was last changed, by the store's clock; `None` where it is missing, or no file is meant.
+    pub modified: Option<SystemTime>,
     /// What can be done about it.
     pub hint: Option<String>,
 }
@@ -78,12 +88,22 @@ impl Problem {
     fn new(what: &'static str, place: impl Into<String>, detail: impl Into<String>) -> Self {
         let hint = match what {
             "object" => Some(
-                "move the file away and publish the same ESM or set the same anchors again, or copy it from another registry",
+                "`esmhub verify --repair --from REGISTRY` takes it from another registry, or publish the same again",
             ),
-            "log entry" => Some("copy the file from a backup, or from a copy of this registry"),
+            "object in the trash" => Some("nothing needs it; `esmhub gc` deletes it when its time has come"),
+            "log entry" => Some(
+                "`esmhub verify --repair` takes it from this user's index, with `--from REGISTRY` from a copy of this registry",
+            ),
             _ => None,
         };
-        Self { what, place: place.into(), detail: detail.into(), used_by: Vec::new(), hint: hint.map(str::to_owned) }
+        Self {
+            what,
+            place: place.into(),
+            detail: detail.into(),
+            used_by: Vec::new(),
+            modified: None,
+            hint: hint.map(str::to_owned),
+        }
     }
 }
 
@@ -101,9 +121,15 @@ impl Registry {
     /// Only what keeps the rest from being checked: a log that is newer than this program, or a folder that cannot be
     /// listed. Damage is no error here but a [`Problem`].
     pub fn verify(&self, progress: &dyn Fn(VerifyProgress)) -> Result<Report, RegistryError> {
+        let listing = Listing::new(&self.storage)?;
+        let trash = trash::runs(&self.storage)?;
         let mut report = Report::default();
-        let listing = Listing::new(&self.storage, &mut report)?;
-        let total = (listing.entries.len() + listing.objects.len()) as u64;
+        let obstacles = listing.obstacles.iter().cloned();
+        let detail = "something else stands where a folder is expected";
+        report.problems.extend(obstacles.map(|folder| Problem::new("folder", folder, detail)));
+        report.quarantined = self.count_quarantined()?;
+        let in_trash = trash.iter().map(|run| run.objects.len());
+        let total = (listing.entries.len() + listing.objects.len() + in_trash.sum::<usize>()) as u64;
         let mut done = 0;
         let mut tick = || {
             done += 1;
@@ -112,8 +138,27 @@ impl Registry {
         let catalog = self.verify_log(&listing.entries, &mut report, &mut tick)?;
         self.verify_memory(&mut report);
         let found = objects::verify(&self.storage, &listing.objects, &mut report, &mut tick);
-        references::verify(&catalog, &found, &mut report);
+        let trashed = objects::verify_trash(&self.storage, &trash, &mut report, &mut tick);
+        references::verify(&catalog, &found, &trashed, &mut report);
+        let others = trash.into_iter().flat_map(|run: Run| run.others);
+        let (staged, strays): (Vec<String>, Vec<String>) = others.partition(|place| schema::is_staged(place));
+        report.staged = [listing.staged, staged].concat();
+        report.strays = [listing.strays, strays].concat();
+        for problem in report.problems.iter_mut().filter(|problem| problem.what != "card") {
+            problem.modified = self.storage.modified(&problem.place).ok().flatten();
+        }
         Ok(report)
+    }
+
+    fn count_quarantined(&self) -> Result<u64, RegistryError> {
+        let mut files = 0;
+        for run in self.storage.names(schema::QUARANTINE)? {
+            files += match run.is_folder {
+                true => self.storage.names(&format!("{}/{}", schema::QUARANTINE, run.name))?.len() as u64,
+                false => 1,
+            };
+        }
+        Ok(files)
     }
 
     fn verify_log(

@@ -106,6 +106,12 @@ pub fn decode(content: Content, frame: &[u8]) -> Result<(Vec<u8>, Digest), Forma
     Ok((canonical, digest))
 }
 
+/// What the header of a frame states as the digest of its canonical bytes, whatever became of the payload; `None` where the
+/// header is damaged too, or is not of such a frame.
+pub fn stated_digest(content: Content, bytes: &[u8]) -> Option<Digest> {
+    Header::parse(content, bytes).ok().map(|header| header.digest)
+}
+
 /// As [`decode`], and the digest must be this one. Every read of an object goes through here (R2).
 ///
 /// # Errors

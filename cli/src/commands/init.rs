@@ -90,7 +90,7 @@ impl Document for InitDocument {
 }
 
 /// `14d`, `12h`, `30m` or `90s`, in seconds.
-fn parse_duration(text: &str) -> Result<u64, Failure> {
+pub(super) fn parse_duration(text: &str) -> Result<u64, Failure> {
     let refused = || Failure::usage(format!("{text:?} is not a time: a number with d, h, m or s is expected"));
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.strip_prefix(digits) {

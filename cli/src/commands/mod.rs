@@ -4,6 +4,7 @@
 pub(crate) mod anchors;
 pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -50,6 +51,7 @@ fn dispatch(arguments: Arguments) -> Outcome<u8> {
         Command::Yank(yank) => yank.run(context),
         Command::Remove(remove) => remove.run(context),
         Command::Verify(verify) => verify.run(context),
+        Command::Gc(gc) => gc.run(context),
         Command::Export(export) => export.run(context),
         Command::Demo(demo) => demo.run(context),
     }

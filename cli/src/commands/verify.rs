@@ -1,16 +1,31 @@
 //! `esmhub verify`: everything read and checked.
 
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use clap::Args;
+use esmhub_registry::{Registry, RepairOptions, Repaired, Report};
 use serde::Serialize;
 
+use super::gc::Count;
 use crate::context::Context;
-use crate::document::{Document, bytes, count, printable};
+use crate::document::{Document, bytes, count, printable, time};
 use crate::failure::{INTEGRITY, Outcome};
 use crate::progress;
 
 /// Read and check every object, every log entry and every card, and name all that is damaged
 #[derive(Debug, Args)]
-pub(crate) struct Verify {}
+pub(crate) struct Verify {
+    /// Put damaged files into the quarantine, and whole ones back from the trash, this user's index, or --from
+    #[arg(long)]
+    repair: bool,
+    /// Another registry that may have what is damaged; log entries are taken from a copy of this one only
+    #[arg(long, value_name = "DIR", requires = "repair")]
+    from: Vec<PathBuf>,
+    /// Say what would be repaired, and do nothing
+    #[arg(long, requires = "repair")]
+    dry_run: bool,
+}
 
 #[derive(Serialize)]
 struct VerifyDocument {
@@ -22,8 +37,13 @@ struct VerifyDocument {
     entry_bytes: u64,
     references: u64,
     unreferenced: Vec<String>,
+    displaced: Vec<String>,
+    trash: Count,
+    quarantined: u64,
     staged: Vec<String>,
+    strays: Vec<String>,
     problems: Vec<FoundProblem>,
+    repaired: Option<RepairedFiles>,
 }
 
 #[derive(Serialize)]
@@ -32,23 +52,52 @@ struct FoundProblem {
     place: String,
     detail: String,
     used_by: Vec<String>,
+    modified: Option<u64>,
     hint: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RepairedFiles {
+    dry_run: bool,
+    quarantined: Vec<Moved>,
+    restored: Vec<Moved>,
+    unresolved: Vec<String>,
+}
+
+/// A file of the registry, and where it went to or came from.
+#[derive(Serialize)]
+struct Moved {
+    place: String,
+    other: String,
 }
 
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let registry = context.open()?;
-        let bar = progress::bar(context.shows_progress(), 0, "verifying");
-        let report = registry.verify(&|progress| {
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
-        })?;
-        bar.finish_and_clear();
+        let mut report = check(context, &registry)?;
+        let mut repaired = None;
+        if self.repair {
+            let from: Vec<Registry> =
+                self.from.iter().map(|location| Registry::open(location, None)).collect::<Result<_, _>>()?;
+            let options = RepairOptions { dry_run: self.dry_run, from: &from };
+            let Repaired { quarantined, restored, unresolved, .. } = registry.repair(&context.signature(), &options)?;
+            let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
+            repaired = Some(RepairedFiles {
+                dry_run: self.dry_run,
+                quarantined: moved(quarantined).collect(),
+                restored: moved(restored).collect(),
+                unresolved,
+            });
+            if !self.dry_run {
+                report = check(context, &registry)?;
+            }
+        }
         let problems = report.problems.iter().map(|problem| FoundProblem {
             what: problem.what,
             place: problem.place.clone(),
             detail: problem.detail.clone(),
             used_by: problem.used_by.clone(),
+            modified: problem.modified.map(milliseconds),
             hint: problem.hint.clone(),
         });
         context.emit(&VerifyDocument {
@@ -60,10 +109,31 @@ impl Verify {
             entry_bytes: report.entry_bytes,
             references: report.references,
             unreferenced: report.unreferenced.iter().map(ToString::to_string).collect(),
+            displaced: report.displaced.iter().map(ToString::to_string).collect(),
+            trash: report.trash.into(),
+            quarantined: report.quarantined,
             staged: report.staged.clone(),
+            strays: report.strays.clone(),
             problems: problems.collect(),
+            repaired,
         })
     }
+}
+
+fn check(context: &Context, registry: &Registry) -> Outcome<Report> {
+    let bar = progress::bar(context.shows_progress(), 0, "verifying");
+    let report = registry.verify(&|progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    })?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// Since 1970-01-01 UTC.
+fn milliseconds(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Document for VerifyDocument {
@@ -71,8 +141,14 @@ impl Document for VerifyDocument {
 
     fn table(&self) -> String {
         let mut text = String::new();
+        if let Some(repaired) = &self.repaired {
+            repaired.describe(&mut text);
+        }
         for problem in &self.problems {
             text.push_str(&format!("{} {}: {}\n", problem.what, problem.place, problem.detail));
+            if let Some(modified) = problem.modified {
+                text.push_str(&format!("    last changed {}\n", time(modified)));
+            }
             if !problem.used_by.is_empty() {
                 text.push_str(&format!("    used by {}\n", problem.used_by.join(", ")));
             }
@@ -90,6 +166,20 @@ impl Document for VerifyDocument {
         ));
         if !self.unreferenced.is_empty() {
             text.push_str(&format!("{} that no reference needs\n", count(self.unreferenced.len() as u64, "object")));
+        }
+        if !self.displaced.is_empty() {
+            let displaced = count(self.displaced.len() as u64, "object");
+            text.push_str(&format!("{displaced} that references need, in the trash: `esmhub gc` puts them back\n"));
+        }
+        if self.trash.files > 0 {
+            text.push_str(&format!(
+                "{} in the trash ({})\n",
+                count(self.trash.files, "object"),
+                bytes(self.trash.bytes)
+            ));
+        }
+        if self.quarantined > 0 {
+            text.push_str(&format!("{} in the quarantine\n", count(self.quarantined, "file")));
         }
         if !self.staged.is_empty() {
             text.push_str(&format!(
@@ -110,5 +200,23 @@ impl Document for VerifyDocument {
 
     fn exit_code(&self) -> u8 {
         if self.sound { 0 } else { INTEGRITY }
+    }
+}
+
+impl RepairedFiles {
+    fn describe(&self, text: &mut String) {
+        let (restored, quarantined) = match self.dry_run {
+            true => ("could be restored from", "would be moved to"),
+            false => ("restored from", "moved to"),
+        };
+        for Moved { place, other } in &self.restored {
+            text.push_str(&format!("{place} {restored} {other}\n"));
+        }
+        for Moved { place, other } in &self.quarantined {
+            text.push_str(&format!("{place} {quarantined} {other}\n"));
+        }
+        for place in &self.unresolved {
+            text.push_str(&format!("{place}: no whole copy was found\n"));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use esmhub_store_format::{Digest, frame};
 
-use crate::fetch::read_canonical;
+use crate::fetch::read_at;
 use crate::storage::{Creation, Storage};
 use crate::{RegistryError, schema};
 
@@ -15,7 +15,10 @@ pub(crate) struct Placed {
     pub(crate) is_new: bool,
 }
 
-/// Puts an object in place. One that is there is verified before it is relied on, and made to last.
+/// How often a garbage collection may take an object out under a publisher's hands. Once is rare.
+const ATTEMPTS: u32 = 8;
+
+/// Puts an object in place, under its own name. One that is there is verified before it is relied on, and made to last.
 pub(crate) fn place(
     storage: &Storage,
     digest: &Digest,
@@ -23,21 +26,19 @@ pub(crate) fn place(
     dry_run: bool,
 ) -> Result<Placed, RegistryError> {
     let place = schema::object(digest);
-    let verified = || {
-        let there = read_canonical(storage, digest)?;
-        Ok::<_, RegistryError>(there.map(|(_, stored_bytes)| Placed { stored_bytes, is_new: false }))
-    };
-    if let Some(placed) = verified()? {
-        if !dry_run {
-            storage.settle(&place)?;
+    for _ in 0..ATTEMPTS {
+        if let Some((_, stored_bytes)) = read_at(storage, &place, digest)? {
+            if !dry_run {
+                storage.settle(&place)?;
+            }
+            return Ok(Placed { stored_bytes, is_new: false });
         }
-        return Ok(placed);
+        let frame = frame::encode(frame::Content::Object, canonical)
+            .map_err(|source| RegistryError::Refused { what: place.clone(), source })?;
+        let new = Placed { stored_bytes: frame.len() as u64, is_new: true };
+        if dry_run || storage.create(&place, frame)? == Creation::Created {
+            return Ok(new);
+        }
     }
-    let frame = frame::encode(frame::Content::Object, canonical)
-        .map_err(|source| RegistryError::Refused { what: place.clone(), source })?;
-    let new = Placed { stored_bytes: frame.len() as u64, is_new: true };
-    if dry_run || storage.create(&place, frame)? == Creation::Created {
-        return Ok(new);
-    }
-    verified()?.ok_or_else(|| RegistryError::unsound(place, "it was there a moment ago, and is missing now"))
+    Err(RegistryError::unsound(place, "it is there and then missing, again and again"))
 }

@@ -8,9 +8,10 @@ use esmhub_store_format::{AnchorSet, Digest, FormatError, Object};
 
 use super::{Problem, Report};
 use crate::error::ErrorKind;
-use crate::fetch::read_canonical;
+use crate::fetch::{read_at, read_canonical};
 use crate::schema;
 use crate::storage::Storage;
+use crate::trash::Run;
 
 /// What stands under an object's name.
 pub(super) enum Found {
@@ -34,7 +35,7 @@ pub(super) fn verify(
     let mut all = HashMap::with_capacity(objects.len());
     for digest in objects {
         let place = schema::object(digest);
-        let found = match decode(storage, digest) {
+        let found = match decode(storage, &place, digest) {
             Ok((found, bytes)) => {
                 report.object_bytes += bytes;
                 if matches!(found, Found::Newer) {
@@ -54,14 +55,42 @@ pub(super) fn verify(
     all
 }
 
+/// Reads all objects in the trash; those that are sound.
+pub(super) fn verify_trash(
+    storage: &Storage,
+    runs: &[Run],
+    report: &mut Report,
+    tick: &mut dyn FnMut(),
+) -> HashMap<Digest, Found> {
+    let mut all = HashMap::new();
+    for (run, digest) in runs.iter().flat_map(|run| run.objects.iter().map(move |digest| (run, digest))) {
+        let place = schema::trashed(&run.name, digest);
+        match decode(storage, &place, digest) {
+            Ok((found, bytes)) => {
+                report.trash.files += 1;
+                report.trash.bytes += bytes;
+                all.insert(*digest, found);
+            }
+            Err(detail) => report.problems.push(Problem::new("object in the trash", place, detail)),
+        }
+        tick();
+    }
+    all
+}
+
 /// What an object is, and its bytes on disk; or what is wrong with it.
-fn decode(storage: &Storage, digest: &Digest) -> Result<(Found, u64), String> {
-    let place = schema::object(digest);
-    let read = match read_canonical(storage, digest) {
+fn decode(storage: &Storage, place: &str, digest: &Digest) -> Result<(Found, u64), String> {
+    let read = match read_at(storage, place, digest) {
         Err(error) if error.kind() == ErrorKind::Newer => return Ok((Found::Newer, 0)),
-        read => read.map_err(|error| error.detail_at(&place))?,
+        read => read.map_err(|error| error.detail_at(place))?,
     };
-    let (canonical, bytes) = read.ok_or("it was there a moment ago, and is missing now")?;
+    let (canonical, bytes) = match read {
+        Some(found) => found,
+        // A garbage collection may have moved it since it was listed.
+        None => read_canonical(storage, digest)
+            .map_err(|error| error.detail_at(place))?
+            .ok_or("it was there a moment ago, and is missing now")?,
+    };
     let decoded = match canonical.first_chunk() {
         Some(kind) if u16::from_le_bytes(*kind) == KIND_ANCHORS => {
             AnchorSet::from_canonical(&canonical).map(|_| Found::Anchors)

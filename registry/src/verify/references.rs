@@ -1,18 +1,25 @@
 //! Whether every reference can be used: its card is sound, and its object is there and is what the card says; and every
 //! anchor set that the log names is there.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use esmhub_store_format::log::CurrentAnchors;
 use esmhub_store_format::{Card, Digest, FormatError};
 
 use super::{Found, Problem, Report};
 use crate::catalog::Catalog;
 use crate::fetch::difference;
-use crate::{Event, Happening, schema};
+use crate::{CurrentSet, Happening, schema};
 
 /// Checks all references that are not removed and all anchor sets, and names those that depend on what is broken.
-pub(super) fn verify(catalog: &Catalog, objects: &HashMap<Digest, Found>, report: &mut Report) {
-    let mut check = Check { objects, report, needed: HashSet::new(), missing: BTreeMap::new() };
+pub(super) fn verify(
+    catalog: &Catalog,
+    objects: &HashMap<Digest, Found>,
+    trash: &HashMap<Digest, Found>,
+    report: &mut Report,
+) {
+    let (needed, missing, displaced) = (HashSet::new(), BTreeMap::new(), BTreeSet::new());
+    let mut check = Check { objects, trash, report, needed, missing, displaced };
     for esm in catalog.esms() {
         check.report.references += 1;
         let reference = esm.reference().to_string();
@@ -22,26 +29,37 @@ pub(super) fn verify(catalog: &Catalog, objects: &HashMap<Digest, Found>, report
             Err(error) => check.report.problems.push(Problem::new("card", reference, error.to_string())),
         }
     }
+    for current in catalog.all_anchors() {
+        check.anchors(current);
+    }
     for event in catalog.history() {
-        check.event(event);
+        if let Happening::Anchors(CurrentAnchors { base, set: Some(digest) }) = &event.what {
+            check.mention(*digest, &format!("anchors of {base}"));
+        }
     }
     check.finish();
 }
 
 struct Check<'a> {
     objects: &'a HashMap<Digest, Found>,
+    trash: &'a HashMap<Digest, Found>,
     report: &'a mut Report,
     /// The objects that something refers to.
     needed: HashSet<Digest>,
     /// Those of them that are not there, and what they are used by.
     missing: BTreeMap<Digest, Vec<String>>,
+    /// Those of them that are in the trash.
+    displaced: BTreeSet<Digest>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn card(&mut self, reference: String, card: &Card) {
         let weights = &card.weights;
         // The anchors can lie in another registry, or be known by their embeddings alone (R19).
-        self.needed.extend(card.fit.anchors);
+        if let Some(anchors) = card.fit.anchors {
+            self.needed.insert(anchors);
+            self.mention(anchors, &reference);
+        }
         let found = match self.need(weights.digest, &reference) {
             Some(Found::Map(found)) => difference(weights, found),
             Some(Found::Anchors) => Some(format!("kind {}, found an anchor set", weights.kind)),
@@ -52,31 +70,39 @@ impl Check<'_> {
         }
     }
 
-    /// Sets that are no longer current count too: ESMs were fitted on them.
-    fn event(&mut self, event: &Event) {
-        let Happening::Anchors(current) = &event.what else { return };
-        let Some(digest) = current.set else { return };
-        let user = format!("anchors of {}", current.base);
-        if let Some(Found::Map(_)) = self.need(digest, &user) {
-            let detail = format!("object {digest} is a map, expected an anchor set");
-            let problem = Problem::new("record", schema::entry(event.entry), detail);
+    fn anchors(&mut self, current: &CurrentSet) {
+        let user = format!("anchors of {}", current.base());
+        if let Some(Found::Map(_)) = self.need(current.digest(), &user) {
+            let detail = format!("object {} is a map, expected an anchor set", current.digest());
+            let problem = Problem::new("record", schema::entry(current.entry()), detail);
             self.report.problems.push(Problem { used_by: vec![user], ..problem });
         }
     }
 
+    /// Names a user of an object that can do without it: if it is there and broken, its problem says so, and if it is not
+    /// there, that is no problem.
+    fn mention(&mut self, digest: Digest, user: &str) {
+        if let Some(Found::Broken(at)) = self.objects.get(&digest)
+            && let Some(problem) = self.report.problems.get_mut(*at)
+        {
+            add_user(&mut problem.used_by, user);
+        }
+    }
+
     /// What there is of an object that is needed; where it cannot be used, its problem says by whom it is.
-    fn need(&mut self, digest: Digest, user: &str) -> Option<&Found> {
+    fn need(&mut self, digest: Digest, user: &str) -> Option<&'a Found> {
         self.needed.insert(digest);
-        let found = self.objects.get(&digest);
+        let mut found = self.objects.get(&digest);
+        if found.is_none() {
+            found = self.trash.get(&digest);
+            self.displaced.extend(found.map(|_| digest));
+        }
         let used_by = match found {
             None => self.missing.entry(digest).or_default(),
             Some(Found::Broken(at)) => &mut self.report.problems.get_mut(*at)?.used_by,
             Some(_) => return found,
         };
-        // A base model can return to an earlier set.
-        if !used_by.iter().any(|known| known == user) {
-            used_by.push(user.to_owned());
-        }
+        add_user(used_by, user);
         found
     }
 
@@ -90,5 +116,13 @@ impl Check<'_> {
             sound.map(|(digest, _)| *digest).filter(|digest| !self.needed.contains(digest)).collect();
         unreferenced.sort();
         self.report.unreferenced = unreferenced;
+        self.report.displaced = self.displaced.into_iter().collect();
+    }
+}
+
+/// A base model can return to an earlier set.
+fn add_user(used_by: &mut Vec<String>, user: &str) {
+    if !used_by.iter().any(|known| known == user) {
+        used_by.push(user.to_owned());
     }
 }

@@ -1,0 +1,200 @@
+//! Repair: what is whole somewhere is put back, what is damaged is kept, and nothing is believed that does not prove itself.
+
+use std::fs;
+use std::path::Path;
+
+use esmhub_registry::{ErrorKind, GcOptions, Registry, RepairOptions, Repaired};
+use esmhub_store_format::Digest;
+
+use crate::support::*;
+
+fn repair(registry: &Registry, from: &[Registry]) -> Repaired {
+    registry.repair(&by(), &RepairOptions { dry_run: false, from }).unwrap()
+}
+
+fn problems(pool: &Pool) -> usize {
+    pool.open().verify(&|_| ()).unwrap().problems.len()
+}
+
+/// A pool of three ESMs, and a copy of it.
+fn twins() -> (Pool, Pool) {
+    let (pool, copy) = (Pool::new(), Pool::new());
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        pool.publish(name, seed);
+    }
+    fs::remove_dir_all(copy.root()).unwrap();
+    copy_folder(&pool.root(), &copy.root());
+    (pool, copy)
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = at.min(bytes.len() - 1);
+    bytes[at] ^= 4;
+    overwrite(path, &bytes);
+}
+
+fn digests() -> [Digest; 3] {
+    [1, 2, 3].map(|seed| object(seed).digest())
+}
+
+#[test]
+fn a_damaged_object_is_put_aside_and_comes_back_from_another_registry() {
+    let (pool, other) = (twins().0, Pool::new());
+    other.publish("elsewhere", 2);
+    let [_, b, _] = digests();
+    flip(&pool.object(&b), 80);
+    let damaged = fs::read(pool.object(&b)).unwrap();
+    let repaired = repair(&pool.open(), &[other.open()]);
+    assert_eq!((repaired.restored.len(), repaired.quarantined.len(), repaired.unresolved.len()), (1, 1, 0));
+    assert_eq!(fs::read(pool.file(&repaired.quarantined[0].1)).unwrap(), damaged, "what was there is kept as it was");
+    assert_eq!(problems(&pool), 0);
+    assert_eq!(pool.open().verify(&|_| ()).unwrap().quarantined, 1);
+    assert_eq!(repair(&pool.open(), &[other.open()]), Repaired::default(), "there is nothing left to do");
+}
+
+#[test]
+fn a_damaged_object_that_nobody_has_whole_is_put_aside_and_can_be_published_again() {
+    let pool = twins().0;
+    let [_, b, _] = digests();
+    flip(&pool.object(&b), 80);
+    assert!(publish(&pool.open(), &[esm("b", 2)]).is_err());
+    let repaired = repair(&pool.open(), &[]);
+    assert_eq!((repaired.restored.len(), repaired.quarantined.len(), repaired.unresolved.len()), (0, 1, 1));
+    assert_eq!(problems(&pool), 1, "it is missing now");
+    publish(&pool.open(), &[esm("b", 2)]).unwrap();
+    assert_eq!(problems(&pool), 0);
+}
+
+#[test]
+fn a_missing_object_comes_back_from_the_trash_or_another_registry() {
+    let (pool, copy) = twins();
+    let [a, b, _] = digests();
+    fs::remove_file(pool.object(&a)).unwrap();
+    let run = pool.file("trash/000000000000001-0123456789abcdef");
+    fs::create_dir_all(&run).unwrap();
+    fs::rename(pool.object(&b), run.join(b.to_string())).unwrap();
+    let repaired = repair(&pool.open(), &[copy.open()]);
+    assert_eq!((repaired.restored.len(), repaired.quarantined.len()), (2, 0));
+    assert_eq!(problems(&pool), 0);
+    assert!(pool.object(&a).exists() && pool.object(&b).exists());
+}
+
+#[test]
+fn a_damaged_copy_restores_nothing() {
+    let (pool, copy) = twins();
+    let [a, ..] = digests();
+    for at in [&pool, &copy] {
+        flip(&at.object(&a), 80);
+        flip(&at.entry(2), 80);
+    }
+    let repaired = repair(&pool.open(), &[copy.open()]);
+    assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (0, 2));
+    assert!(pool.entry(2).exists(), "an entry is never just put aside");
+}
+
+#[test]
+fn every_entry_comes_back_from_a_copy_of_the_registry_damaged_or_missing() {
+    for number in 1..=3 {
+        for missing in [false, true] {
+            let (pool, copy) = twins();
+            match missing {
+                true => fs::remove_file(pool.entry(number)).unwrap(),
+                // Behind the header, which then still says which entry it was.
+                false => flip(&pool.entry(number), 90),
+            }
+            let repaired = repair(&pool.open(), &[copy.open()]);
+            assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (1, 0), "{number}, missing: {missing}");
+            assert_eq!(repaired.quarantined.len(), usize::from(!missing));
+            assert_eq!(fs::read(pool.entry(number)).unwrap(), fs::read(copy.entry(number)).unwrap());
+            assert_eq!(problems(&pool), 0, "{number}, missing: {missing}");
+        }
+    }
+}
+
+#[test]
+fn several_entries_in_a_row_and_a_lost_end_come_back_from_the_index() {
+    for lost in [&[1, 2][..], &[2, 3], &[1, 2, 3], &[3]] {
+        let pool = twins().0;
+        let before: Vec<_> = (1..=3).map(|number| fs::read(pool.entry(number)).unwrap()).collect();
+        assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 3);
+        for number in lost {
+            fs::remove_file(pool.entry(*number)).unwrap();
+        }
+        let repaired = repair(&pool.open_indexed(), &[]);
+        assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (lost.len(), 0), "{lost:?}");
+        for number in 1..=3 {
+            assert_eq!(fs::read(pool.entry(number)).unwrap(), before[number as usize - 1], "{lost:?}");
+        }
+        assert_eq!(problems(&pool), 0);
+    }
+}
+
+#[test]
+fn a_last_entry_whose_header_is_damaged_is_not_taken_on_trust() {
+    let (pool, copy) = twins();
+    flip(&pool.entry(3), 30);
+    let repaired = repair(&pool.open(), &[copy.open()]);
+    assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (0, 1), "nothing here says which entry it was");
+    assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 3);
+}
+
+#[test]
+fn an_entry_that_others_wrote_since_is_never_replaced_by_what_an_index_remembers() {
+    let pool = twins().0;
+    assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 3);
+    // The registry is restored from an older backup, and a colleague goes on from there.
+    fs::remove_file(pool.entry(3)).unwrap();
+    pool.publish("colleague", 9);
+    let theirs = fs::read(pool.entry(3)).unwrap();
+    let repaired = repair(&pool.open_indexed(), &[]);
+    assert_eq!(repaired.restored, []);
+    assert_eq!(fs::read(pool.entry(3)).unwrap(), theirs);
+    // Nor does a longer memory put its own end behind it.
+    let catalog = pool.open().catalog().unwrap();
+    assert!(catalog.resolve(&reference("colleague")).is_ok() && catalog.entries() == 3);
+}
+
+#[test]
+fn entries_of_another_registry_are_no_copies() {
+    let (pool, other) = (twins().0, Pool::new());
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        other.publish(name, seed);
+    }
+    flip(&pool.entry(2), 90);
+    let repaired = repair(&pool.open(), &[other.open()]);
+    assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (0, 1));
+    assert_eq!(pool.open().catalog().unwrap().resolve(&reference("b")).unwrap_err().kind(), ErrorKind::Integrity);
+}
+
+#[test]
+fn a_dry_run_finds_the_same_and_changes_nothing() {
+    let (pool, copy) = twins();
+    let [a, b, _] = digests();
+    flip(&pool.object(&a), 80);
+    fs::remove_file(pool.object(&b)).unwrap();
+    flip(&pool.entry(3), 90);
+    let before = snapshot(&pool.root());
+    let from = [copy.open()];
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, from: &from }).unwrap();
+    assert_eq!(snapshot(&pool.root()), before);
+    let done = repair(&pool.open(), &from);
+    assert_eq!(dry.restored, done.restored);
+    assert_eq!(problems(&pool), 0);
+    assert_eq!(pool.open().collect_garbage(&by(), &GcOptions::default()).unwrap().kept.files, 3);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_in_an_objects_place_is_put_aside_and_not_followed() {
+    let (pool, copy) = twins();
+    let [a, ..] = digests();
+    let outside = pool.folder.path().join("outside");
+    fs::write(&outside, b"precious").unwrap();
+    fs::remove_file(pool.object(&a)).unwrap();
+    std::os::unix::fs::symlink(&outside, pool.object(&a)).unwrap();
+    repair(&pool.open(), &[copy.open()]);
+    repair(&pool.open(), &[copy.open()]);
+    assert_eq!(problems(&pool), 0);
+    assert_eq!(fs::read(&outside).unwrap(), b"precious");
+}
