@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{Hub, at, csv, line, overwrite, target, tiny_base, tiny_model, words};
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["publish", "esms/mr"],
     &["pull", "mr"],
     &["rank", "t.npz"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["resolve", "mr"],
     &["stats"],
     &["verify"],
+    &["gc"],
     &["yank", "mr:v1"],
     &["remove", "mr:v1"],
     &["recompress", "mr"],
@@ -108,6 +109,7 @@ fn help_and_version_are_no_errors() {
         "resolve",
         "stats",
         "verify",
+        "gc",
         "demo",
         "anchors",
         "recompress",

@@ -11,6 +11,7 @@ mod bad_esms;
 mod bad_files;
 mod caching;
 mod choosing;
+mod collecting;
 mod damage;
 mod demo;
 mod device;

@@ -1,0 +1,157 @@
+//! `gc` and `verify --repair` through the command: what they say, and that being killed at any moment loses nothing.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::{EsmFolder, Hub, at, damage};
+
+/// Three ESMs, the last of which is removed.
+fn pool() -> Hub {
+    let hub = Hub::with(&["a", "b", "c"]);
+    hub.ok(["remove", "c:v1"]);
+    hub
+}
+
+fn copy(hub: &Hub, to: &str) {
+    let done = Command::new("cp").arg("-r").arg(hub.path("pool")).arg(hub.path(to)).status().unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn bytes_of_a_removed_esm_are_freed_one_grace_period_later_and_the_rest_is_untouched() {
+    let hub = Hub::without_registry();
+    hub.ok(["init", "--grace", "0s"]);
+    let sources: Vec<String> =
+        [("a", 1), ("b", 2), ("c", 3)].iter().map(|(name, seed)| hub.esm(&EsmFolder::new(name, 8, *seed))).collect();
+    hub.ok(["publish", &sources[0], &sources[1], &sources[2]]);
+    hub.ok(["remove", "c:v1"]);
+    let bytes = fs::metadata(hub.object_of("a")).unwrap().len();
+    let dry = hub.json(["gc", "--dry-run"]);
+    assert_eq!(at(&dry, ["dry_run", "kept/files", "taken_bytes"]), json!([true, 2, bytes]));
+    assert_eq!(hub.json(["stats"])["objects"], 3);
+    // The registry keeps to a longer grace period where one is asked for.
+    let waiting = hub.json(["gc", "--grace", "1d"]);
+    assert_eq!(at(&waiting, ["grace_seconds", "waiting/files", "deleted/files"]), json!([86_400, 1, 0]));
+    let said = hub.ok(["gc"]);
+    assert!(said.contains("1 object") && said.contains("deleted"), "{said}");
+    assert_eq!(at(&hub.json(["verify"]), ["sound", "objects", "trash/files"]), json!([true, 2, 0]));
+    hub.ok(["pull", "a", "b"]);
+    assert_eq!(hub.ok(["gc", "-q"]), "");
+}
+
+#[test]
+fn a_grace_period_that_is_none_is_refused() {
+    pool().refused_saying(2, ["gc", "--grace", "soon"], &["soon", "d, h, m or s"]);
+}
+
+#[test]
+fn repair_takes_objects_and_entries_from_a_copy_and_says_where_everything_went() {
+    let hub = pool();
+    copy(&hub, "backup");
+    damage(&hub.object_of("b"));
+    damage(&hub.path("pool/log/00000000000000000001"));
+    let broken = hub.json_with(16, ["verify"]);
+    assert_eq!(broken["repaired"], json!(null));
+    assert!(broken["problems"][0]["modified"].as_u64().unwrap() > 1_700_000_000_000, "since when: {broken}");
+    assert!(broken["problems"][0]["hint"].as_str().unwrap().contains("--repair"), "what to do: {broken}");
+    let dry = hub.json_with(16, ["verify", "--repair", "--from", "backup", "--dry-run"]);
+    assert_eq!(dry["repaired"]["restored"].as_array().unwrap().len(), 2, "{dry}");
+    let repaired = hub.json(["verify", "--repair", "--from", "backup"]);
+    assert_eq!(at(&repaired, ["sound", "quarantined"]), json!([true, 2]));
+    assert_eq!(repaired["repaired"]["restored"].as_array().unwrap().len(), 2);
+    assert!(hub.ok(["verify"]).contains("2 files in the quarantine"));
+    hub.ok(["pull", "b"]);
+}
+
+#[test]
+fn what_cannot_be_repaired_is_named_and_its_code_stays() {
+    let hub = pool();
+    damage(&hub.object_of("b"));
+    let output = hub.run(["verify", "--repair"]);
+    assert_eq!(output.code, 16, "{output:#?}");
+    assert!(output.stdout.contains("no whole copy was found"), "{output:#?}");
+    hub.refused_saying(10, ["verify", "--repair", "--from", "nowhere"], &["nowhere"]);
+    hub.refused_saying(2, ["verify", "--from", "pool"], &["--repair"]);
+    hub.ok(["publish", "--codec", "f32", "esms/b"]);
+    assert_eq!(hub.json(["verify"])["sound"], true);
+}
+
+/// The system calls by which these commands change a file system.
+const CHANGES: &str = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,write";
+
+/// Runs the command and kills it before its n-th change; whether it was killed.
+fn killed(hub: &Hub, arguments: &[&str], n: usize) -> bool {
+    let program = hub.command();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={CHANGES}")]);
+    strace.args(["-e", &format!("inject={CHANGES}:signal=SIGKILL:when={n}")]);
+    strace.arg(program.get_program()).args(arguments).current_dir(hub.path("")).env_clear();
+    strace.envs(program.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let output = strace.env("PATH", std::env::var("PATH").unwrap_or_default()).output().unwrap();
+    !output.status.success()
+}
+
+fn can_trace() -> bool {
+    Command::new("strace").args(["-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn gc_killed_before_any_of_its_changes_loses_nothing_and_can_go_on() {
+    if !can_trace() {
+        eprintln!(
+            "SKIPPED gc_killed_before_any_of_its_changes_loses_nothing_and_can_go_on: strace cannot be used here"
+        );
+        return;
+    }
+    let mut n = 1;
+    loop {
+        let hub = pool();
+        if !killed(&hub, &["gc", "--no-cache"], n) {
+            break;
+        }
+        assert_eq!(hub.json(["verify"])["sound"], true, "killed before change {n}");
+        hub.ok(["pull", "a", "b"]);
+        let done = hub.json(["gc"]);
+        assert_eq!(at(&done, ["kept/files", "deleted/files"]), json!([2, 0]), "killed before change {n}");
+        assert_eq!(hub.json(["verify"])["trash"]["files"], 1, "killed before change {n}");
+        n += 1;
+    }
+    assert!(n > 6, "only {n} changes");
+}
+
+#[test]
+fn a_repair_killed_before_any_of_its_changes_loses_nothing_and_can_go_on() {
+    if !can_trace() {
+        eprintln!(
+            "SKIPPED a_repair_killed_before_any_of_its_changes_loses_nothing_and_can_go_on: strace cannot be used here"
+        );
+        return;
+    }
+    let mut n = 1;
+    loop {
+        let hub = pool();
+        copy(&hub, "backup");
+        let (object, entry) = (hub.object_of("b"), hub.path("pool/log/00000000000000000002"));
+        damage(&object);
+        damage(&entry);
+        let object = fs::read(object).unwrap();
+        if !killed(&hub, &["verify", "--repair", "--from", "backup", "--no-cache"], n) {
+            break;
+        }
+        assert!(entry.exists(), "killed before change {n}: a missing entry looks like the end of the log");
+        hub.ok(["pull", "a:v1"]);
+        assert_eq!(hub.json(["verify", "--repair", "--from", "backup"])["sound"], true, "killed before change {n}");
+        let kept = files_below(&hub, "pool/quarantine").into_iter().any(|bytes| bytes == object);
+        assert!(kept, "killed before change {n}: what was damaged is kept");
+        n += 1;
+    }
+    assert!(n > 10, "only {n} changes");
+}
+
+fn files_below(hub: &Hub, folder: &str) -> Vec<Vec<u8>> {
+    let runs = fs::read_dir(hub.path(folder)).unwrap().map(|run| run.unwrap().path());
+    let files = runs.flat_map(|run| fs::read_dir(run).unwrap().map(|file| file.unwrap().path()));
+    files.map(|file| fs::read(file).unwrap()).collect()
+}
