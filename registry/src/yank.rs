@@ -64,6 +64,9 @@ impl Registry {
             let done = esm.state == wanted;
             let Esm { name, tag, digest, .. } = esm.clone();
             let changed = |entry, notice| Changed { name: name.clone(), tag: tag.clone(), digest, entry, notice };
+            if done && !dry_run {
+                transaction.settle()?;
+            }
             if done || dry_run {
                 return Ok(changed(None, transaction.into_notice()));
             }
