@@ -83,7 +83,20 @@ impl Hub {
 
     /// Runs the command to its end, whatever that is, unless it is a bug.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
-        run(self.command().args(arguments))
+        Self::finish(self.command().args(arguments))
+    }
+
+    /// Runs a command to its end; a bug, or death by a signal, is never what is tested for.
+    pub(crate) fn finish(command: &mut Command) -> Output {
+        let output = command.output().unwrap();
+        let output = Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        assert!(output.code != 101 && output.code != -1, "{output:#?}");
+        assert!(!output.stdout.contains('\x1b') && !output.stderr.contains('\x1b'), "colour in a pipe: {output:#?}");
+        output
     }
 
     /// What the command prints on stdout; it must succeed.
@@ -154,19 +167,6 @@ impl Hub {
         let digest = shown["card"]["weights"]["digest"].as_str().unwrap();
         self.path(format!("pool/objects/{}/{}", &digest[..2], &digest[2..]))
     }
-}
-
-/// Runs a command to its end; a bug, or death by a signal, is never what is tested for.
-pub(crate) fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    let output = Output {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    };
-    assert!(output.code != 101 && output.code != -1, "{output:#?}");
-    assert!(!output.stdout.contains('\x1b') && !output.stderr.contains('\x1b'), "colour in a pipe: {output:#?}");
-    output
 }
 
 /// The one JSON document that stdout holds, with the schema of its command.
