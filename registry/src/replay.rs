@@ -78,7 +78,9 @@ impl Catalog {
         };
         match done {
             Ok(what) => self.events.push(Event { entry, time: stamp.time, writer: Arc::clone(&stamp.writer), what }),
-            Err(detail) => self.void.push(Damage { entry, detail }),
+            Err(detail) if self.damaged.is_empty() => self.void.push(Damage { entry, detail }),
+            // What it does not fit may stand in the entry that cannot be read: it is not to blame for that.
+            Err(_) => {}
         }
         Ok(())
     }
