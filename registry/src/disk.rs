@@ -1,11 +1,11 @@
 //! What makes a write to a local disk last, beyond what `object_store` does.
 //!
-//! Checked in the source of `object_store` 0.14.2 (`src/local.rs`), `LocalFileSystem` with `with_fsync(true)`:
+//! Checked in the source of `object_store` 0.14.2 (`src/local.rs`), `LocalFileSystem`:
 //!
 //! | it does | it does not | so here |
 //! |---|---|---|
-//! | fsync a file before it links it, and the directory after | make a file last that a colleague has linked and not yet synced (`AlreadyExists`) | [`Disk::settle`] |
-//! | fsync the directories that it creates itself | the same for a directory that a colleague has just made | [`Disk::ensure_folder`] syncs the parent of every folder it uses |
+//! | fsync a directory after it has linked into it, with `with_fsync(true)` | tell a sync that failed from a link that did; make a file last that a colleague has linked and not yet synced (`AlreadyExists`) | [`Disk::settle_name`] after every creation, [`Disk::settle`] for theirs |
+//! | fsync the directories that it creates itself, with `with_fsync(true)` | the same for a directory that a colleague has just made | [`Disk::ensure_folder`] syncs the parent of every folder it uses |
 //! | stage under `name#1` with the umask's mode | set a mode before the file is seen | [`Disk::stage`] writes the staged file; `object_store` links it |
 //! | report that linking failed | fall back where there are no hard links | [`Disk::rename_exclusively`] |
 //! | skip `name#1` in listings, and stop a listing at a name that is not UTF-8 or at a looping link | show what a killed writer left behind | [`Disk::names`] |
@@ -26,6 +26,7 @@ use std::sync::{Mutex, PoisonError};
 
 use self::system::{rename_exclusively, share_file};
 pub(crate) use self::system::{share_folder, sync};
+use crate::error::SYNC;
 use crate::{RegistryError, schema};
 
 /// A directory on a local disk or a network mount, and what is known to last in it.
@@ -187,7 +188,7 @@ impl Disk {
         if self.shared {
             share_file(&file).map_err(failed)?;
         }
-        file.sync_all().map_err(failed)?;
+        file.sync_all().map_err(|error| RegistryError::io(SYNC, self.path(place), error))?;
         Ok(staged)
     }
 
@@ -202,11 +203,14 @@ impl Disk {
     /// Sees to it that a file that is there lasts, whoever wrote it: its bytes, its name, and its folders' names.
     pub(crate) fn settle(&self, place: &str) -> Result<(), RegistryError> {
         sync(&self.path(place))?;
-        if let Some((folder, _)) = place.rsplit_once('/') {
-            sync(&self.path(folder))?;
-            self.ensure_folder(folder)?;
-        }
-        Ok(())
+        self.settle_name(place)
+    }
+
+    /// The same of its name and its folders' names alone, where its bytes are known to last.
+    pub(crate) fn settle_name(&self, place: &str) -> Result<(), RegistryError> {
+        let (folder, _) = place.rsplit_once('/').unwrap_or(("", place));
+        sync(&self.path(folder))?;
+        self.ensure_folder(folder)
     }
 }
 

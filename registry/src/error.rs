@@ -177,6 +177,9 @@ pub enum RegistryError {
     Random(#[source] getrandom::Error),
 }
 
+/// What is tried when a file or a folder is to last.
+pub(crate) const SYNC: &str = "bring it to stable storage";
+
 impl RegistryError {
     /// What a caller decides by.
     pub fn kind(&self) -> ErrorKind {
@@ -226,6 +229,11 @@ impl RegistryError {
 
     pub(crate) fn unsound(place: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Unsound { place: place.into(), detail: detail.into(), advice: None }
+    }
+
+    /// Whether the system could not bring something to stable storage.
+    pub(crate) fn is_failed_sync(&self) -> bool {
+        matches!(self, Self::Io { action: SYNC, .. })
     }
 
     pub(crate) fn io(

@@ -83,6 +83,8 @@ pub(crate) fn create(storage: &Storage, entry: &Entry) -> Result<Option<Logged>,
             Some(there) if there.entry.transaction == entry.transaction => None,
             _ => return Ok(None),
         },
+        // The system may tell of what could not be written only once: a sync that works now would prove nothing.
+        Err(error) if error.is_failed_sync() => return Err(error),
         Err(error) => Some(error),
     };
     if let Some(error) = failure {

@@ -40,8 +40,7 @@ impl Storage {
             return Err(RegistryError::Location { location: root.to_owned(), detail: "the path is not UTF-8" });
         }
         let store = LocalFileSystem::new_with_prefix(root)
-            .map_err(|error| RegistryError::io("open the directory", root, error))?
-            .with_fsync(true);
+            .map_err(|error| RegistryError::io("open the directory", root, error))?;
         Ok(Self { store: Box::new(store), disk: Some(Disk::new(root, shared)) })
     }
 
@@ -104,7 +103,8 @@ impl Storage {
     /// Creates a file, or leaves the one that is there. Either way the file that then stands there lasts.
     ///
     /// # Errors
-    /// After an error the file may stand there all the same: who must know reads it.
+    /// After an error the file may stand there all the same: who must know reads it. After one that is
+    /// [`RegistryError::is_failed_sync`] it must not be taken to last, even if a later sync succeeds.
     pub(crate) fn create(&self, place: &str, bytes: Vec<u8>) -> Result<Creation, RegistryError> {
         let location = Location::from(place);
         let Some(disk) = &self.disk else {
@@ -118,7 +118,10 @@ impl Storage {
         let create = CopyOptions::new().with_mode(CopyMode::Create);
         let linked = block_on(self.store.copy_opts(&Location::from(staged.name.as_str()), &location, create));
         let created = match linked {
-            Ok(()) => return Ok(Creation::Created),
+            Ok(()) => {
+                disk.settle_name(place)?;
+                return Ok(Creation::Created);
+            }
             Err(object_store::Error::AlreadyExists { .. }) => Creation::AlreadyThere,
             Err(error) if may_lack_links(&error) => rename(disk, &staged, place, error)?,
             Err(error) => return Err(self.failed("write it", place, error)),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::RegistryError;
+use crate::error::SYNC;
 
 /// Waits until a file or a directory is on stable storage.
 pub(crate) fn sync(path: &Path) -> Result<(), RegistryError> {
@@ -12,9 +13,7 @@ pub(crate) fn sync(path: &Path) -> Result<(), RegistryError> {
     if cfg!(not(unix)) && path.is_dir() {
         return Ok(());
     }
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| RegistryError::io("bring it to stable storage", path, error))
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| RegistryError::io(SYNC, path, error))
 }
 
 /// Sets the modes of a shared registry's folder: the group may write, and what is made inside belongs to the group.
