@@ -13,8 +13,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod clocks;
+mod failing_calls;
+mod flipped_bits;
+mod full_disk;
+mod killed;
+mod no_locks;
 mod power_loss;
+mod read_only;
 mod replay;
+mod shim;
+mod soak;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "these tests use a part of what the end-to-end tests share")]
 mod support;

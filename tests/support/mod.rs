@@ -7,7 +7,7 @@
 mod arrays;
 mod esm;
 mod given;
-mod hub;
+pub(crate) mod hub;
 mod numbers;
 mod target;
 mod tree;

@@ -1,0 +1,67 @@
+//! Calls of the system that fail, one at a time: a full disk at every step, and a disk that cannot write. The command
+//! fails and says why, or succeeds and has done it; and a sync that failed is never taken for one that worked, for the
+//! system may tell of a failure only once.
+
+use crate::support::Hub;
+use crate::trace::can_trace;
+use crate::world::{Held, esm, figure, skipped, under};
+
+/// A call, the error that it ends with, and how the command puts it.
+const FAULTS: [(&str, &str, &str); 8] = [
+    ("mkdir", "ENOSPC", "No space left on device"),
+    ("write", "ENOSPC", "No space left on device"),
+    ("write", "EIO", "Input/output error"),
+    ("linkat", "ENOSPC", "No space left on device"),
+    ("linkat", "EIO", "Input/output error"),
+    ("fsync", "ENOSPC", "No space left on device"),
+    ("fsync", "EIO", "Input/output error"),
+    ("unlink", "EIO", "Input/output error"),
+];
+
+#[test]
+fn call_that_fails_is_never_taken_for_one_that_worked() {
+    if !can_trace() {
+        return skipped("call_that_fails_is_never_taken_for_one_that_worked", "strace cannot trace here");
+    }
+    let hub = Hub::new();
+    let first = esm(&hub, "first");
+    hub.ok(["publish", &first]);
+    let (mut failed, mut survived) = (0, 0);
+    for (call, error, said) in FAULTS {
+        for at in 1.. {
+            let name = format!("{call}-{error}-{at}");
+            let folders = ["a", "b"].map(|part| esm(&hub, &format!("{name}-{part}")));
+            let before = Held::in_folder(&hub.path("pool"));
+            let mut command = hub.command();
+            command.args(["publish", "--no-cache"]).args(&folders);
+            let trace = hub.path("trace");
+            let inject = format!("inject={call}:error={error}:when={at}");
+            let strace = ["strace", "-f", "-o", trace.to_str().unwrap(), "-e", &format!("trace={call}"), "-e", &inject]
+                .map(str::to_owned);
+            let output = Hub::finish(&mut under(&strace, &command));
+            let held = Held::in_folder(&hub.path("pool"));
+            let injected = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
+            assert!(held == before || held.0.len() == before.0.len() + 2, "{name}: half a batch");
+            // Printing comes last: by then it is done, and the exit code still says that something went wrong.
+            let printing = call == "write" && held != before;
+            match output.code {
+                0 => assert_eq!(held.0.len(), before.0.len() + 2, "{name}: acknowledged and lost"),
+                1 => assert!(output.stderr.contains(said) || printing, "{name}: {output:#?}"),
+                code => panic!("{name}: {code}: {output:#?}"),
+            }
+            if injected && call == "fsync" {
+                assert_eq!(output.code, 1, "{name}: acknowledged, although a sync failed");
+            }
+            hub.ok(["publish"].into_iter().chain(folders.iter().map(String::as_str)));
+            assert_eq!(Held::in_folder(&hub.path("pool")).0.len(), before.0.len() + 2);
+            if !injected {
+                break;
+            }
+            if output.code == 0 { survived += 1 } else { failed += 1 }
+        }
+    }
+    figure("failing calls, publishes that failed and said why", failed);
+    figure("failing calls, publishes that succeeded all the same", survived);
+    figure("failing calls, acknowledged and lost", 0);
+    assert!(failed > 20, "{failed}");
+}
