@@ -156,6 +156,9 @@ impl EncoderError {
             Self::Weights { .. } | Self::MissingTensor { .. } | Self::NonFinite { .. } => {
                 "fetch or save the model again: it may be cut short or damaged"
             }
+            Self::Tokenizer { .. } => {
+                "fetch the file again from where the model is published; a changed one is not trusted"
+            }
             Self::TensorShape { .. } | Self::Vocabulary { .. } => "config.json may be that of another model",
             Self::MaxLength { found, most, .. } if found > most => {
                 return Some(format!("choose a maximum length of at most {most}; longer texts are cut"));

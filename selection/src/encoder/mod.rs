@@ -36,6 +36,7 @@ mod safetensors;
 mod sentence;
 mod steps;
 mod tokens;
+mod vetting;
 mod weights;
 
 pub use candle_core::Device;

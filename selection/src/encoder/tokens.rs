@@ -7,13 +7,15 @@ use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams
 
 use super::EncoderError;
 use super::files::read_limited;
+use super::vetting::{Vetted, vet};
 
 /// XLM-R's file, one of the largest, has 17 MB.
-const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
+const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
 /// A model's tokenizer, without the truncation and padding that its file asks for.
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
+    vetted: Vetted,
     special: usize,
 }
 
@@ -21,15 +23,17 @@ impl TextTokenizer {
     /// Reads tokenizer.json.
     pub(super) fn read(path: &Path) -> Result<Self, EncoderError> {
         let bytes = read_limited(path, MAX_TOKENIZER_BYTES)?;
+        let refused = |source| EncoderError::Tokenizer { path: path.into(), source };
+        let vetted = vet(&bytes).map_err(|refusal| refused(refusal.into()))?;
         let tokenizer = guarded(|| {
             let mut tokenizer = Tokenizer::from_bytes(&bytes)?;
             tokenizer.with_truncation(None)?;
             tokenizer.with_padding(None);
             Ok(tokenizer)
         });
-        let tokenizer = tokenizer.map_err(|source| EncoderError::Tokenizer { path: path.into(), source })?;
+        let tokenizer = tokenizer.map_err(refused)?;
         let special = tokenizer.get_post_processor().map_or(0, |template| template.added_tokens(false));
-        Ok(Self { tokenizer, special })
+        Ok(Self { tokenizer, vetted, special })
     }
 
     /// The number of special tokens that every text gets.
@@ -48,13 +52,14 @@ impl TextTokenizer {
             stride: 0,
         };
         guarded(|| tokenizer.with_truncation(Some(truncation)).map(drop)).map_err(EncoderError::Compute)?;
-        Ok(Cutting { tokenizer, max_length })
+        Ok(Cutting { tokenizer, vetted: self.vetted, max_length })
     }
 }
 
 /// A tokenizer that cuts.
 pub(super) struct Cutting {
     tokenizer: Tokenizer,
+    vetted: Vetted,
     max_length: usize,
 }
 
@@ -62,6 +67,7 @@ impl Cutting {
     /// The tokens of the text at position `index`, at least one; each is below `vocabulary`.
     pub(super) fn tokens(&self, index: usize, text: &str, vocabulary: usize) -> Result<Vec<u32>, EncoderError> {
         let refused = |source| EncoderError::Tokenize { text: index, source };
+        self.vetted.check_text(text).map_err(|refusal| refused(refusal.into()))?;
         let encoding = guarded(|| self.tokenizer.encode_fast(text, true)).map_err(refused)?;
         let tokens = encoding.get_ids();
         if tokens.is_empty() {

@@ -8,3 +8,4 @@ mod hub;
 mod server;
 mod settings;
 mod support;
+mod tokenizers;
