@@ -2,18 +2,20 @@
 //!
 //! The reader builds tensors and dictionaries and executes nothing. It trusts the file with lengths, copies and depth, so
 //! that a hostile one could exhaust the memory or the stack: a scan with limits comes first. It also indexes unchecked, so
-//! that a damaged file can make it panic; every call into it is guarded.
+//! that a damaged file can make it panic; every call into it is guarded. Only its parts are used, because the whole prints
+//! a line for every tensor of a type that it does not know.
 
 mod scan;
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use candle_core::pickle::PthTensors;
-use candle_core::{DType, Tensor};
+use candle_core::pickle::{Object, Stack, TensorInfo};
+use candle_core::{DType, Device, Tensor};
 use esmhub_store_format::DenseMap;
 use esmhub_store_format::exchange::{self, WeightsError};
 use zip::ZipArchive;
@@ -93,49 +95,102 @@ fn to_f32(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
 /// A checkpoint whose tensors are read one at a time.
 pub(crate) struct PickleFile {
     path: PathBuf,
-    tensors: PthTensors,
+    /// By name; why, where candle does not know how to read it.
+    tensors: HashMap<String, Result<TensorInfo, String>>,
     size: u64,
 }
 
 impl PickleFile {
     pub(crate) fn open(path: &Path) -> Result<Self, PickleError> {
-        let read = |source| PickleError::Read { path: path.to_owned(), source };
-        let size = path.metadata().map_err(read)?.len();
-        guarded(path, || check(path))??;
-        let tensors = guarded(path, || PthTensors::new(path, None))?.map_err(|e| unreadable(path, e))?;
+        let size = path.metadata().map_err(|source| PickleError::Read { path: path.to_owned(), source })?.len();
+        let tensors = guarded(path, || tensors(path))??;
         Ok(Self { path: path.to_owned(), tensors, size })
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
-        self.tensors.tensor_infos().keys().map(String::as_str).collect()
+        self.tensors.keys().map(String::as_str).collect()
     }
 
-    /// The shape that the file states; `None` where there is no such tensor.
+    /// The shape that the file states; `None` where there is no such tensor, or none that can be read.
     pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.tensor_infos().get(name).map(|info| info.layout.dims())
+        self.tensors.get(name)?.as_ref().ok().map(|info| info.layout.dims())
     }
 
     /// A tensor of floats; `None` where there is none of this name.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Tensor>, PickleError> {
-        let Some(info) = self.tensors.tensor_infos().get(name) else {
-            return Ok(None);
+        let info = match self.tensors.get(name) {
+            None => return Ok(None),
+            Some(Err(reason)) => {
+                return Err(damaged(&self.path, format!("the tensor {name} cannot be read: {reason}")));
+            }
+            Some(Ok(info)) => info,
         };
         if !matches!(info.dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
             return Err(PickleError::TensorType { name: name.into(), found: format!("{:?}", info.dtype) });
         }
-        // torch stores without compressing: more bytes than the file has cannot be there, and candle would allocate them
-        // before it finds out.
+        // torch stores without compressing: more bytes than the file has cannot be there.
         let dimensions = info.layout.dims().iter();
         let bytes = dimensions.fold(info.dtype.size_in_bytes() as u64, |n, &dim| n.saturating_mul(dim as u64));
         if bytes.saturating_add(info.layout.start_offset() as u64) > self.size {
             return Err(damaged(&self.path, format!("the tensor {name} is larger than the file")));
         }
-        guarded(&self.path, || self.tensors.get(name))?.map_err(|e| unreadable(&self.path, e))
+        let tensor = guarded(&self.path, || values(&self.path, info, bytes))?;
+        tensor.map(Some).map_err(|error| unreadable(&self.path, error))
     }
 }
 
-/// Refuses what candle's reader must not be given.
-fn check(path: &Path) -> Result<(), PickleError> {
+/// What the pickle says of its tensors.
+fn tensors(path: &Path) -> Result<HashMap<String, Result<TensorInfo, String>>, PickleError> {
+    let (name, pickle) = checked_pickle(path)?;
+    let failed = |error| unreadable(path, error);
+    let mut stack = Stack::empty();
+    stack.read_loop(&mut &*pickle).map_err(failed)?;
+    // Where else it is, there are no tensors that this reader knows.
+    let Object::Dict(pairs) = stack.finalize().map_err(failed)? else {
+        return Ok(HashMap::new());
+    };
+    let folder = PathBuf::from(name.strip_suffix(".pkl").unwrap_or(&name));
+    let mut tensors = HashMap::new();
+    for (key, value) in pairs {
+        let Object::Unicode(name) = &key else { continue };
+        let name = name.clone();
+        let tensor = match value.into_tensor_info(key, &folder) {
+            Ok(Some(info)) => Ok(info),
+            Ok(None) => continue,
+            Err(error) => Err(first_line(error)),
+        };
+        // Which of them is meant, readers disagree on.
+        if tensors.insert(name.clone(), tensor).is_some() {
+            return Err(damaged(path, format!("the tensor {} is there twice", short(&name))));
+        }
+    }
+    Ok(tensors)
+}
+
+/// The numbers of a tensor, which lie in an entry of their own.
+fn values(path: &Path, info: &TensorInfo, bytes: u64) -> candle_core::Result<Tensor> {
+    let layout = &info.layout;
+    let is_transposed = !layout.is_contiguous() && layout.is_fortran_contiguous();
+    if !layout.is_contiguous() && !is_transposed {
+        candle_core::bail!("the tensor {} is not contiguous", short(&info.name));
+    }
+    let mut archive = ZipArchive::new(BufReader::new(File::open(path)?))?;
+    let mut entry = archive.by_name(&info.path)?;
+    std::io::copy(&mut entry.by_ref().take(layout.start_offset() as u64), &mut std::io::sink())?;
+    let mut values = Vec::new();
+    entry.take(bytes).read_to_end(&mut values)?;
+    if values.len() as u64 != bytes {
+        candle_core::bail!("the tensor {} has {} bytes, expected {bytes}", short(&info.name), values.len());
+    }
+    if is_transposed {
+        let reversed: Vec<usize> = layout.dims().iter().rev().copied().collect();
+        return Tensor::from_raw_buffer(&values, info.dtype, &reversed, &Device::Cpu)?.t();
+    }
+    Tensor::from_raw_buffer(&values, info.dtype, layout.dims(), &Device::Cpu)
+}
+
+/// The pickle, and the name of its entry; refused is what candle's reader must not be given.
+fn checked_pickle(path: &Path) -> Result<(String, Vec<u8>), PickleError> {
     let read = |source| PickleError::Read { path: path.to_owned(), source };
     let damaged = |reason| damaged(path, reason);
     let unpacking = |error: ZipError| damaged(format!("an entry cannot be unpacked: {}", first_line(error)));
@@ -173,7 +228,8 @@ fn check(path: &Path) -> Result<(), PickleError> {
     if pickle.len() as u64 > MAX_PICKLE {
         return Err(damaged(format!("data.pkl has more than {MAX_PICKLE} bytes")));
     }
-    scan::scan(&pickle).map(drop).map_err(|flaw| damaged(format!("data.pkl: {flaw}")))
+    scan::scan(&pickle).map_err(|flaw| damaged(format!("data.pkl: {flaw}")))?;
+    Ok((name.clone(), pickle))
 }
 
 fn damaged(path: &Path, reason: String) -> PickleError {
@@ -182,6 +238,11 @@ fn damaged(path: &Path, reason: String) -> PickleError {
 
 fn unreadable(path: &Path, error: candle_core::Error) -> PickleError {
     damaged(path, format!("not a PyTorch checkpoint that can be read: {}", first_line(error)))
+}
+
+/// A name from outside, cut to what a message can bear.
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 /// The rest may be a backtrace, and the line may quote the file.
