@@ -1,21 +1,4 @@
-//! `esmhub`: publish, pull and rank Embedding Space Maps from one shared directory.
-//!
-//! This crate is the only one that touches the terminal, the environment and the user's files. What it prints on stdout is
-//! one document, for people or as JSON; everything else goes to stderr.
-
-mod anchors;
-mod arguments;
-mod commands;
-mod context;
-mod dataset;
-mod document;
-mod embedding_cache;
-mod failure;
-mod hub;
-mod model;
-mod progress;
-mod source;
-mod texts;
+//! `esmhub`, the program; the library beside this file says what it is.
 
 use std::process::ExitCode;
 
@@ -23,12 +6,6 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(failure::remember_panic));
-    let arguments = arguments::Arguments::parse();
-    // A bug must not look like any other failure: exit code 101, whichever thread it happens on.
-    let code = std::panic::catch_unwind(move || commands::run(arguments));
-    ExitCode::from(code.unwrap_or_else(|_| failure::report_bug()))
+    esmhub::run()
 }

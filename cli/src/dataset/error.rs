@@ -14,7 +14,7 @@ use super::table::TableProblem;
 
 /// Why a user's file could not be used.
 #[derive(Debug)]
-pub(crate) enum DatasetError {
+pub enum DatasetError {
     /// The file could not be opened, or is of no format that is read.
     File {
         /// The file.
@@ -42,7 +42,7 @@ pub(crate) enum DatasetError {
 
 /// Whose fault an error is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The command line names a column or a kind of file that is not there.
     Usage,
     /// The file is missing, damaged or beyond a limit.
@@ -68,7 +68,7 @@ impl DatasetError {
     }
 
     /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::File { problem, .. } => problem.hint(),
             Self::Table { problem, .. } => problem.hint(),
@@ -78,7 +78,7 @@ impl DatasetError {
     }
 
     /// Whose fault it is.
-    pub(crate) fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         match self {
             Self::File { problem, .. } => problem.fault(),
             Self::Table { problem, .. } => problem.fault(),

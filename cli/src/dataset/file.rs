@@ -10,7 +10,7 @@ use super::error::{DatasetError, Fault};
 
 /// Why a file could not even be opened.
 #[derive(Debug, Error)]
-pub(crate) enum FileProblem {
+pub enum FileProblem {
     /// The operating system refused.
     #[error("cannot be opened")]
     Open(#[source] io::Error),

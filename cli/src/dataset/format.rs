@@ -7,7 +7,7 @@ use super::file::FileProblem;
 
 /// The formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// Comma-separated values with a header line (RFC 4180), UTF-8.
     Csv,
     /// Tab-separated values with a header line, quoted as CSV is, UTF-8.
@@ -28,7 +28,7 @@ impl Format {
     /// # Errors
     ///
     /// [`FileProblem::Format`] where there is no extension or an unknown one.
-    pub(crate) fn of(path: &Path) -> Result<Self, DatasetError> {
+    pub fn of(path: &Path) -> Result<Self, DatasetError> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {
             Some("csv") => Ok(Self::Csv),
@@ -42,7 +42,7 @@ impl Format {
     }
 
     /// Whether the file holds embeddings (`true`) or texts (`false`).
-    pub(crate) fn holds_embeddings(self) -> bool {
+    pub fn holds_embeddings(self) -> bool {
         matches!(self, Self::Npz | Self::Safetensors)
     }
 }

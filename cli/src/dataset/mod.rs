@@ -21,12 +21,12 @@ mod nearest;
 mod sampling;
 mod table;
 
-pub(crate) use arrays::{PairArrays, read_embeddings, read_pairs, read_target};
-pub(crate) use error::{DatasetError, Fault};
-pub(crate) use format::Format;
-pub(crate) use labels::{LabelSet, RawLabel, Task, interpret};
-pub(crate) use sampling::{Sampling, choose};
-pub(crate) use table::{Columns, Limit, Table};
+pub use arrays::{PairArrays, read_embeddings, read_pairs, read_target};
+pub use error::{DatasetError, Fault};
+pub use format::Format;
+pub use labels::{LabelSet, RawLabel, Task, interpret};
+pub use sampling::{Sampling, choose};
+pub use table::{Columns, Limit, Table};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use esmhub_selection::SplitMix64;
 
 /// How rows are chosen where a target has more than are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Sampling {
+pub enum Sampling {
     /// Every set of rows is equally likely; which one, the seed decides.
     Random,
     /// The first rows of the file.
@@ -20,7 +20,7 @@ pub(crate) enum Sampling {
 
 /// The positions of the chosen rows, in the order of the file, none twice: all of them where there are no more than
 /// `wanted`.
-pub(crate) fn choose(sampling: Sampling, seed: u64, available: usize, wanted: usize) -> Vec<usize> {
+pub fn choose(sampling: Sampling, seed: u64, available: usize, wanted: usize) -> Vec<usize> {
     match sampling {
         Sampling::Random if wanted < available => floyd(seed, available, wanted),
         Sampling::Random | Sampling::First => (0..available.min(wanted)).collect(),

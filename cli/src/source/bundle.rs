@@ -11,6 +11,8 @@ use crate::failure::{Failure, OTHER, Outcome};
 
 /// The largest bundle that is read at once: some thousand dense ESMs.
 const MAX_BUNDLE_BYTES: u64 = 4 << 30;
+/// Bytes that the ESMs of a small bundle may have when unpacked; of a larger one, as many times its own.
+const MAX_UNPACKED: (u64, u64) = (512 << 20, 16);
 
 pub(super) fn read(path: &Path, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
     let bytes = folder::read_at_most(path, MAX_BUNDLE_BYTES)?.ok_or_else(|| Failure::new(OTHER, "no such file"))?;
@@ -19,7 +21,19 @@ pub(super) fn read(path: &Path, options: &SourceOptions) -> Outcome<Vec<NewEsm>>
 
 /// The ESMs of a bundle under their own names and tags, or under those of the command line.
 pub(crate) fn from_bytes(bytes: &[u8], options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
-    let esms: Vec<Bundled> = bundle::read(bytes).collect::<Result<_, _>>().map_err(refused)?;
+    let (floor, times) = MAX_UNPACKED;
+    let limit = (bytes.len() as u64).saturating_mul(times).max(floor);
+    let (mut esms, mut unpacked) = (Vec::new(), 0_u64);
+    for esm in bundle::read(bytes) {
+        let esm: Bundled = esm.map_err(refused)?;
+        // Zeros pack so well that each of them could be the largest there is.
+        unpacked = unpacked.saturating_add(esm.object.canonical().len() as u64);
+        if unpacked > limit {
+            return Err(Failure::new(OTHER, format!("the ESMs have more than {limit} bytes when unpacked"))
+                .hint("export fewer ESMs to a file"));
+        }
+        esms.push(esm);
+    }
     if esms.is_empty() {
         return Err(Failure::new(OTHER, "the bundle is empty"));
     }

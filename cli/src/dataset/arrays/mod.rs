@@ -13,5 +13,5 @@ mod read;
 mod safetensors;
 mod shape;
 
-pub(crate) use problem::ArrayProblem;
-pub(crate) use read::{PairArrays, read_embeddings, read_pairs, read_target};
+pub(super) use problem::ArrayProblem;
+pub use read::{PairArrays, read_embeddings, read_pairs, read_target};

@@ -26,14 +26,14 @@ pub(super) struct Npz {
 }
 
 impl Npz {
-    pub(super) fn open(file: File) -> Result<Self, ArrayProblem> {
+    pub(super) fn open(file: File, bytes: u64) -> Result<Self, ArrayProblem> {
         let archive = ZipArchive::new(BufReader::new(file)).map_err(ArrayProblem::Zip)?;
         let names = archive.file_names_raw().map(array_name).collect::<Result<_, _>>()?;
         // Two entries of one name: which of them is meant, readers disagree on.
         if archive.has_duplicate_names() {
             return Err(ArrayProblem::RepeatedName);
         }
-        Ok(Self { archive, names, budget: Budget::new() })
+        Ok(Self { archive, names, budget: Budget::new(bytes) })
     }
 }
 

@@ -5,12 +5,12 @@ use std::io;
 use thiserror::Error;
 
 use super::super::error::{Fault, Names, Quoted};
-use super::super::limits::{MAX_ARRAY_BYTES, MAX_DIMENSION, MAX_ROWS};
+use super::super::limits::{MAX_DIMENSION, MAX_ROWS};
 
 /// What is wrong inside a file of arrays. Rows and columns are counted from 0 here, as numpy counts them.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "each message says what its fields are")]
-pub(crate) enum ArrayProblem {
+pub enum ArrayProblem {
     /// The bytes end early, the checksum of the zip does not match, or the operating system failed.
     #[error("{array}: cannot be read")]
     Read {
@@ -61,8 +61,8 @@ pub(crate) enum ArrayProblem {
     #[error("{array}: dimension is {dimension}, expected 1 to {MAX_DIMENSION}")]
     Dimension { array: String, dimension: u64 },
     /// Too many bytes.
-    #[error("{array}: the arrays are larger than {MAX_ARRAY_BYTES} bytes")]
-    TooManyBytes { array: String },
+    #[error("{array}: the arrays are larger than {limit} bytes, which is too much for a file of this size")]
+    TooManyBytes { array: String, limit: u64 },
     /// NaN, infinite, or too large for a 32-bit float.
     #[error("{array}[{row}, {column}] is not a finite 32-bit float")]
     NotFinite { array: &'static str, row: usize, column: usize },
@@ -76,7 +76,7 @@ pub(crate) enum ArrayProblem {
 
 impl ArrayProblem {
     /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Self::Missing { .. } => "a target has x (N x D) and y (N labels), a pair file x and y (both N x D)",
             Self::Shape { expected: "(N, D)", .. } => {
@@ -93,7 +93,7 @@ impl ArrayProblem {
     }
 
     /// Whose fault it is.
-    pub(crate) fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         match self {
             Self::LabelCount { .. } | Self::PairShapes { .. } | Self::Dimension { .. } => Fault::Incompatible,
             _ => Fault::Input,

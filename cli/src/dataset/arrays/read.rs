@@ -15,20 +15,20 @@ use super::safetensors::Safetensors;
 
 /// A target: embeddings and the label of each row.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TargetArrays {
+pub struct TargetArrays {
     /// N x D, finite.
-    pub(crate) x: Embeddings,
+    pub x: Embeddings,
     /// N labels.
-    pub(crate) labels: Vec<RawLabel>,
+    pub labels: Vec<RawLabel>,
 }
 
 /// Pairs that an ESM is fitted from.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PairArrays {
+pub struct PairArrays {
     /// N x D, the base model's embeddings, finite.
-    pub(crate) x: Embeddings,
+    pub x: Embeddings,
     /// N x D, the tuned model's embeddings of the same texts, finite.
-    pub(crate) y: Embeddings,
+    pub y: Embeddings,
 }
 
 /// A file of named arrays.
@@ -46,7 +46,7 @@ pub(super) trait ArrayFile {
 ///
 /// [`DatasetError::File`] where it cannot be opened or holds no arrays, [`DatasetError::Arrays`] for all that is wrong
 /// inside it.
-pub(crate) fn read_target(path: &Path) -> Result<TargetArrays, DatasetError> {
+pub fn read_target(path: &Path) -> Result<TargetArrays, DatasetError> {
     let read = |mut file: Box<dyn ArrayFile>| {
         let x = finite("x", file.matrix("x")?)?;
         let labels = file.labels("y")?;
@@ -63,7 +63,7 @@ pub(crate) fn read_target(path: &Path) -> Result<TargetArrays, DatasetError> {
 /// # Errors
 ///
 /// As [`read_target`].
-pub(crate) fn read_pairs(path: &Path) -> Result<PairArrays, DatasetError> {
+pub fn read_pairs(path: &Path) -> Result<PairArrays, DatasetError> {
     let read = |mut file: Box<dyn ArrayFile>| {
         let x = finite("x", file.matrix("x")?)?;
         let y = finite("y", file.matrix("y")?)?;
@@ -82,7 +82,7 @@ pub(crate) fn read_pairs(path: &Path) -> Result<PairArrays, DatasetError> {
 /// # Errors
 ///
 /// As [`read_target`].
-pub(crate) fn read_embeddings(path: &Path) -> Result<Embeddings, DatasetError> {
+pub fn read_embeddings(path: &Path) -> Result<Embeddings, DatasetError> {
     let read = |mut file: Box<dyn ArrayFile>| finite("x", file.matrix("x")?);
     open(path)?.and_then(read).map_err(|problem| DatasetError::arrays(path, problem))
 }
@@ -92,8 +92,8 @@ type Opened = Result<Box<dyn ArrayFile>, ArrayProblem>;
 fn open(path: &Path) -> Result<Opened, DatasetError> {
     let opened = match Format::of(path)? {
         Format::Npz => {
-            let (file, _) = file::open(path, MAX_ARRAY_BYTES)?;
-            Npz::open(file).map(|npz| Box::new(npz) as Box<dyn ArrayFile>)
+            let (file, bytes) = file::open(path, MAX_ARRAY_BYTES)?;
+            Npz::open(file, bytes).map(|npz| Box::new(npz) as Box<dyn ArrayFile>)
         }
         Format::Safetensors => {
             let (file, bytes) = file::open(path, MAX_ARRAY_BYTES)?;

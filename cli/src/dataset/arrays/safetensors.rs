@@ -41,7 +41,7 @@ impl Safetensors {
         if implied != found {
             return Err(ArrayProblem::DataLength { implied, found });
         }
-        Ok(Self { file, metadata, start: 8 + length, budget: Budget::new() })
+        Ok(Self { file, metadata, start: 8 + length, budget: Budget::new(bytes) })
     }
 
     /// The tensor of this name, its shape, and the file at its first byte.

@@ -1,6 +1,6 @@
 //! What shape an array must have, and how much of it is decoded at most.
 
-use super::super::limits::{MAX_ARRAY_BYTES, MAX_DIMENSION, MAX_ROWS};
+use super::super::limits::{MAX_ARRAY_BYTES, MAX_DIMENSION, MAX_ROWS, expanded};
 use super::problem::ArrayProblem;
 
 /// N x D of an array of embeddings: 1 to 10 million rows of 1 to 8,192 dimensions.
@@ -32,17 +32,22 @@ fn checked_rows(array: &str, rows: u64) -> Result<usize, ArrayProblem> {
 }
 
 /// What may still be decoded of a file.
-pub(super) struct Budget(u64);
+pub(super) struct Budget {
+    limit: u64,
+    left: u64,
+}
 
 impl Budget {
-    pub(super) fn new() -> Self {
-        Self(MAX_ARRAY_BYTES)
+    /// For a file of so many bytes.
+    pub(super) fn new(file: u64) -> Self {
+        let limit = expanded(file, MAX_ARRAY_BYTES);
+        Self { limit, left: limit }
     }
 
     /// Takes `count` values of `width` bytes, in the file or in memory, whichever is more.
     pub(super) fn take(&mut self, array: &str, count: usize, width: u64) -> Result<(), ArrayProblem> {
-        let left = (count as u64).checked_mul(width).and_then(|bytes| self.0.checked_sub(bytes));
-        self.0 = left.ok_or_else(|| ArrayProblem::TooManyBytes { array: array.to_owned() })?;
+        let left = (count as u64).checked_mul(width).and_then(|bytes| self.left.checked_sub(bytes));
+        self.left = left.ok_or_else(|| ArrayProblem::TooManyBytes { array: array.to_owned(), limit: self.limit })?;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::raw::RawLabel;
 
 /// What is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Task {
+pub enum Task {
     /// Regression where a label has a fractional part, else classification.
     Auto,
     /// Labels are classes, numbers too; -1 means unlabelled.
@@ -22,15 +22,15 @@ pub(crate) enum Task {
 
 /// The labels of the rows that are used.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LabelSet {
+pub struct LabelSet {
     /// One label per kept row.
-    pub(crate) labels: Labels,
+    pub labels: Labels,
     /// The kept rows, as positions in the file counted from 0: texts and embeddings are to be subset to these.
-    pub(crate) kept: Vec<usize>,
+    pub kept: Vec<usize>,
     /// How many chosen rows were left out because their classification label is -1.
-    pub(crate) unlabelled: usize,
+    pub unlabelled: usize,
     /// A doubt that the user should read: so many classes that this may be the wrong column or task.
-    pub(crate) concern: Option<String>,
+    pub concern: Option<String>,
 }
 
 /// Turns the labels of the chosen `rows` (positions in `column`, counted from 0) into a target.
@@ -42,7 +42,7 @@ pub(crate) struct LabelSet {
 /// # Errors
 ///
 /// [`LabelProblem`], naming the row where there is one, counted from 1.
-pub(crate) fn interpret(column: &[RawLabel], rows: &[usize], task: Task) -> Result<LabelSet, LabelProblem> {
+pub fn interpret(column: &[RawLabel], rows: &[usize], task: Task) -> Result<LabelSet, LabelProblem> {
     let first = *rows.first().ok_or(LabelProblem::NoRows)?;
     let kind = kind::of(column)?.ok_or(LabelProblem::Missing { row: first + 1 })?;
     let chosen: Vec<(usize, &RawLabel)> = rows

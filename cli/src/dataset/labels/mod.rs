@@ -9,6 +9,6 @@ mod kind;
 mod problem;
 mod raw;
 
-pub(crate) use interpret::{LabelSet, Task, interpret};
-pub(crate) use problem::LabelProblem;
-pub(crate) use raw::RawLabel;
+pub use interpret::{LabelSet, Task, interpret};
+pub(super) use problem::LabelProblem;
+pub use raw::RawLabel;

@@ -7,7 +7,7 @@ use super::super::limits::MAX_CLASSES;
 
 /// Why labels make no target. Rows are counted from 1, in the file.
 #[derive(Debug, Error)]
-pub(crate) enum LabelProblem {
+pub enum LabelProblem {
     /// A row without a label.
     #[error("row {row} has no label")]
     Missing {
@@ -82,7 +82,7 @@ pub(crate) enum LabelProblem {
 
 impl LabelProblem {
     /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Self::Missing { .. } => "fill in the label, mark the row as unlabelled with -1, or take it out",
             Self::Mixed { .. } => "write all labels as texts, or all as numbers",

@@ -2,7 +2,7 @@
 
 /// One label as a file states it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum RawLabel {
+pub enum RawLabel {
     /// Null, or an empty cell of a format that has no null.
     Missing,
     /// A cell of a format without types (CSV, TSV): what it is, the whole column decides.

@@ -1,6 +1,6 @@
 //! Tables: rows of texts, and labels as the file states them.
 //!
-//! One file per format (`delimited`, `json_lines`, `parquet` with `pages`), each the only place that knows its parser; all
+//! One file per format (`delimited`, `json_lines`, `parquet` with `pages` and `page_source`), each the only place that knows its parser; all
 //! hand their cells to `rows`, which joins texts, counts bytes and refuses what is missing.
 //!
 //! A text is never invented: null, and the empty cell of a format that cannot tell it from null, is an error that names
@@ -8,11 +8,12 @@
 
 mod delimited;
 mod json_lines;
+mod page_source;
 mod pages;
 mod parquet;
 mod problem;
 mod read;
 mod rows;
 
-pub(crate) use problem::TableProblem;
-pub(crate) use read::{Columns, Limit, Table};
+pub(super) use problem::TableProblem;
+pub use read::{Columns, Limit, Table};

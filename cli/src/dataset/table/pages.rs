@@ -4,35 +4,48 @@
 //! dictionary (2^32 of them are 128 GiB), and the lengths of delta-encoded texts (2^60 of them end the process). Here a
 //! count must fit the bytes that it counts.
 
+use std::fs::File;
+use std::sync::Arc;
+
 use parquet::basic::{Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::RowGroupReader;
+use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::record::reader::RowIter;
 use parquet::schema::types::{ColumnDescPtr, Type as SchemaType};
 
 use super::super::limits::{MAX_DICTIONARY_BYTES, MAX_ROWS};
+use super::page_source::PageSource;
 
 /// A row group whose pages are checked.
-pub(super) struct CheckedGroup<'a>(pub(super) Box<dyn RowGroupReader + 'a>);
+pub(super) struct CheckedGroup<'a> {
+    /// The row group of the crate.
+    pub(super) group: Box<dyn RowGroupReader + 'a>,
+    /// The file that it is in.
+    pub(super) file: &'a File,
+}
 
 impl RowGroupReader for CheckedGroup<'_> {
     fn metadata(&self) -> &RowGroupMetaData {
-        self.0.metadata()
+        self.group.metadata()
     }
 
     fn num_columns(&self) -> usize {
-        self.0.num_columns()
+        self.group.num_columns()
     }
 
     fn get_column_page_reader(&self, column: usize) -> Result<Box<dyn PageReader>> {
-        let pages = self.0.get_column_page_reader(column)?;
-        Ok(Box::new(CheckedPages { pages, column: self.metadata().schema_descr().column(column) }))
+        let metadata = self.metadata().column(column);
+        let source = PageSource::new(self.file.try_clone()?, metadata.compression())?;
+        let rows = usize::try_from(self.metadata().num_rows())?;
+        let pages = SerializedPageReader::new(Arc::new(source), metadata, rows, None)?;
+        Ok(Box::new(CheckedPages { pages: Box::new(pages), column: self.metadata().schema_descr().column(column) }))
     }
 
     fn get_column_bloom_filter(&self, column: usize) -> Option<&parquet::bloom_filter::Sbbf> {
-        self.0.get_column_bloom_filter(column)
+        self.group.get_column_bloom_filter(column)
     }
 
     fn get_row_iter(&self, projection: Option<SchemaType>) -> Result<RowIter<'_>> {
@@ -157,8 +170,6 @@ fn delta_count(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use std::sync::Arc;
 
     use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 

@@ -24,6 +24,7 @@ pub(super) fn read(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<
 }
 
 fn decode(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
+    let pages = file.try_clone().map_err(TableProblem::Read)?;
     let file = SerializedFileReader::new(file).map_err(TableProblem::Parquet)?;
     let schema = file.metadata().file_metadata().schema();
     let fields = schema.get_fields();
@@ -49,7 +50,8 @@ fn decode(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), Table
         if rows.full() {
             break;
         }
-        let group = CheckedGroup(file.get_row_group(group).map_err(TableProblem::Parquet)?);
+        let group = file.get_row_group(group).map_err(TableProblem::Parquet)?;
+        let group = CheckedGroup { group, file: &pages };
         for row in RowIter::from_row_group(Some(projection.clone()), &group).map_err(TableProblem::Parquet)? {
             if rows.full() {
                 break;

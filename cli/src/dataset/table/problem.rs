@@ -6,12 +6,12 @@ use std::io;
 use thiserror::Error;
 
 use super::super::error::{Fault, Names, Quoted};
-use super::super::limits::{MAX_CELL_BYTES, MAX_RECORD_BYTES, MAX_ROWS, MAX_TEXT_BYTES};
+use super::super::limits::{MAX_CELL_BYTES, MAX_RECORD_BYTES, MAX_ROWS};
 use super::super::nearest::nearest;
 
 /// Where in a table, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// The line on which the row begins, the header included.
     Line(u64),
     /// The row, where the format has no lines.
@@ -30,7 +30,7 @@ impl fmt::Display for Place {
 /// What is wrong inside a table.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "each message says what its fields are")]
-pub(crate) enum TableProblem {
+pub enum TableProblem {
     /// The operating system failed in the middle of the file.
     #[error("cannot be read")]
     Read(#[source] io::Error),
@@ -95,8 +95,8 @@ pub(crate) enum TableProblem {
     #[error("more than {MAX_ROWS} rows")]
     TooManyRows,
     /// Too much text.
-    #[error("more than {MAX_TEXT_BYTES} bytes of text")]
-    TooMuchText,
+    #[error("more than {limit} bytes of texts, labels and rows, which is too much for a file of this size")]
+    TooMuchText { limit: u64 },
     /// The Parquet decoder refused.
     #[error("not a readable Parquet file")]
     Parquet(#[source] parquet::errors::ParquetError),
@@ -107,7 +107,7 @@ pub(crate) enum TableProblem {
 
 impl TableProblem {
     /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoTextColumn => Some("name the column that holds the texts with --text".to_owned()),
             Self::MissingColumn { name, exists } | Self::MissingKey { key: name, exists, .. } => {
@@ -123,7 +123,7 @@ impl TableProblem {
             }
             Self::MissingText { .. } => Some("fill in the text or take the row out".to_owned()),
             Self::NotAText { .. } => Some("name the column that holds the texts with --text".to_owned()),
-            Self::TooManyRows | Self::TooMuchText => {
+            Self::TooManyRows | Self::TooMuchText { .. } => {
                 Some("read the first rows only, with --sample first and --rows".to_owned())
             }
             _ => None,
@@ -131,7 +131,7 @@ impl TableProblem {
     }
 
     /// Whose fault it is.
-    pub(crate) fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         match self {
             Self::NoTextColumn
             | Self::NamedTwice { .. }

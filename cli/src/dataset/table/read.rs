@@ -14,16 +14,16 @@ use super::{delimited, json_lines, parquet};
 
 /// The columns of a table that are wanted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns<'a> {
+pub struct Columns<'a> {
     /// The text columns, at least one; several are joined by `" [SEP] "` in this order.
-    pub(crate) texts: &'a [String],
+    pub texts: &'a [String],
     /// The label column.
-    pub(crate) label: Option<&'a str>,
+    pub label: Option<&'a str>,
 }
 
 /// How many rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Limit {
+pub enum Limit {
     /// All of them.
     All,
     /// The first so many; what follows them is not looked at.
@@ -32,11 +32,11 @@ pub(crate) enum Limit {
 
 /// N rows of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Table {
+pub struct Table {
     /// The text of each row: its text columns joined by `" [SEP] "`.
-    pub(crate) texts: Vec<String>,
+    pub texts: Vec<String>,
     /// The label of each row, where a label column was asked for.
-    pub(crate) labels: Option<Vec<RawLabel>>,
+    pub labels: Option<Vec<RawLabel>>,
 }
 
 impl Table {
@@ -50,7 +50,7 @@ impl Table {
     ///
     /// [`DatasetError::File`] where it cannot be opened or is no table, [`DatasetError::Table`] for all that is wrong
     /// inside it, with the line (CSV, TSV, JSON lines) or the row (Parquet), both counted from 1.
-    pub(crate) fn read(path: &Path, columns: Columns<'_>, limit: Limit) -> Result<Self, DatasetError> {
+    pub fn read(path: &Path, columns: Columns<'_>, limit: Limit) -> Result<Self, DatasetError> {
         let format = Format::of(path)?;
         let read: fn(_, Columns<'_>, &mut Rows) -> _ = match format {
             Format::Csv => |file, columns, rows| delimited::read(file, b',', columns, rows),
@@ -68,15 +68,15 @@ impl Table {
                 return Err(DatasetError::table(path, TableProblem::NamedTwice { name: name.to_owned() }));
             }
         }
-        let (file, _) = file::open(path, MAX_TABLE_BYTES)?;
-        let mut rows = Rows::new(columns.label.is_some(), limit);
+        let (file, bytes) = file::open(path, MAX_TABLE_BYTES)?;
+        let mut rows = Rows::new(columns.label.is_some(), limit, bytes);
         read(file, columns, &mut rows)
             .and_then(|()| rows.into_table())
             .map_err(|problem| DatasetError::table(path, problem))
     }
 
     /// N, the number of rows.
-    pub(crate) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.texts.len()
     }
 }

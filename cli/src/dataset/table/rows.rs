@@ -1,7 +1,7 @@
 //! Where the cells of every table format go: joins texts, counts bytes, stops at the limit.
 
 use super::super::labels::RawLabel;
-use super::super::limits::{MAX_CELL_BYTES, MAX_ROWS, MAX_TEXT_BYTES};
+use super::super::limits::{MAX_CELL_BYTES, MAX_ROWS, MAX_TEXT_BYTES, ROW_BYTES, expanded};
 use super::problem::{Place, TableProblem};
 use super::read::{Limit, Table};
 
@@ -13,13 +13,16 @@ pub(super) struct Rows {
     limit: Limit,
     text: Option<String>,
     bytes: u64,
+    most_bytes: u64,
     texts: Vec<String>,
     labels: Option<Vec<RawLabel>>,
 }
 
 impl Rows {
-    pub(super) fn new(labelled: bool, limit: Limit) -> Self {
-        Self { limit, text: None, bytes: 0, texts: Vec::new(), labels: labelled.then(Vec::new) }
+    /// No rows yet, of a file of so many bytes.
+    pub(super) fn new(labelled: bool, limit: Limit, file: u64) -> Self {
+        let most_bytes = expanded(file, MAX_TEXT_BYTES);
+        Self { limit, text: None, bytes: 0, most_bytes, texts: Vec::new(), labels: labelled.then(Vec::new) }
     }
 
     /// Whether all rows that were asked for are there.
@@ -59,6 +62,7 @@ impl Rows {
         if self.texts.len() >= MAX_ROWS {
             return Err(TableProblem::TooManyRows);
         }
+        self.spend(ROW_BYTES)?;
         self.texts.push(self.text.take().unwrap_or_default());
         Ok(())
     }
@@ -74,9 +78,13 @@ impl Rows {
         if cell.len() > MAX_CELL_BYTES {
             return Err(TableProblem::CellTooLong { place, column: column.to_owned(), bytes: cell.len() });
         }
-        self.bytes = self.bytes.saturating_add(cell.len() as u64);
-        if self.bytes > MAX_TEXT_BYTES {
-            return Err(TableProblem::TooMuchText);
+        self.spend(cell.len() as u64)
+    }
+
+    fn spend(&mut self, bytes: u64) -> Result<(), TableProblem> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.most_bytes {
+            return Err(TableProblem::TooMuchText { limit: self.most_bytes });
         }
         Ok(())
     }

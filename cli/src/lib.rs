@@ -1,0 +1,24 @@
+//! `esmhub`: publish, pull and rank Embedding Space Maps from one shared directory.
+//!
+//! This crate is the only one that touches the terminal, the environment and the user's files. What it prints on stdout is
+//! one document, for people or as JSON; everything else goes to stderr.
+//!
+//! It is a program: [`run`] is all of `main`. [`dataset`] is public besides because it reads files that strangers have
+//! written, so that its readers can be fuzzed and tested from outside; neither has a stable interface.
+
+mod anchors;
+mod arguments;
+mod commands;
+mod context;
+pub mod dataset;
+mod document;
+mod embedding_cache;
+mod failure;
+mod hub;
+mod model;
+mod program;
+mod progress;
+mod source;
+mod texts;
+
+pub use program::run;
