@@ -25,8 +25,7 @@ use crate::{Catalog, Registry, RegistryError, schema, trash};
 pub struct RepairOptions<'a> {
     /// Look for everything, change nothing. Objects that only an entry needs that is to be restored are not seen then.
     pub dry_run: bool,
-    /// Other registries that may have what is damaged here, in this order. Log entries are taken from copies of this registry
-    /// alone, which have its id.
+    /// Other registries that may have what is damaged here, in this order. Only copies of this registry have its log entries.
     pub from: &'a [Registry],
 }
 
@@ -152,8 +151,8 @@ impl Repair<'_> {
         if let Some(logged) = remembered.get(&number).filter(|logged| is_right(logged)) {
             return Some((logged.clone(), "the index".to_owned()));
         }
-        let copies = self.options.from.iter().filter(|other| other.id() == self.registry.id());
-        let mut found = copies.filter_map(|copy| {
+        // Only a copy of this registry can have the right one.
+        let mut found = self.options.from.iter().filter_map(|copy| {
             let logged = log::read(&copy.storage, number).ok()??;
             is_right(&logged).then(|| (logged, copy.location().display().to_string()))
         });

@@ -142,8 +142,10 @@ fn a_last_entry_whose_header_is_damaged_is_not_taken_on_trust() {
 #[test]
 fn an_entry_that_others_wrote_since_is_never_replaced_by_what_an_index_remembers() {
     let pool = twins().0;
-    assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 3);
+    pool.publish("d", 4);
+    assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 4);
     // The registry is restored from an older backup, and a colleague goes on from there.
+    fs::remove_file(pool.entry(4)).unwrap();
     fs::remove_file(pool.entry(3)).unwrap();
     pool.publish("colleague", 9);
     let theirs = fs::read(pool.entry(3)).unwrap();
@@ -153,6 +155,22 @@ fn an_entry_that_others_wrote_since_is_never_replaced_by_what_an_index_remembers
     // Nor does a longer memory put its own end behind it.
     let catalog = pool.open().catalog().unwrap();
     assert!(catalog.resolve(&reference("colleague")).is_ok() && catalog.entries() == 3);
+}
+
+#[test]
+fn a_copy_that_went_its_own_way_restores_no_entry_of_its_own() {
+    for number in [2, 3] {
+        let (pool, copy) = twins();
+        for of_copy in (number..=3).rev() {
+            fs::remove_file(copy.entry(of_copy)).unwrap();
+        }
+        copy.publish("own", 7);
+        flip(&pool.entry(number), 90);
+        let damaged = fs::read(pool.entry(number)).unwrap();
+        let repaired = repair(&pool.open(), &[copy.open()]);
+        assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (0, 1), "{number}");
+        assert_eq!(fs::read(pool.entry(number)).unwrap(), damaged, "{number}");
+    }
 }
 
 #[test]
