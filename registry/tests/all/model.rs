@@ -1,8 +1,9 @@
 //! Random operations, compared with a model that is nothing but a sorted map.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
-use esmhub_registry::{ErrorKind, NewEsm, Outcome, Registry, State};
+use esmhub_registry::{ErrorKind, GcOptions, NewEsm, Outcome, Registry, State};
 use esmhub_store_format::Digest;
 
 use crate::support::*;
@@ -80,12 +81,13 @@ impl World {
     }
 
     fn step(&mut self, random: &mut Random) {
-        match random.below(14) {
+        match random.below(16) {
             0..5 => self.publish(random),
             5..9 => self.change(random),
             9 => self.registry = self.pool.open(),
             10 => self.registry = self.pool.open_indexed(),
             11..13 => self.set_anchors(random),
+            13..15 => self.collect_garbage(random),
             _ => self.break_index(random),
         }
     }
@@ -152,6 +154,18 @@ impl World {
         }
     }
 
+    /// Changes nothing that anybody can see, whether what is in the trash is old enough or not.
+    fn collect_garbage(&mut self, random: &mut Random) {
+        if random.below(2) == 0 {
+            for run in std::fs::read_dir(self.pool.file("trash")).into_iter().flatten() {
+                let since = std::fs::File::open(run.unwrap().path().join("since")).unwrap();
+                since.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            }
+        }
+        self.registry.collect_garbage(&by(), &GcOptions::default()).unwrap();
+        assert_eq!(self.registry.verify(&|_| ()).unwrap().problems, []);
+    }
+
     fn break_index(&mut self, random: &mut Random) {
         match random.below(2) {
             0 => drop(std::fs::remove_dir_all(self.pool.cache())),
@@ -179,6 +193,12 @@ impl World {
             })
             .collect();
         assert_eq!(found, expected);
+        for esm in catalog.esms() {
+            assert!(self.registry.fetch(esm).is_ok(), "{}", esm.reference());
+        }
+        for set in catalog.all_anchors() {
+            assert!(self.registry.fetch_anchors(&set.digest()).is_ok(), "{}", set.base());
+        }
         let current: Vec<_> = catalog.all_anchors().map(|set| (set.base().to_lowercase(), set.digest())).collect();
         let expected = self.model.anchors.iter().map(|(base, seed)| (base.clone(), anchors(*seed).digest().unwrap()));
         assert_eq!(current, expected.collect::<Vec<_>>());
