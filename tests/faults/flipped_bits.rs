@@ -67,7 +67,7 @@ impl Tally {
 }
 
 fn files(root: &Path) -> Vec<PathBuf> {
-    crate::replay::read(root).into_iter().filter_map(|(path, content)| content.map(|_| path)).collect()
+    crate::disk::read(root).into_iter().filter_map(|(path, content)| content.map(|_| path)).collect()
 }
 
 /// Flips some bits of a file, one at a time, and puts it right again.
@@ -209,7 +209,7 @@ fn flipped_bit_in_a_cache_changes_no_answer() {
         ranking
     };
     hub.ok(["rank", "t.npz"]);
-    let kept = crate::replay::read(&hub.path("cache"));
+    let kept = crate::disk::read(&hub.path("cache"));
     let places: Vec<_> =
         kept.iter().filter(|(_, content)| content.as_ref().is_some_and(|bytes| !bytes.is_empty())).collect();
     let mut random = Random::new(5);
@@ -223,7 +223,7 @@ fn flipped_bit_in_a_cache_changes_no_answer() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         fs::remove_dir_all(hub.path("cache")).unwrap();
         fs::create_dir(hub.path("cache")).unwrap();
-        crate::replay::write(&hub.path("cache"), &kept);
+        crate::disk::write(&hub.path("cache"), &kept);
         fs::write(hub.path("cache").join(place), flipped).unwrap();
         let at = format!("{}, bit {bit}", place.display());
         let list = hub.run(["list", "--all", "--json", "-v"]);

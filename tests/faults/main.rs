@@ -14,6 +14,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod clocks;
+mod disk;
 mod failing_calls;
 mod flipped_bits;
 mod full_disk;

@@ -17,7 +17,8 @@ use std::process::Command;
 use esmhub_registry::{ErrorKind, Esm, NewEsm, PublishOptions, Registry, Settings, State};
 use tempfile::TempDir;
 
-use crate::replay::{Disk, History, read, write};
+use crate::disk::{Disk, read, write};
+use crate::replay::History;
 use crate::support::{Hub, line};
 use crate::trace::{Operation, Recorded, can_trace, record, record_killed};
 use crate::world::{Held, by, esm, figure, number, skipped};

@@ -97,7 +97,7 @@ fn user_without_write_permission_can_read_everything() {
     let Some(hub) = office("user_without_write_permission_can_read_everything") else { return };
     OWNER.ok(&hub, "022", &["init"]);
     OWNER.ok(&hub, "022", &["publish", "../esms/a", "../esms/b"]);
-    let before = crate::replay::read(&pool(&hub));
+    let before = crate::disk::read(&pool(&hub));
     let read = |arguments: &[&str]| STRANGER.ok(&hub, "022", arguments);
     assert_eq!(read(&["list", "-q"]), "a:v1\nb:v1\n");
     assert_eq!(read(&["rank", "../t.npz", "-q"]).lines().count(), 2);
@@ -122,7 +122,7 @@ fn user_without_write_permission_can_read_everything() {
         assert!(output.stderr.contains("Permission denied"), "{output:#?}");
         assert!(output.stdout.is_empty());
     }
-    assert_eq!(crate::replay::read(&pool(&hub)), before, "something was written");
+    assert_eq!(crate::disk::read(&pool(&hub)), before, "something was written");
 }
 
 #[test]

@@ -7,19 +7,16 @@
 //! files hold. Calls of several threads overlap: one that has begun may have happened.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use esmhub_store_format::Digest;
 
+use crate::disk::Disk;
 use crate::support::Random;
 use crate::trace::{Operation, Recorded};
 
 /// As many states as are all tried at a moment; of more, a sample is.
 const ALL_OF: usize = 1 << 10;
-
-/// Files and folders by path, without the root itself: a file's bytes, or that it is a folder.
-pub(crate) type Disk = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 type Inode = usize;
 const ROOT: Inode = 0;
@@ -293,31 +290,4 @@ fn choices(open: &[&Step], sample: usize, random: &mut Random) -> Vec<Vec<Way>> 
     }
     all.extend((0..sample).map(|_| open.iter().map(|step| step.ways()[random.below(step.ways().len())]).collect()));
     all
-}
-
-/// What a folder holds.
-pub(crate) fn read(root: &Path) -> Disk {
-    let mut disk = Disk::new();
-    let mut open = vec![root.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let content = (!path.is_dir()).then(|| fs::read(&path).unwrap());
-            disk.insert(path.strip_prefix(root).unwrap().to_owned(), content);
-            if path.is_dir() {
-                open.push(path);
-            }
-        }
-    }
-    disk
-}
-
-/// Makes files and folders as they are on a disk.
-pub(crate) fn write(root: &Path, disk: &Disk) {
-    for (path, content) in disk {
-        match content {
-            None => fs::create_dir(root.join(path)).unwrap(),
-            Some(bytes) => fs::write(root.join(path), bytes).unwrap(),
-        }
-    }
 }

@@ -38,13 +38,7 @@ int fcntl64(int file, int command, ...) {
     return no_locks() && is_lock(command) ? 0 : (int)syscall(SYS_fcntl, file, command, argument);
 }
 
-int fcntl(int file, int command, ...) {
-    va_list arguments;
-    va_start(arguments, command);
-    void *argument = va_arg(arguments, void *);
-    va_end(arguments);
-    return no_locks() && is_lock(command) ? 0 : (int)syscall(SYS_fcntl, file, command, argument);
-}
+int fcntl(int file, int command, ...) __attribute__((alias("fcntl64")));
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
