@@ -24,6 +24,9 @@ use crate::listing::Listing;
 use crate::trash::{self, Run};
 use crate::{ErrorKind, Registry, RegistryError, log, schema};
 
+/// An empty run of another collection is deleted after this time at the earliest, however short the grace period.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
+
 /// How to collect garbage.
 #[derive(Clone, Copy, Default)]
 pub struct GcOptions<'a> {
@@ -166,9 +169,14 @@ impl Collection<'_> {
         storage.modified(since)?.ok_or_else(|| RegistryError::unsound(since, "it was just written, and is missing"))
     }
 
-    /// Whether something was left alone for a grace period. A time that lies ahead is no age.
+    /// How long something was left alone. A time that lies ahead is no age.
+    fn age(&self, since: SystemTime) -> Duration {
+        self.now.duration_since(since).unwrap_or_default()
+    }
+
+    /// Whether that was a grace period.
     fn is_old(&self, since: SystemTime) -> bool {
-        self.now.duration_since(since).is_ok_and(|age| age >= self.grace)
+        self.age(since) >= self.grace
     }
 
     /// Takes out an object that is not needed, unless it may be about to be.
@@ -215,7 +223,9 @@ impl Collection<'_> {
                 is_empty = false;
             }
         }
-        if is_empty && !self.options.dry_run {
+        // Another collection may have made its folder a moment ago, and be about to fill it.
+        let is_left = run.name == self.run || self.age(began) >= self.grace.max(ABANDONED);
+        if is_empty && is_left && !self.options.dry_run {
             storage.remove(&since)?;
             storage.remove_empty(&format!("{}/{}", schema::TRASH, run.name))?;
         }

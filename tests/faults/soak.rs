@@ -23,11 +23,13 @@ enum Work {
     Pull,
     Rank,
     Yank,
+    Remove,
+    Collect,
     Verify,
     List,
 }
 
-const WORKS: [Work; 10] = [
+const WORKS: [Work; 13] = [
     Work::Publish,
     Work::Publish,
     Work::Publish,
@@ -36,6 +38,9 @@ const WORKS: [Work; 10] = [
     Work::Pull,
     Work::Rank,
     Work::Yank,
+    Work::Remove,
+    Work::Collect,
+    Work::Collect,
     Work::Verify,
     Work::List,
 ];
@@ -124,6 +129,17 @@ impl Soak {
                     self.known.lock().unwrap().yanked.insert(reference);
                 }
             }
+            Work::Remove => {
+                // Nobody else has this one. Its content is published again under another name, at once or in the next turn,
+                // while others collect garbage.
+                let (name, again) = (format!("gone-{who}-{turn}"), format!("again-{who}-{turn}"));
+                let folder = esm(&self.hub, &name);
+                self.ok(who, work, &["publish", &folder]);
+                self.ok(who, work, &["remove", &format!("{name}:v1")]);
+                self.ok(who, work, &["publish", &folder, "--name", &again]);
+                self.known.lock().unwrap().published.push(format!("{again}:v1"));
+            }
+            Work::Collect => drop(self.ok(who, work, &["gc"])),
             Work::Verify => drop(self.ok(who, work, &["verify"])),
             Work::List => {
                 let before = self.known.lock().unwrap().published.clone();

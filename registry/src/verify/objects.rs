@@ -35,8 +35,11 @@ pub(super) fn verify(
     let mut all = HashMap::with_capacity(objects.len());
     for digest in objects {
         let place = schema::object(digest);
+        tick();
         let found = match decode(storage, &place, digest) {
-            Ok((found, bytes)) => {
+            // Collected as garbage since it was listed; who needs it will miss it.
+            Ok(None) => continue,
+            Ok(Some((found, bytes))) => {
                 report.object_bytes += bytes;
                 if matches!(found, Found::Newer) {
                     report.newer.push(place);
@@ -50,7 +53,6 @@ pub(super) fn verify(
         };
         all.insert(*digest, found);
         report.objects += 1;
-        tick();
     }
     all
 }
@@ -66,7 +68,8 @@ pub(super) fn verify_trash(
     for (run, digest) in runs.iter().flat_map(|run| run.objects.iter().map(move |digest| (run, digest))) {
         let place = schema::trashed(&run.name, digest);
         match decode(storage, &place, digest) {
-            Ok((found, bytes)) => {
+            Ok(None) => {}
+            Ok(Some((found, bytes))) => {
                 report.trash.files += 1;
                 report.trash.bytes += bytes;
                 all.insert(*digest, found);
@@ -78,19 +81,15 @@ pub(super) fn verify_trash(
     all
 }
 
-/// What an object is, and its bytes on disk; or what is wrong with it.
-fn decode(storage: &Storage, place: &str, digest: &Digest) -> Result<(Found, u64), String> {
+/// What an object is, and its bytes on disk; `None` where it is nowhere any more; or what is wrong with it.
+fn decode(storage: &Storage, place: &str, digest: &Digest) -> Result<Option<(Found, u64)>, String> {
     let read = match read_at(storage, place, digest) {
-        Err(error) if error.kind() == ErrorKind::Newer => return Ok((Found::Newer, 0)),
+        Err(error) if error.kind() == ErrorKind::Newer => return Ok(Some((Found::Newer, 0))),
         read => read.map_err(|error| error.detail_at(place))?,
     };
-    let (canonical, bytes) = match read {
-        Some(found) => found,
-        // A garbage collection may have moved it since it was listed.
-        None => read_canonical(storage, digest)
-            .map_err(|error| error.detail_at(place))?
-            .ok_or("it was there a moment ago, and is missing now")?,
-    };
+    // A garbage collection may have moved it since it was listed.
+    let moved = || read_canonical(storage, digest).map_err(|error| error.detail_at(place));
+    let Some((canonical, bytes)) = read.map_or_else(moved, |found| Ok(Some(found)))? else { return Ok(None) };
     let decoded = match canonical.first_chunk() {
         Some(kind) if u16::from_le_bytes(*kind) == KIND_ANCHORS => {
             AnchorSet::from_canonical(&canonical).map(|_| Found::Anchors)
@@ -98,8 +97,8 @@ fn decode(storage: &Storage, place: &str, digest: &Digest) -> Result<(Found, u64
         _ => Object::from_canonical(canonical).map(|object| Found::Map(Weights::of(&object, 0.0))),
     };
     match decoded {
-        Ok(found) => Ok((found, bytes)),
-        Err(FormatError::Newer { .. }) => Ok((Found::Newer, bytes)),
+        Ok(found) => Ok(Some((found, bytes))),
+        Err(FormatError::Newer { .. }) => Ok(Some((Found::Newer, bytes))),
         Err(error) => Err(error.to_string()),
     }
 }
