@@ -5,7 +5,7 @@
 //! 128 MiB long, and what gzip makes of one is counted first.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Take};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
@@ -17,6 +17,9 @@ use super::super::limits::MAX_PAGE_BYTES;
 
 /// What gzip data begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Bytes of a page's header: the longest hold two cells as statistics, twice.
+const MAX_HEADER_BYTES: u64 = 8 << 20;
 
 /// Where one column's pages are read from.
 pub(super) struct PageSource {
@@ -47,8 +50,21 @@ impl Length for PageSource {
     }
 }
 
+/// What the crate reads a page's header from. Its end is an error: the crate passes over what it does not know without
+/// looking whether anything is there, for hours where a list claims to have 2^31 numbers.
+pub(super) struct Header(Take<BufReader<File>>);
+
+impl Read for Header {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
+    }
+}
+
 impl ChunkReader for PageSource {
-    type T = BufReader<File>;
+    type T = Header;
 
     /// The crate asks for this where a page's header begins.
     fn get_read(&self, start: u64) -> Result<Self::T> {
@@ -62,7 +78,7 @@ impl ChunkReader for PageSource {
             let reason = format!("a page of {unpacked} bytes when unpacked, expected at most {MAX_PAGE_BYTES}");
             return Err(ParquetError::General(reason));
         }
-        self.file.get_read(start)
+        Ok(Header(self.file.get_read(start)?.take(MAX_HEADER_BYTES)))
     }
 
     /// The crate asks for this where a page's packed bytes begin.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use ::parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use ::parquet::data_type::{ByteArray, ByteArrayType};
-use ::parquet::file::properties::WriterProperties;
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 
@@ -100,22 +101,71 @@ fn damage_anywhere_is_an_error_or_harmless_and_never_a_crash() {
     let _ = std::panic::take_hook();
 }
 
-#[test]
-fn a_cell_beyond_the_limit_is_refused() {
+/// A file of one column of texts.
+fn texts(compression: Compression, texts: &[ByteArray]) -> Written {
     let schema = Arc::new(parse_message_type("message schema { REQUIRED BINARY text (UTF8); }").unwrap());
     let mut bytes = Vec::new();
-    let properties = Arc::new(WriterProperties::builder().set_dictionary_enabled(true).build());
+    let properties = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None);
+    let properties = Arc::new(properties.set_compression(compression).set_dictionary_enabled(texts.len() > 1).build());
     let mut file = SerializedFileWriter::new(&mut bytes, schema, properties).unwrap();
     let mut group = file.next_row_group().unwrap();
     let mut column = group.next_column().unwrap().unwrap();
-    let text = ByteArray::from(vec![b'x'; (1 << 20) + 1]);
-    column.typed::<ByteArrayType>().write_batch(&vec![text; 3], None, None).unwrap();
+    column.typed::<ByteArrayType>().write_batch(texts, None, None).unwrap();
     column.close().unwrap();
     group.close().unwrap();
     file.close().unwrap();
-    let long = written("t.parquet", bytes);
+    written("t.parquet", bytes)
+}
+
+fn cause(file: &Written) -> String {
+    let error = table(&file.path, &["text"], None).unwrap_err();
+    std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default()
+}
+
+#[test]
+fn a_cell_beyond_the_limit_is_refused() {
+    let text = ByteArray::from(vec![b'x'; (1 << 20) + 1]);
+    let long = texts(Compression::UNCOMPRESSED, &vec![text; 3]);
     assert_eq!(
         message(table(&long.path, &["text"], None)),
         r#"row 1: column "text" holds 1048577 bytes, expected at most 1048576"#
     );
+}
+
+#[test]
+fn pages_that_unpack_to_more_than_the_limit_are_refused() {
+    let long = [ByteArray::from(vec![b'x'; 130 << 20])];
+    let zstd = texts(Compression::ZSTD(ZstdLevel::default()), &long);
+    assert!(std::fs::metadata(&zstd.path).unwrap().len() < 100_000);
+    assert!(cause(&zstd).contains("a page of 136314884 bytes when unpacked, expected at most 134217728"));
+    assert!(cause(&texts(Compression::GZIP(GzipLevel::default()), &long)).contains("a page of 136314884 bytes"));
+
+    // The same gzip data, in a page that says it has a hundred bytes: the crate would unpack all of it first.
+    let gzip = texts(Compression::GZIP(GzipLevel::default()), &long);
+    let mut bytes = std::fs::read(&gzip.path).unwrap();
+    let claim: [u8; 5] = [0x88, 0x80, 0x80, 0x82, 0x01]; // 136314884 as Thrift writes it
+    let at = bytes.windows(5).position(|window| window == claim).unwrap();
+    bytes[at..at + 5].copy_from_slice(&[0xc8, 0x81, 0x80, 0x80, 0x00]);
+    let lies = written("t.parquet", bytes);
+    assert!(cause(&lies).contains("a page of more than 134217728 bytes when unpacked"), "{}", cause(&lies));
+}
+
+#[test]
+fn codecs_that_unpack_without_bound_are_refused() {
+    let reason = cause(&texts(Compression::LZ4, &[ByteArray::from("a")]));
+    assert!(reason.contains("compressed by LZ4, expected UNCOMPRESSED, SNAPPY, GZIP, ZSTD or LZ4_RAW"), "{reason}");
+    for codec in [Compression::SNAPPY, Compression::LZ4_RAW, Compression::GZIP(GzipLevel::default())] {
+        let file = texts(codec, &[ByteArray::from("a"), ByteArray::from("b")]);
+        assert_eq!(table(&file.path, &["text"], None).unwrap().texts, ["a", "b"]);
+    }
+}
+
+#[test]
+fn one_text_repeated_is_refused_where_it_outgrows_the_file() {
+    let text = ByteArray::from(vec![b'x'; 1_000_000]);
+    let repeated = texts(Compression::ZSTD(ZstdLevel::default()), &vec![text; 300]);
+    assert!(std::fs::metadata(&repeated.path).unwrap().len() < 10_000);
+    let text = message(table(&repeated.path, &["text"], None));
+    assert_eq!(text, "more than 268435456 bytes of texts, labels and rows, which is too much for a file of this size");
+    assert_eq!(first(&repeated.path, "text", 100).unwrap().rows(), 100);
 }
