@@ -20,6 +20,9 @@ mod documents;
 mod exit_codes;
 mod fitting;
 mod history;
+mod hostile;
+#[cfg(unix)]
+mod hostile_links;
 mod low_rank;
 mod matching;
 mod overlap;
