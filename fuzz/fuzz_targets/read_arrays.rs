@@ -1,0 +1,23 @@
+//! `.npz` and `.safetensors` of embeddings: the same bytes as both, as target and as pairs.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use esmhub::dataset::{read_pairs, read_target};
+use esmhub_fuzz::Input;
+use libfuzzer_sys::fuzz_target;
+
+static INPUT: LazyLock<Input> = LazyLock::new(|| Input::named(&["t.npz", "t.safetensors"]));
+
+fuzz_target!(|bytes: &[u8]| {
+    for path in INPUT.fill(bytes) {
+        if let Ok(target) = read_target(path) {
+            assert_eq!(target.x.rows(), target.labels.len());
+            assert!(target.x.first_non_finite().is_none());
+        }
+        if let Ok(pairs) = read_pairs(path) {
+            assert_eq!((pairs.x.rows(), pairs.x.dimension()), (pairs.y.rows(), pairs.y.dimension()));
+        }
+    }
+});

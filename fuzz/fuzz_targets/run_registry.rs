@@ -1,0 +1,166 @@
+//! A registry under any sequence of operations, compared with a sorted map: two bytes are one operation.
+//!
+//! Publishes (also over what a killed writer left behind), yanks, their undoing, removals, fetches, other processes that
+//! begin with or without an index, and an index that is lost or damaged.
+
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use esmhub_registry::{ErrorKind, NewEsm, Outcome, PublishOptions, Registry, RegistryError, Settings, Signature};
+use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::log::Writer;
+use esmhub_store_format::{Card, Codec, DenseMap, Name, Object, Tag};
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+
+const NAMES: [&str; 4] = ["a", "A", "b/c", "long-name_with.dots"];
+const TAGS: [&str; 3] = ["v1", "V2", "stable"];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Is {
+    Live,
+    Yanked,
+    Removed,
+}
+
+/// By name and tag in lower case, in this order: content, and what became of it.
+type Model = BTreeMap<(String, String), (u8, Is)>;
+
+struct World {
+    folder: TempDir,
+    registry: Registry,
+    model: Model,
+    entries: u64,
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = esmhub_fuzz::scratch();
+    Registry::init(&folder.path().join("pool"), &Settings::default(), None).expect("an empty folder");
+    let registry = Registry::open(&folder.path().join("pool"), None).expect("a registry");
+    let mut world = World { folder, registry, model: Model::new(), entries: 0 };
+    for operation in bytes.as_chunks::<2>().0.iter().take(24) {
+        world.step(*operation);
+    }
+    world.compare();
+    assert!(world.registry.verify(&|_| ()).expect("a registry").is_sound());
+});
+
+impl World {
+    fn step(&mut self, [operation, which]: [u8; 2]) {
+        let (name, tag, content) = (NAMES[usize::from(which & 3)], TAGS[usize::from((which >> 2) % 3)], which >> 6);
+        match operation % 8 {
+            0..3 => self.publish(name, tag, content),
+            3 => self.change(name, tag, Is::Yanked),
+            4 => self.change(name, tag, Is::Live),
+            5 => self.change(name, tag, Is::Removed),
+            6 => self.crash(which),
+            _ => self.compare(),
+        }
+    }
+
+    fn publish(&mut self, name: &str, tag: &str, content: u8) {
+        let esm = esm(name, tag, content);
+        let published = self.registry.publish(&[esm], &by(), &PublishOptions::default());
+        match self.model.get(&key(name, tag)) {
+            None => {
+                assert_eq!(published.expect("a free tag").esms[0].outcome == Outcome::Unchanged, false);
+                self.model.insert(key(name, tag), (content, Is::Live));
+                self.entries += 1;
+            }
+            Some((held, is)) if *held == content && *is != Is::Removed => {
+                assert!(published.expect("the same content").esms[0].outcome == Outcome::Unchanged);
+            }
+            Some(_) => assert_eq!(kind(published), Some(ErrorKind::Conflict)),
+        }
+    }
+
+    fn change(&mut self, name: &str, tag: &str, wanted: Is) {
+        let reference = format!("{name}:{tag}").parse().expect("a reference");
+        let changed = match wanted {
+            Is::Yanked => self.registry.yank(&reference, &by(), false),
+            Is::Live => self.registry.unyank(&reference, &by(), false),
+            Is::Removed => self.registry.remove(&reference, &by(), false),
+        };
+        match self.model.get_mut(&key(name, tag)) {
+            None | Some((_, Is::Removed)) => assert_eq!(kind(changed), Some(ErrorKind::NotFound)),
+            Some((_, is)) => {
+                let is_new = changed.expect("a reference that is there").entry.is_some();
+                assert_eq!(is_new, *is != wanted);
+                self.entries += u64::from(is_new);
+                *is = wanted;
+            }
+        }
+    }
+
+    /// A writer is killed and leaves staged files behind; the next process begins, perhaps with a broken index.
+    fn crash(&mut self, which: u8) {
+        let (pool, cache) = (self.folder.path().join("pool"), self.folder.path().join("cache"));
+        let next = self.entries + 1;
+        for place in [format!("log/{next:020}"), "objects/00".to_owned(), "esmhub.toml".to_owned()] {
+            let path = pool.join(format!("{place}.{which:016x}.new"));
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).expect("a folder on the RAM disk");
+            }
+            fs::write(path, &[which; 100][..usize::from(which) % 100]).expect("a file on the RAM disk");
+        }
+        match which % 4 {
+            0 => drop(fs::remove_dir_all(&cache)),
+            1 => fs::read_dir(&cache).into_iter().flatten().flatten().for_each(|registry| {
+                let _ = fs::write(registry.path().join("index/db"), [which; 64]);
+            }),
+            _ => {}
+        }
+        // An index costs sled's opening and closing, a hundred times the rest.
+        let cache = (which < 4).then_some(cache.as_path());
+        self.registry = Registry::open(&pool, cache).expect("a registry");
+    }
+
+    fn compare(&self) {
+        let catalog = self.registry.catalog().expect("a registry");
+        assert_eq!(catalog.entries(), self.entries);
+        let mut found = Model::new();
+        for held in catalog.esms() {
+            let fetched = self.registry.fetch(held).expect("what was published");
+            let is = if held.is_yanked() { Is::Yanked } else { Is::Live };
+            let content = (0..4).find(|content| object(*content) == fetched.object).expect("one of the contents");
+            found.insert((held.name().key(), held.tag().key()), (content, is));
+        }
+        let expected = self.model.iter().filter(|(_, (_, is))| *is != Is::Removed);
+        assert!(found == expected.map(|(key, value)| (key.clone(), *value)).collect::<Model>());
+    }
+}
+
+fn kind<T>(result: Result<T, RegistryError>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+fn key(name: &str, tag: &str) -> (String, String) {
+    (name.to_lowercase(), tag.to_lowercase())
+}
+
+fn by() -> Signature {
+    Signature { writer: Writer { user: "ada".into(), host: "engine".into(), program: "fuzz".into() }, time: 5 }
+}
+
+fn object(content: u8) -> Object {
+    let map = DenseMap::new(vec![f32::from(content); 4], vec![0.5; 2]).expect("finite values");
+    Object::encode(&map, Codec::F32).expect("f32 takes every map")
+}
+
+fn esm(name: &str, tag: &str, content: u8) -> NewEsm {
+    let object = object(content);
+    let card = Card {
+        weights: Weights::of(&object, 0.0),
+        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
+        source: Source::default(),
+        fit: Fit::imported(),
+        license: None,
+        authors: Vec::new(),
+        extra: BTreeMap::new(),
+        extensions: Vec::new(),
+    };
+    let name: Name = name.parse().expect("a name");
+    NewEsm::new(name, Some(tag.parse::<Tag>().expect("a tag")), card, object).expect("a card of its object")
+}
