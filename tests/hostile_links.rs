@@ -58,6 +58,17 @@ fn what_is_there_already_is_not_believed_through_a_link() {
 }
 
 #[test]
+fn folders_on_the_way_that_are_links_are_not_followed() {
+    let (hub, outside) = hub();
+    // Several references go into one folder each: `all/acme/reviews`.
+    fs::create_dir(hub.path("all")).unwrap();
+    symlink("../outside", hub.path("all/acme")).unwrap();
+    let output = hub.run(["pull", "mr", "acme/reviews", "--output", "all"]);
+    assert_ne!(output.code, 0, "{output:#?}");
+    untouched(&hub, &outside);
+}
+
+#[test]
 fn links_in_a_registry_are_named_and_not_followed() {
     let (hub, outside) = hub();
     let object = hub.object_of("mr");

@@ -77,7 +77,9 @@ impl Pull {
         check_apart(&esms, &folders)?;
         let mut document = PullDocument { dry_run: self.dry_run, pulled: Vec::new(), failed: Vec::new() };
         for (esm, folder) in esms.into_iter().zip(&folders) {
-            match write(&registry, esm, folder, self.dry_run) {
+            let written =
+                check_way(self.output.as_deref(), folder).and_then(|()| write(&registry, esm, folder, self.dry_run));
+            match written {
                 Ok(pulled) => document.pulled.push(pulled),
                 Err(failure) if !several => return Err(failure.at(esm.reference())),
                 Err(failure) => document.failed.push(FailedEsm::new(esm, &failure)),
@@ -110,6 +112,20 @@ fn check_apart(esms: &[&Esm], folders: &[PathBuf]) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Below the output folder nothing on the way may be a link: it could lead anywhere. Where the output folder itself lies
+/// is the user's own affair.
+fn check_way(output: Option<&Path>, folder: &Path) -> Outcome<()> {
+    let output = output.unwrap_or(Path::new(""));
+    let within = folder.ancestors().skip(1).take_while(|at| *at != output && !at.as_os_str().is_empty());
+    match within.filter(|at| fs::symlink_metadata(at).is_ok_and(|found| !found.is_dir())).last() {
+        Some(at) => {
+            let message = format!("{} is not a folder, and nothing is written through a link", at.display());
+            Err(Failure::new(OTHER, message).hint("choose another folder with --output"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Writes one ESM into a folder: first beside it, then renamed into place.
