@@ -7,6 +7,7 @@
 mod objects;
 mod references;
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -121,25 +122,27 @@ impl Registry {
     /// Only what keeps the rest from being checked: a log that is newer than this program, or a folder that cannot be
     /// listed. Damage is no error here but a [`Problem`].
     pub fn verify(&self, progress: &dyn Fn(VerifyProgress)) -> Result<Report, RegistryError> {
-        let listing = Listing::new(&self.storage)?;
-        let trash = trash::runs(&self.storage)?;
         let mut report = Report::default();
-        let obstacles = listing.obstacles.iter().cloned();
-        let detail = "something else stands where a folder is expected";
-        report.problems.extend(obstacles.map(|folder| Problem::new("folder", folder, detail)));
-        report.quarantined = self.count_quarantined()?;
-        let in_trash = trash.iter().map(|run| run.objects.len());
-        let total = (listing.entries.len() + listing.objects.len() + in_trash.sum::<usize>()) as u64;
+        let numbers = log::numbers(&self.storage)?;
+        let total = Cell::new(numbers.len() as u64);
         let mut done = 0;
         let mut tick = || {
             done += 1;
-            progress(VerifyProgress { done, total });
+            progress(VerifyProgress { done, total: total.get() });
         };
-        let catalog = self.verify_log(&listing.entries, &mut report, &mut tick)?;
+        let catalog = self.verify_log(&numbers, &mut report, &mut tick)?;
         self.verify_memory(&mut report);
+        // Objects are listed after the log was read: whoever published meanwhile put the objects there first (R62).
+        let listing = Listing::new(&self.storage)?;
+        let trash = trash::runs(&self.storage)?;
+        let in_trash = trash.iter().map(|run| run.objects.len());
+        total.update(|total| total + (listing.objects.len() + in_trash.sum::<usize>()) as u64);
+        let detail = "something else stands where a folder is expected";
+        report.problems.extend(listing.obstacles.iter().map(|folder| Problem::new("folder", folder, detail)));
+        report.quarantined = self.count_quarantined()?;
         let found = objects::verify(&self.storage, &listing.objects, &mut report, &mut tick);
         let trashed = objects::verify_trash(&self.storage, &trash, &mut report, &mut tick);
-        references::verify(&catalog, &found, &trashed, &mut report);
+        references::verify(&catalog, (&found, &trashed), &self.storage, &mut report);
         let others = trash.into_iter().flat_map(|run: Run| run.others);
         let (staged, strays): (Vec<String>, Vec<String>) = others.partition(|place| schema::is_staged(place));
         report.staged = [listing.staged, staged].concat();
