@@ -67,12 +67,34 @@ impl Acknowledged {
     }
 }
 
+/// What many rounds have come to.
+#[derive(Default)]
+struct Tally {
+    kills: usize,
+    acknowledged: usize,
+}
+
+/// So many rounds are done on one registry: each checks all that the ones before it wrote.
+const SERIES: usize = 25;
+
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     let rounds = number("ESMHUB_TEST_ROUNDS", 24);
-    let hub = Hub::new();
     let mut random = Random::new(11);
-    let (mut kills, mut known) = (0, Acknowledged::default());
+    let mut tally = Tally::default();
+    for done in (0..rounds).step_by(SERIES) {
+        series(SERIES.min(rounds - done), &mut random, &mut tally);
+    }
+    figure("kill -9, rounds", rounds);
+    figure("kill -9, commands killed", tally.kills);
+    figure("kill -9, ESMs published or yanked and acknowledged", tally.acknowledged);
+    figure("kill -9, acknowledged and lost", 0);
+    assert!(tally.kills > 0, "nobody was killed");
+}
+
+fn series(rounds: usize, random: &mut Random, tally: &mut Tally) {
+    let hub = Hub::new();
+    let mut known = Acknowledged::default();
     let begun = Instant::now();
     let first = esm(&hub, "first");
     hub.ok(["publish", &first]);
@@ -97,7 +119,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
         for (command, (references, yanks)) in commands.into_iter().zip(running) {
             let after = Duration::from_micros(random.below(3 * whole.as_micros() as usize) as u64);
             let (killed, acknowledged) = command.end(&hub, (random.below(4) > 0).then_some(after));
-            kills += usize::from(killed);
+            tally.kills += usize::from(killed);
             if acknowledged {
                 if yanks { known.yanked.extend(references) } else { known.published.extend(references) }
             }
@@ -110,11 +132,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
         hub.ok(["publish"].into_iter().chain(folders.iter().map(String::as_str)));
     }
     assert_eq!(Held::in_folder(&hub.path("pool")).0.len(), 1 + 3 * rounds);
-    figure("kill -9, rounds", rounds);
-    figure("kill -9, commands killed", kills);
-    figure("kill -9, commands acknowledged", known.published.len() + known.yanked.len());
-    figure("kill -9, acknowledged and lost", 0);
-    assert!(kills > 0, "nobody was killed");
+    tally.acknowledged += known.published.len() + known.yanked.len();
 }
 
 /// The calls by which a command changes a registry, one of each after the other.
