@@ -1,4 +1,4 @@
-//! `gc` and `verify --repair` through the command: what they say, and that being killed at any moment loses nothing.
+//! `gc` and `verify --repair` through the command: what they do, and what they say.
 
 use std::fs;
 use std::process::Command;
@@ -76,82 +76,4 @@ fn what_cannot_be_repaired_is_named_and_its_code_stays() {
     hub.refused_saying(2, ["verify", "--from", "pool"], &["--repair"]);
     hub.ok(["publish", "--codec", "f32", "esms/b"]);
     assert_eq!(hub.json(["verify"])["sound"], true);
-}
-
-/// The system calls by which these commands change a file system.
-const CHANGES: &str = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,write";
-
-/// Runs the command and kills it before its n-th change; whether it was killed.
-fn killed(hub: &Hub, arguments: &[&str], n: usize) -> bool {
-    let program = hub.command();
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={CHANGES}")]);
-    strace.args(["-e", &format!("inject={CHANGES}:signal=SIGKILL:when={n}")]);
-    strace.arg(program.get_program()).args(arguments).current_dir(hub.path("")).env_clear();
-    strace.envs(program.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    let output = strace.env("PATH", std::env::var("PATH").unwrap_or_default()).output().unwrap();
-    !output.status.success()
-}
-
-fn can_trace() -> bool {
-    Command::new("strace").args(["-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success())
-}
-
-#[test]
-fn gc_killed_before_any_of_its_changes_loses_nothing_and_can_go_on() {
-    if !can_trace() {
-        eprintln!(
-            "SKIPPED gc_killed_before_any_of_its_changes_loses_nothing_and_can_go_on: strace cannot be used here"
-        );
-        return;
-    }
-    let mut n = 1;
-    loop {
-        let hub = pool();
-        if !killed(&hub, &["gc", "--no-cache"], n) {
-            break;
-        }
-        assert_eq!(hub.json(["verify"])["sound"], true, "killed before change {n}");
-        hub.ok(["pull", "a", "b"]);
-        let done = hub.json(["gc"]);
-        assert_eq!(at(&done, ["kept/files", "deleted/files"]), json!([2, 0]), "killed before change {n}");
-        assert_eq!(hub.json(["verify"])["trash"]["files"], 1, "killed before change {n}");
-        n += 1;
-    }
-    assert!(n > 6, "only {n} changes");
-}
-
-#[test]
-fn a_repair_killed_before_any_of_its_changes_loses_nothing_and_can_go_on() {
-    if !can_trace() {
-        eprintln!(
-            "SKIPPED a_repair_killed_before_any_of_its_changes_loses_nothing_and_can_go_on: strace cannot be used here"
-        );
-        return;
-    }
-    let mut n = 1;
-    loop {
-        let hub = pool();
-        copy(&hub, "backup");
-        let (object, entry) = (hub.object_of("b"), hub.path("pool/log/00000000000000000002"));
-        damage(&object);
-        damage(&entry);
-        let object = fs::read(object).unwrap();
-        if !killed(&hub, &["verify", "--repair", "--from", "backup", "--no-cache"], n) {
-            break;
-        }
-        assert!(entry.exists(), "killed before change {n}: a missing entry looks like the end of the log");
-        hub.ok(["pull", "a:v1"]);
-        assert_eq!(hub.json(["verify", "--repair", "--from", "backup"])["sound"], true, "killed before change {n}");
-        let kept = files_below(&hub, "pool/quarantine").into_iter().any(|bytes| bytes == object);
-        assert!(kept, "killed before change {n}: what was damaged is kept");
-        n += 1;
-    }
-    assert!(n > 10, "only {n} changes");
-}
-
-fn files_below(hub: &Hub, folder: &str) -> Vec<Vec<u8>> {
-    let runs = fs::read_dir(hub.path(folder)).unwrap().map(|run| run.unwrap().path());
-    let files = runs.flat_map(|run| fs::read_dir(run).unwrap().map(|file| file.unwrap().path()));
-    files.map(|file| fs::read(file).unwrap()).collect()
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{EsmFolder, Hub, Output, fixture, run, target, tiny_model};
+use crate::support::{EsmFolder, Hub, Output, fixture, target, tiny_model};
 
 /// KiB of addresses that a command may use, thread stacks and mapped files included: 2 GiB.
 const MAX_ADDRESSES: u64 = 2 << 20;
@@ -314,7 +314,7 @@ fn limited(hub: &Hub, arguments: &[&str]) -> Output {
         .args(arguments);
     shell.current_dir(command.get_current_dir().unwrap()).env_clear();
     shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    run(&mut shell)
+    Hub::finish(&mut shell)
 }
 
 /// The command is refused with this code, saying this, on one line and perhaps one of advice behind warnings; it has changed nothing.

@@ -18,6 +18,7 @@ mod disk;
 mod failing_calls;
 mod flipped_bits;
 mod full_disk;
+mod keeping;
 mod killed;
 mod no_locks;
 mod power_loss;
