@@ -2,7 +2,7 @@
 //! fails and says why, or succeeds and has done it; and a sync that failed is never taken for one that worked, for the
 //! system may tell of a failure only once.
 
-use crate::support::Hub;
+use crate::support::{Hub, damage};
 use crate::trace::can_trace;
 use crate::world::{Held, esm, figure, skipped, under};
 
@@ -63,5 +63,67 @@ fn call_that_fails_is_never_taken_for_one_that_worked() {
     figure("failing calls, publishes that failed and said why", failed);
     figure("failing calls, publishes that succeeded all the same", survived);
     figure("failing calls, acknowledged and lost", 0);
+    assert!(failed > 20, "{failed}");
+}
+
+/// The calls of a collection and of a repair, and the errors that they end with.
+const KEEPING: [(&str, &str, &str); 7] = [
+    ("mkdir", "ENOSPC", "No space left on device"),
+    ("write", "ENOSPC", "No space left on device"),
+    ("linkat", "ENOSPC", "No space left on device"),
+    ("rename", "ENOSPC", "No space left on device"),
+    ("rename", "EIO", "Input/output error"),
+    ("fsync", "EIO", "Input/output error"),
+    ("unlink", "EIO", "Input/output error"),
+];
+
+/// Runs the command while one call fails; whether one did.
+fn with_failing(hub: &Hub, (call, error, said): (&str, &str, &str), at: usize, arguments: &[&str]) -> bool {
+    let mut command = hub.command();
+    command.args(arguments).arg("--no-cache");
+    let trace = hub.path("trace");
+    let (watch, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={at}"));
+    let strace = ["strace", "-f", "-o", trace.to_str().unwrap(), "-e", &watch, "-e", &inject].map(str::to_owned);
+    let output = Hub::finish(&mut under(&strace, &command));
+    let injected = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
+    // A report that cannot be printed says nothing; all else says why.
+    let said_why = output.code == 0 || output.stderr.contains(said) || call == "write";
+    assert!(said_why && [0, 1].contains(&output.code), "{call} {error} {at}: {output:#?}");
+    injected
+}
+
+#[test]
+fn collection_or_repair_that_fails_anywhere_loses_nothing_and_can_be_repeated() {
+    if !can_trace() {
+        return skipped("collection_or_repair_that_fails_anywhere_loses_nothing", "strace cannot trace here");
+    }
+    let mut failed = 0;
+    for fault in KEEPING {
+        for at in 1.. {
+            let hub = Hub::with(&["a", "b", "c"]);
+            hub.ok(["remove", "c:v1"]);
+            let before = Held::in_folder(&hub.path("pool"));
+            let collected = with_failing(&hub, fault, at, &["gc"]);
+            assert_eq!(Held::in_folder(&hub.path("pool")), before, "{fault:?} {at}");
+            assert_eq!(hub.json(["verify"])["sound"], true, "{fault:?} {at}");
+            assert_eq!(hub.json(["gc"])["kept"]["files"], 2, "{fault:?} {at}");
+            assert_eq!(hub.json(["verify"])["trash"]["files"], 1, "{fault:?} {at}");
+
+            let copied =
+                std::process::Command::new("cp").arg("-r").arg(hub.path("pool")).arg(hub.path("copy")).status();
+            assert!(copied.unwrap().success());
+            damage(&hub.object_of("b"));
+            damage(&hub.path("pool/log/00000000000000000002"));
+            let repaired = with_failing(&hub, fault, at, &["verify", "--repair", "--from", "copy"]);
+            assert_eq!(hub.json(["verify", "--repair", "--from", "copy"])["sound"], true, "{fault:?} {at}");
+            assert_eq!(Held::in_folder(&hub.path("pool")), before, "{fault:?} {at}");
+            if !collected && !repaired {
+                break;
+            }
+            failed += usize::from(collected) + usize::from(repaired);
+        }
+    }
+    figure("failing calls in gc and repair, lost", 0);
+    figure("failing calls in gc and repair, tried", failed);
     assert!(failed > 20, "{failed}");
 }

@@ -31,7 +31,7 @@ struct Scenario {
     command: &'static str,
 }
 
-const SCENARIOS: [Scenario; 9] = [
+const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "init", before: &[], command: "init" },
     Scenario { name: "shared init", before: &[], command: "init --shared" },
     Scenario { name: "first publish", before: &["init"], command: "publish esms/a" },
@@ -41,6 +41,12 @@ const SCENARIOS: [Scenario; 9] = [
     Scenario { name: "shared publish", before: &["init --shared"], command: "publish esms/a esms/b" },
     Scenario { name: "yank", before: &["init", "publish esms/a esms/b"], command: "yank a:v1" },
     Scenario { name: "remove", before: &["init", "publish esms/a esms/b"], command: "remove b:v1" },
+    Scenario { name: "gc", before: &["init", "publish esms/a esms/b", "remove b:v1"], command: "gc" },
+    Scenario {
+        name: "gc without grace",
+        before: &["init --grace 0s", "publish esms/a esms/b", "remove b:v1"],
+        command: "gc",
+    },
 ];
 
 #[test]
