@@ -203,9 +203,14 @@ impl Collection<'_> {
         let since = schema::since(&run.name);
         let began = match storage.modified(&since)? {
             Some(began) => began,
+            // Another collection is about to begin, or has just ended.
+            None if run.objects.is_empty() => return Ok(()),
             // Its writer was interrupted: it begins now.
             None if self.options.dry_run => self.now,
-            None => self.stamp(&since)?,
+            None => match self.stamp(&since) {
+                Err(_) if !trash::names(storage)?.contains(&run.name) => return Ok(()),
+                began => began?,
+            },
         };
         run.others.iter().filter(|place| schema::is_staged(place)).try_for_each(|place| self.sweep(place))?;
         let mut is_empty = run.others.is_empty();
