@@ -37,7 +37,7 @@ pub struct Repaired {
     pub quarantined: Vec<(String, String)>,
     /// Files that are whole again, and where they came from.
     pub restored: Vec<(String, String)>,
-    /// Files of which no whole copy was found.
+    /// Files of which no whole copy was found; of entries that are missing in a row, the last one.
     pub unresolved: Vec<String>,
 }
 
@@ -72,13 +72,26 @@ impl Repair<'_> {
     /// the others, nobody here knows which of them is right.
     fn entries(&mut self) -> Result<(), RegistryError> {
         let remembered = self.remembered();
-        let last = log::numbers(&self.registry.storage)?.last().copied().unwrap_or_default();
+        let listed = log::numbers(&self.registry.storage)?;
+        let last = listed.last().copied().unwrap_or_default();
+        // Where there is neither a file nor a copy there is nothing to do: a number can be as high as somebody likes.
+        let mut numbers: BTreeSet<u64> = listed.into_iter().chain(remembered.keys().copied()).collect();
+        for copy in self.options.from {
+            numbers.extend(log::numbers(&copy.storage)?);
+        }
         // From the end: an entry is known by the one after it, which may have to be restored first.
-        let mut stated: Option<Digest> = None;
-        for number in (1..=last).rev() {
-            let whole = match self.readable(number)? {
+        let mut after: Option<Logged> = None;
+        let mut expected = last;
+        for number in numbers.into_iter().rev().filter(|number| *number <= last) {
+            if number != expected {
+                self.repaired.unresolved.push(schema::entry(expected));
+                after = None;
+            }
+            expected = number - 1;
+            after = match self.readable(number)? {
                 Some(logged) => Some(logged),
                 None => {
+                    let stated = after.map(|logged| logged.entry.previous);
                     let digest = stated
                         .or_else(|| remembered.get(&number).map(|logged| logged.digest))
                         .or_else(|| self.stated_by_header(number));
@@ -87,7 +100,9 @@ impl Repair<'_> {
                     self.restore_entry(number, found)?
                 }
             };
-            stated = whole.map(|logged| logged.entry.previous);
+        }
+        if expected != 0 {
+            self.repaired.unresolved.push(schema::entry(expected));
         }
         self.tail(last, &remembered)
     }
@@ -98,14 +113,14 @@ impl Repair<'_> {
             0 => Some(self.registry.marker.id.genesis()),
             last => self.readable(last)?.map(|logged| logged.digest),
         };
-        let mut number = last + 1;
-        while let Some(digest) = head {
+        let mut next = last.checked_add(1);
+        while let (Some(number), Some(digest)) = (next, head) {
             let found = self.find_entry(number, remembered, |logged| logged.entry.previous == digest);
             if found.is_none() {
                 break;
             }
             head = self.restore_entry(number, found)?.map(|logged| logged.digest);
-            number += 1;
+            next = number.checked_add(1);
         }
         Ok(())
     }

@@ -173,6 +173,22 @@ fn a_copy_that_went_its_own_way_restores_no_entry_of_its_own() {
     }
 }
 
+/// Otherwise a planted name would keep the repair busy for ever.
+#[test]
+fn a_number_beyond_all_others_is_a_gap_and_not_worth_counting_to() {
+    for number in [1_000_000_000_000, u64::MAX] {
+        let (pool, copy) = twins();
+        fs::write(pool.entry(number), b"planted").unwrap();
+        flip(&pool.entry(2), 90);
+        let repaired = repair(&pool.open_indexed(), &[copy.open()]);
+        assert_eq!(repaired.restored.len(), 1);
+        let unresolved = [number, number - 1].map(|number| format!("log/{number:020}"));
+        assert_eq!(repaired.unresolved, unresolved);
+        fs::remove_file(pool.entry(number)).unwrap();
+        assert_eq!(problems(&pool), 0);
+    }
+}
+
 #[test]
 fn entries_of_another_registry_are_no_copies() {
     let (pool, other) = (twins().0, Pool::new());
