@@ -27,7 +27,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// [`FileProblem::Format`] where there is no extension or an unknown one.
+    /// `FileProblem::Format` where there is no extension or an unknown one.
     pub fn of(path: &Path) -> Result<Self, DatasetError> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {

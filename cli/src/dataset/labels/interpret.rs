@@ -41,7 +41,7 @@ pub struct LabelSet {
 ///
 /// # Errors
 ///
-/// [`LabelProblem`], naming the row where there is one, counted from 1.
+/// `LabelProblem`, naming the row where there is one, counted from 1.
 pub fn interpret(column: &[RawLabel], rows: &[usize], task: Task) -> Result<LabelSet, LabelProblem> {
     let first = *rows.first().ok_or(LabelProblem::NoRows)?;
     let kind = kind::of(column)?.ok_or(LabelProblem::Missing { row: first + 1 })?;
