@@ -215,7 +215,10 @@ impl Repair<'_> {
                     }
                     self.put_back(&place, bytes, source)?
                 }
-                None => self.put_aside(&place)?,
+                None => {
+                    self.put_aside(&place)?;
+                    false
+                }
             };
             if !done {
                 self.repaired.unresolved.push(place);
@@ -265,12 +268,17 @@ impl Repair<'_> {
 
     /// Moves away what stands in the place of an object of which there is no whole copy: publishing the same again then heals
     /// it. The object stays unresolved.
-    fn put_aside(&mut self, place: &str) -> Result<bool, RegistryError> {
+    fn put_aside(&mut self, place: &str) -> Result<(), RegistryError> {
+        let storage = &self.registry.storage;
         let aside = schema::quarantined(&self.run, place);
-        if self.options.dry_run || self.registry.storage.relocate(place, &aside)? {
+        let is_moved = match self.options.dry_run {
+            true => !matches!(storage.size(place), Ok(None)),
+            false => storage.relocate(place, &aside)?,
+        };
+        if is_moved {
             self.repaired.quarantined.push((place.to_owned(), aside));
         }
-        Ok(false)
+        Ok(())
     }
 }
 

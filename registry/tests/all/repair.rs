@@ -219,6 +219,18 @@ fn a_dry_run_finds_the_same_and_changes_nothing() {
 }
 
 #[test]
+fn a_dry_run_moves_no_object_that_is_not_there() {
+    let pool = twins().0;
+    let [a, b, _] = digests();
+    flip(&pool.object(&a), 80);
+    fs::remove_file(pool.object(&b)).unwrap();
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, from: &[] }).unwrap();
+    let done = repair(&pool.open(), &[]);
+    assert_eq!((dry.quarantined.len(), done.quarantined.len()), (1, 1));
+    assert_eq!(dry.unresolved, done.unresolved);
+}
+
+#[test]
 #[cfg(unix)]
 fn a_link_in_an_objects_place_is_put_aside_and_not_followed() {
     let (pool, copy) = twins();
