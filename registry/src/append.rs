@@ -48,9 +48,11 @@ impl<'a> Transaction<'a> {
         let mut transaction = Self { registry, by, catalog, lost: 0 };
         let numbers = log::numbers(&registry.storage)?;
         transaction.catch_up(&numbers)?;
-        // Entries that an index still holds can have gone from the registry since: others would not see them.
-        match (1..=transaction.catalog.last).zip(&numbers).find(|(expected, there)| expected != *there) {
-            Some((missing, _)) => Err(RegistryError::unsound(schema::entry(missing), "it is missing")),
+        // Entries that an index still holds can have gone from the registry since: others would not see them. Those that were
+        // written after the listing are not in it.
+        let last = numbers.last().map_or(0, |&listed| listed.min(transaction.catalog.last));
+        match transaction.catalog.lost.first_missing(&numbers, last) {
+            Some(missing) => Err(RegistryError::unsound(schema::entry(missing), "it is missing")),
             None => Ok(transaction),
         }
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use esmhub_store_format::log::RegistryId;
 use esmhub_store_format::{Digest, Name, Tag};
 
+use crate::lost::Lost;
 use crate::{CurrentSet, Esm, Event, Pattern, RegistryError, schema};
 
 /// What a registry holds, as its log says.
@@ -31,6 +32,12 @@ pub struct Catalog {
     /// The digest that the next entry must state; unknown after an entry that cannot be read.
     pub(crate) head: Option<Digest>,
     pub(crate) notice: Option<String>,
+    /// What entry 1 must state.
+    pub(crate) genesis: Digest,
+    /// The entries that were skipped because a later one declares them lost.
+    pub(crate) lost: Lost,
+    /// All that the entries read so far declare lost. Where that is more than `lost`, the log must be read once more.
+    pub(crate) declared: Lost,
 }
 
 /// A log entry that cannot be read, or a record in one that breaks a rule.
@@ -38,6 +45,8 @@ pub struct Catalog {
 pub struct Damage {
     /// The entry's number.
     pub entry: u64,
+    /// The same, or the last number of several entries that are missing in a row.
+    pub through: u64,
     /// What was expected, and what was found.
     pub detail: String,
 }
@@ -51,6 +60,10 @@ impl fmt::Display for Damage {
 impl Catalog {
     /// The catalog of an empty log.
     pub(crate) fn empty(id: &RegistryId) -> Self {
+        Self::beginning(id.genesis())
+    }
+
+    fn beginning(genesis: Digest) -> Self {
         Self {
             esms: Vec::new(),
             by_tag: HashMap::new(),
@@ -61,9 +74,23 @@ impl Catalog {
             void: Vec::new(),
             stops_writers: None,
             last: 0,
-            head: Some(id.genesis()),
+            head: Some(genesis),
             notice: None,
+            genesis,
+            lost: Lost::default(),
+            declared: Lost::default(),
         }
+    }
+
+    /// Whether every entry that is declared lost was skipped. If not, what this catalog holds may depend on one of them.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.lost.covers(&self.declared)
+    }
+
+    /// The catalog of an empty log, for reading it once more without what is declared lost.
+    pub(crate) fn without_lost(&self) -> Self {
+        let empty = Self::beginning(self.genesis);
+        Self { lost: self.declared.clone(), declared: self.declared.clone(), notice: self.notice.clone(), ..empty }
     }
 
     /// All references in log order, yanked ones included, removed ones not.
@@ -89,6 +116,11 @@ impl Catalog {
     /// The log entries that cannot be read. What they did is missing here.
     pub fn damaged(&self) -> &[Damage] {
         &self.damaged
+    }
+
+    /// The log entries that are declared lost, as runs of numbers from the first to the last of each.
+    pub fn lost(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.lost.runs()
     }
 
     /// Why the index could not be used, where it could not. The catalog is the same without it.
@@ -122,7 +154,7 @@ impl Catalog {
     pub(crate) fn require_whole(&self) -> Result<(), RegistryError> {
         match self.damaged.first() {
             None => Ok(()),
-            Some(Damage { entry, detail }) => Err(RegistryError::unsound(schema::entry(*entry), detail.clone())),
+            Some(Damage { entry, detail, .. }) => Err(RegistryError::unsound(schema::entry(*entry), detail.clone())),
         }
     }
 }

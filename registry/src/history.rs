@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{CurrentAnchors, Target, Writer};
+use esmhub_store_format::log::{CurrentAnchors, Loss, Target, Writer};
 use esmhub_store_format::{Digest, Name, Reference, Tag};
 
 use crate::error::Absence;
@@ -35,6 +35,8 @@ pub enum Happening {
     Removed(Target),
     /// An anchor set was made a base model's current one, or withdrawn.
     Anchors(CurrentAnchors),
+    /// Log entries were declared lost.
+    Lost(Loss),
     /// Something that this program does not know and need not know.
     Unknown {
         /// The record's kind.
@@ -43,7 +45,7 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors` or `unknown`.
+    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors`, `accept-loss` or `unknown`.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Published(_) => "publish",
@@ -52,6 +54,7 @@ impl Happening {
             Self::Removed(_) => "remove",
             Self::Anchors(CurrentAnchors { set: Some(_), .. }) => "set-anchors",
             Self::Anchors(CurrentAnchors { set: None, .. }) => "withdraw-anchors",
+            Self::Lost(_) => "accept-loss",
             Self::Unknown { .. } => "unknown",
         }
     }
@@ -62,7 +65,7 @@ impl Happening {
             Self::Published(target) | Self::Yanked(target) | Self::Unyanked(target) | Self::Removed(target) => {
                 Some((&target.name, &target.tag, target.digest))
             }
-            Self::Anchors(_) | Self::Unknown { .. } => None,
+            Self::Anchors(_) | Self::Lost(_) | Self::Unknown { .. } => None,
         }
     }
 }

@@ -31,6 +31,8 @@ mod interleavings;
 mod listing;
 mod load;
 mod log;
+mod loss;
+mod lost;
 mod marker;
 mod memory;
 mod pattern;

@@ -10,8 +10,6 @@ use crate::{RegistryError, schema};
 #[derive(Default)]
 pub(crate) struct Listing {
     pub(crate) objects: Vec<Digest>,
-    /// The numbers of the log entries, in ascending order.
-    pub(crate) entries: Vec<u64>,
     /// What writers are writing, or left half-written.
     pub(crate) staged: Vec<String>,
     /// What is no part of a registry.
@@ -30,9 +28,8 @@ impl Listing {
             }
         }
         for listed in storage.names(schema::LOG)? {
-            match schema::entry_of(&listed.name) {
-                Some(number) => listing.entries.push(number),
-                None => listing.set_aside(schema::LOG, &listed),
+            if schema::entry_of(&listed.name).is_none() {
+                listing.set_aside(schema::LOG, &listed);
             }
         }
         for fan in storage.names(schema::OBJECTS)? {

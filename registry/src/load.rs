@@ -29,11 +29,11 @@ impl Registry {
         };
         // A first visit lists the names: there, a missing entry would look like the end of the log.
         let numbers = if catalog.last == 0 { log::numbers(&self.storage)? } else { Vec::new() };
-        let fresh = follow(&mut catalog, &self.storage, &numbers)?;
+        let Fresh { frames, is_whole_log } = follow(&mut catalog, &self.storage, &numbers)?;
         if let Some(index) = self.index.as_ref().filter(|_| writable)
-            && !fresh.is_empty()
+            && !frames.is_empty()
             && catalog.damaged.is_empty()
-            && let Err(error) = index.write(fresh)
+            && let Err(error) = bring_up_to_date(index, frames, is_whole_log)
         {
             catalog.notice.get_or_insert(format!("the index could not be brought up to date: {error}"));
         }
@@ -42,17 +42,22 @@ impl Registry {
 
     fn indexed(&self, index: &Index) -> Result<Indexed, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
-        let mut broken = false;
-        let read = index.read(|number, frame| {
-            let counts = catalog.take(number, Logged::from_frame(number, frame));
-            broken = !matches!(counts, Ok(true));
-            !broken
-        });
-        match read {
-            Err(error) if error.is_passing() => return Ok(self.unindexed(Some(&error))),
-            Err(error) => return Ok(self.rebuilt(index, &error.to_string())),
-            Ok(()) if broken => return Ok(self.rebuilt(index, "it is damaged")),
-            Ok(()) => {}
+        loop {
+            let mut broken = false;
+            let read = index.read(|number, frame| {
+                let taken = catalog.take(number, Logged::from_frame(number, frame));
+                broken = taken.is_err();
+                !broken
+            });
+            match read {
+                Err(error) if error.is_passing() => return Ok(self.unindexed(Some(&error))),
+                Err(error) => return Ok(self.rebuilt(index, &error.to_string())),
+                Ok(()) if broken => return Ok(self.rebuilt(index, "it is damaged")),
+                Ok(()) if !catalog.is_settled() => catalog = catalog.without_lost(),
+                // An entry that is lost stands in the index as it was found; any other one must be whole.
+                Ok(()) if !catalog.damaged.is_empty() => return Ok(self.rebuilt(index, "it is damaged")),
+                Ok(()) => break,
+            }
         }
         if catalog.last == 0 {
             return Ok(Indexed { catalog, writable: true });
@@ -92,19 +97,43 @@ impl Registry {
     }
 }
 
-/// Reads the entries that the catalog does not have yet, and gives back the frames of those that count. A missing entry
-/// is the end of the log unless one of `numbers` is higher.
-pub(crate) fn follow(
-    catalog: &mut Catalog,
-    storage: &Storage,
-    numbers: &[u64],
-) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+/// What was read of the log.
+pub(crate) struct Fresh {
+    /// The frames by number, as far as they count; of an entry that is lost what stands in its place, if anything can be read.
+    pub(crate) frames: Vec<(u64, Vec<u8>)>,
+    /// Whether these are all frames from entry 1 on, because what was known before depended on an entry that is now lost.
+    pub(crate) is_whole_log: bool,
+}
+
+/// Reads the entries that the catalog does not have yet. A missing entry is the end of the log unless one of `numbers` is
+/// higher.
+pub(crate) fn follow(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Fresh, RegistryError> {
+    let frames = read_on(catalog, storage, numbers)?;
+    let mut fresh = Fresh { frames, is_whole_log: false };
+    while !catalog.is_settled() {
+        *catalog = catalog.without_lost();
+        let numbers = log::numbers(storage)?;
+        fresh = Fresh { frames: read_on(catalog, storage, &numbers)?, is_whole_log: true };
+    }
+    Ok(fresh)
+}
+
+fn read_on(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
     let mut frames = Vec::new();
-    while let Some((number, read)) = log::next(storage, catalog.last, numbers) {
-        let frame = read.as_ref().map(|logged| logged.frame.clone()).unwrap_or_default();
-        if catalog.take(number, read)? {
-            frames.push((number, frame));
+    while let Some((through, read)) = log::next(storage, catalog.last, numbers) {
+        let mut frame = read.as_ref().map(|logged| logged.frame.clone()).unwrap_or_default();
+        let first = catalog.last + 1;
+        if catalog.take(through, read)? {
+            frames.extend((first..=catalog.last).map(|number| (number, std::mem::take(&mut frame))));
         }
     }
     Ok(frames)
+}
+
+/// The index holds nothing that is not the log's: where that has changed, it is made anew.
+fn bring_up_to_date(index: &Index, frames: Vec<(u64, Vec<u8>)>, is_whole_log: bool) -> Result<(), IndexError> {
+    if is_whole_log {
+        index.discard()?;
+    }
+    index.write(frames)
 }

@@ -15,8 +15,8 @@ use crate::append::Signature;
 use crate::error::ErrorKind;
 use crate::fetch::{self, read_at};
 use crate::listing::Listing;
-use crate::load::follow;
 use crate::log::{self, Logged};
+use crate::lost::Lost;
 use crate::storage::{Creation, Storage};
 use crate::{Catalog, Registry, RegistryError, schema, trash};
 
@@ -27,6 +27,8 @@ pub struct RepairOptions<'a> {
     pub dry_run: bool,
     /// Other registries that may have what is damaged here, in this order. Only copies of this registry have its log entries.
     pub from: &'a [Registry],
+    /// Declare lost, for everybody and for ever, the log entries of which no whole copy is found ([`Registry::accept_loss`]).
+    pub accept_loss: bool,
 }
 
 /// What a repair did, or would do.
@@ -39,6 +41,8 @@ pub struct Repaired {
     pub restored: Vec<(String, String)>,
     /// Files of which no whole copy was found; of entries that are missing in a row, the last one.
     pub unresolved: Vec<String>,
+    /// Log entries that were declared lost, as runs of numbers from the first to the last of each.
+    pub lost: Vec<(u64, u64)>,
 }
 
 impl Registry {
@@ -51,9 +55,13 @@ impl Registry {
     /// [`RegistryError::Io`]; [`RegistryError::Newer`] where the log is newer than this program.
     pub fn repair(&self, by: &Signature, options: &RepairOptions<'_>) -> Result<Repaired, RegistryError> {
         let unique = getrandom::u64().map_err(RegistryError::Random)?;
-        let mut repair =
-            Repair { registry: self, options, run: schema::run(by.time, unique), repaired: Repaired::default() };
+        let run = schema::run(by.time, unique);
+        let lost = self.read_log()?.lost;
+        let mut repair = Repair { registry: self, options, run, lost, repaired: Repaired::default() };
         repair.entries()?;
+        if options.accept_loss {
+            repair.accept_loss(by)?;
+        }
         repair.objects()?;
         Ok(repair.repaired)
     }
@@ -64,6 +72,8 @@ struct Repair<'a> {
     options: &'a RepairOptions<'a>,
     /// The name of this run's folder in the quarantine.
     run: String,
+    /// The entries that are declared lost. They stay as they are.
+    lost: Lost,
     repaired: Repaired,
 }
 
@@ -84,10 +94,14 @@ impl Repair<'_> {
         let mut expected = last;
         for number in numbers.into_iter().rev().filter(|number| *number <= last) {
             if number != expected {
-                self.repaired.unresolved.push(schema::entry(expected));
+                self.missing(number, expected);
                 after = None;
             }
             expected = number - 1;
+            if self.lost.end_of(number).is_some() {
+                after = None;
+                continue;
+            }
             after = match self.readable(number)? {
                 Some(logged) => Some(logged),
                 None => {
@@ -101,10 +115,32 @@ impl Repair<'_> {
                 }
             };
         }
-        if expected != 0 {
-            self.repaired.unresolved.push(schema::entry(expected));
-        }
+        self.missing(0, expected);
         self.tail(last, &remembered)
+    }
+
+    /// Gives up the entries that were not restored.
+    fn accept_loss(&mut self, by: &Signature) -> Result<(), RegistryError> {
+        self.repaired.lost = match self.options.dry_run {
+            true => {
+                let restored = |place: &str| self.repaired.restored.iter().any(|(restored, _)| restored == place);
+                self.registry.lost_for_good(|number| restored(&schema::entry(number)))?
+            }
+            false => self.registry.accept_loss(by)?,
+        };
+        // Up to here, log entries alone.
+        self.repaired.unresolved.clear();
+        Ok(())
+    }
+
+    /// Names the last of the entries behind `there`, up to `last`, that are missing and not lost.
+    fn missing(&mut self, there: u64, mut last: u64) {
+        while let Some((first, _)) = self.lost.run_of(last).filter(|_| last > there) {
+            last = first - 1;
+        }
+        if last > there {
+            self.repaired.unresolved.push(schema::entry(last));
+        }
     }
 
     /// Puts back entries behind the last one that is there, where they follow it: the end of the log was lost.
@@ -133,19 +169,25 @@ impl Repair<'_> {
         }
     }
 
-    /// The entries that this user's index holds and that join to each other.
+    /// The entries that this user's index holds and that join to each other, lost ones left out.
     fn remembered(&self) -> BTreeMap<u64, Logged> {
         let mut all = BTreeMap::new();
-        let mut head = self.registry.marker.id.genesis();
+        let mut head = Some(self.registry.marker.id.genesis());
         let Some(index) = &self.registry.index else { return all };
         // An index that cannot be read is one source less; what it cannot give is unresolved, and said to be.
-        let _ = index.read(|number, frame| match Logged::from_frame(number, frame) {
-            Ok(logged) if logged.entry.previous == head => {
-                head = logged.digest;
-                all.insert(number, logged);
-                true
+        let _ = index.read(|number, frame| {
+            let before = head.take();
+            if self.lost.end_of(number).is_some() {
+                return true;
             }
-            _ => false,
+            match Logged::from_frame(number, frame) {
+                Ok(logged) if before.is_none_or(|before| before == logged.entry.previous) => {
+                    head = Some(logged.digest);
+                    all.insert(number, logged);
+                    true
+                }
+                _ => false,
+            }
         });
         all
     }
@@ -179,6 +221,7 @@ impl Repair<'_> {
         let place = schema::entry(number);
         let before = match number {
             1 => Some(self.registry.marker.id.genesis()),
+            _ if self.lost.end_of(number - 1).is_some() => None,
             _ => self.readable(number - 1)?.map(|logged| logged.digest),
         };
         let fits = |logged: &Logged| before.is_none_or(|before| before == logged.entry.previous);
@@ -195,8 +238,7 @@ impl Repair<'_> {
     fn objects(&mut self) -> Result<(), RegistryError> {
         let storage = &self.registry.storage;
         let listing = Listing::new(storage)?;
-        let mut catalog = Catalog::empty(&self.registry.marker.id);
-        follow(&mut catalog, storage, &listing.entries)?;
+        let catalog = self.registry.read_log()?;
         let all: BTreeSet<Digest> = listing.objects.into_iter().chain(needed(&catalog)).collect();
         for digest in all {
             let place = schema::object(&digest);

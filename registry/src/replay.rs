@@ -6,11 +6,14 @@
 //! - A tag stands for the first card that was published under it. A record that breaks a rule (a taken tag, a target that
 //!   is not there) does nothing.
 //! - The current anchor set of a base model is the one that was named last.
+//! - An entry that any entry declares lost does nothing, whatever stands in its place, and so do the digest that it has and the
+//!   one that it states. Entries before the declaration may have been read already; then everything is read once more.
 //! - An unknown record stops whom its flags say.
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{Action, Published, Target};
+use esmhub_store_format::FormatError;
+use esmhub_store_format::log::{Action, Loss, Published, Target};
 
 use crate::catalog::{Catalog, Damage};
 use crate::error::ErrorKind;
@@ -20,14 +23,24 @@ use crate::{Esm, Event, Happening, RegistryError, State, schema};
 
 impl Catalog {
     /// Takes what was read as the entries from [`Catalog::entries`] + 1 up to `through`, which is one entry, or several that
-    /// are missing. Whether it counts.
+    /// are missing; of several perhaps only the first ones. Whether it counts: a lost one does.
     ///
     /// # Errors
     /// Everything but damage: what is newer than this program, and what the operating system refused.
     pub(crate) fn take(&mut self, through: u64, read: Result<Logged, RegistryError>) -> Result<bool, RegistryError> {
         let number = self.last + 1;
-        self.last = through;
         let expected = self.head.take();
+        if let Some(end) = self.lost.end_of(number) {
+            self.last = through.min(end);
+            // What it says does not count, but for what it says is lost: a loss is never taken back.
+            if let Ok(logged) = read
+                && let Ok(actions) = logged.entry.actions().collect::<Result<Vec<Action>, _>>()
+            {
+                self.declare(&actions, number);
+            }
+            return Ok(true);
+        }
+        self.last = self.lost.first_after(number).map_or(through, |lost| through.min(lost - 1));
         let logged = match read {
             Ok(logged) => logged,
             Err(error) if error.kind() == ErrorKind::Integrity => {
@@ -35,13 +48,15 @@ impl Catalog {
             }
             Err(error) => return Err(error),
         };
+        let actions: Result<Vec<Action>, FormatError> = logged.entry.actions().collect();
+        self.declare(actions.as_deref().unwrap_or_default(), number);
         let stated = logged.entry.previous;
         if let Some(expected) = expected.filter(|expected| *expected != stated) {
             let detail = format!("it follows {stated}, but entry {} is {expected}", number - 1);
             return Ok(self.damage(number, detail));
         }
         self.head = Some(logged.digest);
-        let actions: Vec<Action> = match logged.entry.actions().collect() {
+        let actions = match actions {
             Ok(actions) => actions,
             Err(error) => return Ok(self.damage(number, error.to_string())),
         };
@@ -53,8 +68,18 @@ impl Catalog {
     }
 
     fn damage(&mut self, entry: u64, detail: String) -> bool {
-        self.damaged.push(Damage { entry, detail });
+        self.damaged.push(Damage { entry, through: self.last, detail });
         false
+    }
+
+    /// Notes what an entry declares lost: entries before it.
+    fn declare(&mut self, actions: &[Action], entry: u64) {
+        for action in actions {
+            if let Action::Loss(loss) = action {
+                let earlier = loss.ranges().iter().filter(|(_, last)| *last < entry);
+                earlier.for_each(|run| self.declared.declare(*run, entry));
+            }
+        }
     }
 
     fn apply(&mut self, action: Action, stamp: &Stamp) -> Result<(), RegistryError> {
@@ -65,6 +90,7 @@ impl Catalog {
             Action::Unyank(target) => self.change(target, State::Live),
             Action::Remove(target) => self.change(target, State::Removed { entry }),
             Action::Anchors(current) => Ok(self.set_current(current, stamp)),
+            Action::Loss(loss) => accepted(loss, entry),
             Action::Unknown { kind, stops_readers: true, .. } => {
                 let stops = "readers";
                 return Err(RegistryError::UnknownRecord { entry, kind, stops });
@@ -78,8 +104,10 @@ impl Catalog {
         };
         match done {
             Ok(what) => self.events.push(Event { entry, time: stamp.time, writer: Arc::clone(&stamp.writer), what }),
-            Err(detail) if self.damaged.is_empty() => self.void.push(Damage { entry, detail }),
-            // What it does not fit may stand in the entry that cannot be read: it is not to blame for that.
+            Err(detail) if self.damaged.is_empty() && !self.lost.shadows(entry) => {
+                self.void.push(Damage { entry, through: entry, detail });
+            }
+            // What it does not fit may have stood in the entry that cannot be read: it is not to blame for that.
             Err(_) => {}
         }
         Ok(())
@@ -120,5 +148,12 @@ impl Catalog {
             State::Live => Happening::Unyanked(target),
             State::Removed { .. } => Happening::Removed(target),
         })
+    }
+}
+
+fn accepted(loss: Loss, entry: u64) -> Result<Happening, String> {
+    match loss.ranges().iter().find(|(_, last)| *last >= entry) {
+        Some((first, last)) => Err(format!("entries {first} to {last} are declared lost, which are not before it")),
+        None => Ok(Happening::Lost(loss)),
     }
 }

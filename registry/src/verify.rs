@@ -32,6 +32,8 @@ pub struct Report {
     pub entries: u64,
     /// Their bytes on disk, of those that are sound.
     pub entry_bytes: u64,
+    /// Log entries that are declared lost, as runs of numbers from the first to the last of each.
+    pub lost: Vec<(u64, u64)>,
     /// References whose cards were checked.
     pub references: u64,
     /// Sound objects that neither a reference nor an anchors record needs: left by a publish that was interrupted, or by a removal.
@@ -93,7 +95,8 @@ impl Problem {
             ),
             "object in the trash" => Some("nothing needs it; `esmhub gc` deletes it when its time has come"),
             "log entry" => Some(
-                "`esmhub verify --repair` takes it from this user's index, with `--from REGISTRY` from a copy of this registry",
+                "`esmhub verify --repair` takes it from this user's index, with `--from REGISTRY` from a copy of this registry; \
+                 where nobody has it any more, `--accept-loss` goes on without it",
             ),
             _ => None,
         };
@@ -128,7 +131,8 @@ impl Registry {
         let mut done = 0;
         let mut tick = || {
             done += 1;
-            progress(VerifyProgress { done, total: total.get() });
+            // A log of which something was lost is read twice.
+            progress(VerifyProgress { done, total: total.get().max(done) });
         };
         let catalog = self.verify_log(&numbers, &mut report, &mut tick)?;
         self.verify_memory(&mut report);
@@ -171,22 +175,30 @@ impl Registry {
         tick: &mut dyn FnMut(),
     ) -> Result<Catalog, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
-        while let Some((number, read)) = log::next(&self.storage, catalog.last, numbers) {
-            let place = schema::entry(catalog.last + 1);
-            // What the system cannot read is a problem here, and not the end.
-            let read = read.map_err(|error| match error.kind() {
-                ErrorKind::Other => RegistryError::unsound(&*place, error.detail_at(&place)),
-                _ => error,
-            });
-            let bytes = read.as_ref().ok().map_or(0, |logged| logged.frame.len() as u64);
-            if catalog.take(number, read)? {
-                report.entry_bytes += bytes;
+        loop {
+            (report.entries, report.entry_bytes) = (0, 0);
+            while let Some((number, read)) = log::next(&self.storage, catalog.last, numbers) {
+                let place = schema::entry(catalog.last + 1);
+                // What the system cannot read is a problem here, and not the end.
+                let read = read.map_err(|error| match error.kind() {
+                    ErrorKind::Other => RegistryError::unsound(&*place, error.detail_at(&place)),
+                    _ => error,
+                });
+                let bytes = read.as_ref().ok().map_or(0, |logged| logged.frame.len() as u64);
+                if catalog.take(number, read)? {
+                    report.entry_bytes += bytes;
+                }
+                if numbers.binary_search(&number).is_ok() {
+                    report.entries += 1;
+                    tick();
+                }
             }
-            if numbers.binary_search(&number).is_ok() {
-                report.entries += 1;
-                tick();
+            if catalog.is_settled() {
+                break;
             }
+            catalog = catalog.without_lost();
         }
+        report.lost = catalog.lost().collect();
         let damaged = catalog.damaged().iter().map(|damage| ("log entry", damage));
         let void = catalog.void.iter().map(|damage| ("record", damage));
         let problems = damaged

@@ -16,6 +16,9 @@ pub const MAX_ENTRY_BYTES: u64 = 16 * 1024 * 1024;
 /// [`MAX_ENTRY_BYTES`] for real batches; it bounds what empty records can claim.
 pub const MAX_ENTRY_RECORDS: usize = 65_536;
 
+/// The most entries that one record may declare lost: more than any damage takes, and few enough to walk over.
+pub const MAX_LOST_ENTRIES: u64 = 65_536;
+
 /// The largest segment of a name, and the largest tag, in bytes: file systems take 255, and a suffix must fit.
 pub const MAX_SEGMENT_BYTES: usize = 96;
 

@@ -5,11 +5,13 @@
 //! a reader which does not know a kind still knows whether it may go on.
 
 mod anchors;
+mod loss;
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
 pub use anchors::CurrentAnchors;
+pub use loss::Loss;
 
 use crate::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, MAX_RECORD_BYTES};
 use crate::{Card, Digest, FormatError, Name, Tag, frame, wire};
@@ -94,6 +96,8 @@ pub enum Action {
     Remove(Target),
     /// ESMs of a base model are fitted on this anchor set from now on.
     Anchors(CurrentAnchors),
+    /// These entries, which cannot be read, do nothing for ever.
+    Loss(Loss),
     /// A kind that this program does not know.
     Unknown {
         /// Which.
@@ -171,6 +175,7 @@ const YANK: u16 = 2;
 const UNYANK: u16 = 3;
 const REMOVE: u16 = 4;
 const ANCHORS: u16 = 5;
+const LOSS: u16 = 6;
 
 impl Action {
     /// The record that says this.
@@ -184,6 +189,7 @@ impl Action {
             Self::Unyank(target) => (UNYANK, target.to_canonical()?),
             Self::Remove(target) => (REMOVE, target.to_canonical()?),
             Self::Anchors(current) => (ANCHORS, current.to_canonical()?),
+            Self::Loss(loss) => (LOSS, loss.to_canonical()?),
             Self::Unknown { kind, .. } => {
                 return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
@@ -204,6 +210,7 @@ impl Action {
             UNYANK => Self::Unyank(Target::from_canonical(&record.payload)?),
             REMOVE => Self::Remove(Target::from_canonical(&record.payload)?),
             ANCHORS => Self::Anchors(CurrentAnchors::from_canonical(&record.payload)?),
+            LOSS => Self::Loss(Loss::from_canonical(&record.payload)?),
             kind => Self::Unknown {
                 kind,
                 stops_readers: record.flags & Record::STOPS_READERS != 0,

@@ -5,6 +5,7 @@ use esmhub_registry::{Event, Happening};
 use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
+use super::verify::{Run, runs};
 use crate::context::Context;
 use crate::document::{Document, columns, time};
 use crate::failure::{Outcome, PARTIAL};
@@ -36,6 +37,8 @@ struct LoggedEvent {
     digest: Option<Digest>,
     /// The base model whose anchors were set; `digest` is then the set's.
     base: Option<String>,
+    /// The entries that were declared lost.
+    lost: Option<Vec<Run>>,
 }
 
 impl Log {
@@ -67,6 +70,10 @@ impl LoggedEvent {
             tag: target.map(|(_, tag, _)| tag.to_string()),
             digest: target.map(|(_, _, digest)| digest).or(anchors.and_then(|current| current.set)),
             base: anchors.map(|current| current.base.clone()),
+            lost: match &event.what {
+                Happening::Lost(loss) => Some(runs(loss.ranges())),
+                _ => None,
+            },
         }
     }
 }
@@ -79,8 +86,9 @@ impl Document for LogDocument {
             return "nothing has happened yet\n".to_owned();
         }
         let rows = self.events.iter().map(|event| {
-            let esm = match (&event.name, &event.tag) {
-                (Some(name), Some(tag)) => format!("{name}:{tag}"),
+            let esm = match (&event.name, &event.tag, &event.lost) {
+                (Some(name), Some(tag), _) => format!("{name}:{tag}"),
+                (_, _, Some(runs)) => runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                 _ => event.base.clone().unwrap_or_else(|| "-".to_owned()),
             };
             vec![

@@ -1,5 +1,6 @@
 //! `esmhub verify`: everything read and checked.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,9 @@ pub(crate) struct Verify {
     /// Another registry that may have what is damaged; log entries are taken from a copy of this one only
     #[arg(long, value_name = "DIR", requires = "repair")]
     from: Vec<PathBuf>,
+    /// Declare lost, for everybody and for ever, the log entries of which no copy was found: what they did is gone
+    #[arg(long, requires = "repair")]
+    accept_loss: bool,
     /// Say what would be repaired, and do nothing
     #[arg(long, requires = "repair")]
     dry_run: bool,
@@ -35,6 +39,7 @@ struct VerifyDocument {
     object_bytes: u64,
     entries: u64,
     entry_bytes: u64,
+    lost: Vec<Run>,
     references: u64,
     unreferenced: Vec<String>,
     displaced: Vec<String>,
@@ -62,6 +67,14 @@ struct RepairedFiles {
     quarantined: Vec<Moved>,
     restored: Vec<Moved>,
     unresolved: Vec<String>,
+    lost: Vec<Run>,
+}
+
+/// Log entries, from the first to the last.
+#[derive(Serialize, Clone, Copy)]
+pub(super) struct Run {
+    pub(super) first: u64,
+    pub(super) last: u64,
 }
 
 /// A file of the registry, and where it went to or came from.
@@ -79,14 +92,16 @@ impl Verify {
         if self.repair {
             let from: Vec<Registry> =
                 self.from.iter().map(|location| Registry::open(location, None)).collect::<Result<_, _>>()?;
-            let options = RepairOptions { dry_run: self.dry_run, from: &from };
-            let Repaired { quarantined, restored, unresolved, .. } = registry.repair(&context.signature(), &options)?;
+            let options = RepairOptions { dry_run: self.dry_run, from: &from, accept_loss: self.accept_loss };
+            let Repaired { quarantined, restored, unresolved, lost, .. } =
+                registry.repair(&context.signature(), &options)?;
             let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
             repaired = Some(RepairedFiles {
                 dry_run: self.dry_run,
                 quarantined: moved(quarantined).collect(),
                 restored: moved(restored).collect(),
                 unresolved,
+                lost: runs(&lost),
             });
             if !self.dry_run {
                 report = check(context, &registry)?;
@@ -107,6 +122,7 @@ impl Verify {
             object_bytes: report.object_bytes,
             entries: report.entries,
             entry_bytes: report.entry_bytes,
+            lost: runs(&report.lost),
             references: report.references,
             unreferenced: report.unreferenced.iter().map(ToString::to_string).collect(),
             displaced: report.displaced.iter().map(ToString::to_string).collect(),
@@ -128,6 +144,19 @@ fn check(context: &Context, registry: &Registry) -> Outcome<Report> {
     })?;
     bar.finish_and_clear();
     Ok(report)
+}
+
+pub(super) fn runs(runs: &[(u64, u64)]) -> Vec<Run> {
+    runs.iter().map(|&(first, last)| Run { first, last }).collect()
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.first == self.last {
+            true => write!(f, "log entry {}", self.first),
+            false => write!(f, "log entries {} to {}", self.first, self.last),
+        }
+    }
 }
 
 /// Since 1970-01-01 UTC.
@@ -164,6 +193,9 @@ impl Document for VerifyDocument {
             bytes(self.entry_bytes),
             count(self.references, "reference"),
         ));
+        for run in &self.lost {
+            text.push_str(&format!("{run}: declared lost\n"));
+        }
         if !self.unreferenced.is_empty() {
             text.push_str(&format!("{} that no reference needs\n", count(self.unreferenced.len() as u64, "object")));
         }
@@ -205,9 +237,9 @@ impl Document for VerifyDocument {
 
 impl RepairedFiles {
     fn describe(&self, text: &mut String) {
-        let (restored, quarantined) = match self.dry_run {
-            true => ("could be restored from", "would be moved to"),
-            false => ("restored from", "moved to"),
+        let (restored, quarantined, lost) = match self.dry_run {
+            true => ("could be restored from", "would be moved to", "would be declared lost"),
+            false => ("restored from", "moved to", "declared lost now, for everybody and for ever"),
         };
         for Moved { place, other } in &self.restored {
             text.push_str(&format!("{place} {restored} {other}\n"));
@@ -217,6 +249,9 @@ impl RepairedFiles {
         }
         for place in &self.unresolved {
             text.push_str(&format!("{place}: no whole copy was found\n"));
+        }
+        for run in &self.lost {
+            text.push_str(&format!("{run}: {lost}\n"));
         }
     }
 }

@@ -9,6 +9,7 @@ mod crashes;
 mod damage;
 mod gc;
 mod index;
+mod loss;
 mod model;
 mod publishing;
 mod races;

@@ -9,7 +9,7 @@ use esmhub_store_format::Digest;
 use crate::support::*;
 
 fn repair(registry: &Registry, from: &[Registry]) -> Repaired {
-    registry.repair(&by(), &RepairOptions { dry_run: false, from }).unwrap()
+    registry.repair(&by(), &RepairOptions { from, ..RepairOptions::default() }).unwrap()
 }
 
 fn problems(pool: &Pool) -> usize {
@@ -210,7 +210,7 @@ fn a_dry_run_finds_the_same_and_changes_nothing() {
     flip(&pool.entry(3), 90);
     let before = snapshot(&pool.root());
     let from = [copy.open()];
-    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, from: &from }).unwrap();
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, from: &from, accept_loss: false }).unwrap();
     assert_eq!(snapshot(&pool.root()), before);
     let done = repair(&pool.open(), &from);
     assert_eq!(dry.restored, done.restored);
@@ -224,7 +224,7 @@ fn a_dry_run_moves_no_object_that_is_not_there() {
     let [a, b, _] = digests();
     flip(&pool.object(&a), 80);
     fs::remove_file(pool.object(&b)).unwrap();
-    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, from: &[] }).unwrap();
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, ..RepairOptions::default() }).unwrap();
     let done = repair(&pool.open(), &[]);
     assert_eq!((dry.quarantined.len(), done.quarantined.len()), (1, 1));
     assert_eq!(dry.unresolved, done.unresolved);

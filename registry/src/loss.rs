@@ -1,0 +1,133 @@
+//! Accepting a loss: entries of which no copy is left are declared void, so that the registry can be written to again.
+//!
+//! What they did is gone, and must not come back: somebody may have published under a tag that one of them took. So a
+//! declaration is for ever, and holds whatever is found in their place later.
+
+use esmhub_store_format::limits::MAX_LOST_ENTRIES;
+use esmhub_store_format::log::{Action, Entry, Loss};
+
+use crate::append::Signature;
+use crate::load::follow;
+use crate::storage::Storage;
+use crate::{Catalog, Damage, Registry, RegistryError, log, schema};
+
+/// Runs that one record takes; more of them are declared in several entries. A record has room for some 600.
+const MAX_RUNS: usize = 256;
+/// How often the number of the entry may be lost to others.
+const ATTEMPTS: u32 = 500;
+/// What is put where a lost entry is missing, so that nobody takes the gap for the end of the log.
+const PLACEHOLDER: &[u8] = b"This log entry was lost, and a later one says so.\n";
+
+impl Registry {
+    /// Declares every log entry lost that cannot be read now, and gives their numbers as runs from the first to the last.
+    ///
+    /// This is the end of what they did, for everybody and for ever, even if a copy is found later: try
+    /// [`Registry::repair`] first, with every copy of the registry and with every user's index.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unsound`] where more entries are missing in a row than any registry can have lost: somebody planted
+    /// a file under a high number. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`], [`RegistryError::Busy`],
+    /// [`RegistryError::Io`].
+    pub fn accept_loss(&self, by: &Signature) -> Result<Vec<(u64, u64)>, RegistryError> {
+        let mut accepted = Vec::new();
+        let mut raced = 0;
+        loop {
+            let catalog = self.read_log()?;
+            let runs = runs(&catalog.damaged)?;
+            if runs.is_empty() {
+                hold_places(&self.storage, &catalog)?;
+                return Ok(accepted);
+            }
+            let entry = declaration(&catalog, runs.clone(), by)?;
+            if log::create(&self.storage, &entry)?.is_some() {
+                accepted.extend(runs);
+                raced = 0;
+            } else {
+                raced += 1;
+            }
+            if raced >= ATTEMPTS {
+                return Err(RegistryError::Busy { entry: entry.number, attempts: raced });
+            }
+        }
+    }
+
+    /// The log entries that [`Registry::accept_loss`] would declare lost if these could be read, as far as one record takes them.
+    pub(crate) fn lost_for_good(&self, is_readable: impl Fn(u64) -> bool) -> Result<Vec<(u64, u64)>, RegistryError> {
+        let damaged = self.read_log()?.damaged;
+        let each = |damage: Damage| match damage.through - damage.entry {
+            0..MAX_LOST_ENTRIES => (damage.entry..=damage.through)
+                .filter(|number| !is_readable(*number))
+                .map(|number| Damage { entry: number, through: number, detail: String::new() })
+                .collect(),
+            _ => vec![damage],
+        };
+        runs(&damaged.into_iter().flat_map(each).collect::<Vec<_>>())
+    }
+
+    /// The log as it stands in the registry, without the index.
+    pub(crate) fn read_log(&self) -> Result<Catalog, RegistryError> {
+        let mut catalog = Catalog::empty(&self.marker.id);
+        follow(&mut catalog, &self.storage, &log::numbers(&self.storage)?)?;
+        Ok(catalog)
+    }
+}
+
+/// The numbers of the damaged entries, as many as one record takes.
+fn runs(damaged: &[Damage]) -> Result<Vec<(u64, u64)>, RegistryError> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    let mut left = MAX_LOST_ENTRIES;
+    for Damage { entry, through, .. } in damaged {
+        let missing = through - entry + 1;
+        if missing > MAX_LOST_ENTRIES {
+            return Err(RegistryError::Unsound {
+                place: schema::entry(through.saturating_add(1)),
+                detail: format!(
+                    "the {missing} entries before it are missing, no more than {MAX_LOST_ENTRIES} can be lost"
+                ),
+                advice: Some("somebody planted it; move it out of the registry".into()),
+            });
+        }
+        if missing > left {
+            break;
+        }
+        left -= missing;
+        let is_full = runs.len() == MAX_RUNS;
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *entry => *last = *through,
+            _ if is_full => break,
+            _ => runs.push((*entry, *through)),
+        }
+    }
+    Ok(runs)
+}
+
+/// The entry that declares these lost.
+fn declaration(catalog: &Catalog, runs: Vec<(u64, u64)>, by: &Signature) -> Result<Entry, RegistryError> {
+    if let Some((entry, kind)) = catalog.stops_writers {
+        return Err(RegistryError::UnknownRecord { entry, kind, stops: "writers" });
+    }
+    let refused = |source| RegistryError::Refused { what: "a loss record".into(), source };
+    let record = Loss::new(runs).and_then(|loss| Action::Loss(loss).to_record()).map_err(refused)?;
+    let Some(number) = catalog.last.checked_add(1) else {
+        return Err(RegistryError::Unsound {
+            place: schema::entry(catalog.last),
+            detail: "no entry can follow it".into(),
+            advice: Some("somebody planted it; move it out of the registry".into()),
+        });
+    };
+    let mut transaction = [0; 16];
+    getrandom::fill(&mut transaction).map_err(RegistryError::Random)?;
+    // Behind a lost entry any digest will do: nobody knows the right one.
+    let previous = catalog.head.unwrap_or(catalog.genesis);
+    Ok(Entry { number, previous, transaction, time: by.time, writer: by.writer.clone(), records: vec![record] })
+}
+
+/// Puts something in the place of every lost entry that is missing.
+fn hold_places(storage: &Storage, catalog: &Catalog) -> Result<(), RegistryError> {
+    let listed = log::numbers(storage)?;
+    let lost = catalog.lost().flat_map(|(first, last)| first..=last);
+    for number in lost.filter(|number| listed.binary_search(number).is_err()) {
+        storage.create(&schema::entry(number), PLACEHOLDER.to_vec())?;
+    }
+    Ok(())
+}
