@@ -77,3 +77,25 @@ fn what_cannot_be_repaired_is_named_and_its_code_stays() {
     hub.ok(["publish", "--codec", "f32", "esms/b"]);
     assert_eq!(hub.json(["verify"])["sound"], true);
 }
+
+#[test]
+fn an_entry_that_nobody_has_is_given_up_on_demand_alone_and_the_log_says_so() {
+    let hub = pool();
+    damage(&hub.path("pool/log/00000000000000000002"));
+    hub.refused_saying(16, ["yank", "a:v1"], &["log/00000000000000000002"]);
+    hub.refused_saying(2, ["verify", "--accept-loss"], &["--repair"]);
+    let named = hub.json_with(16, ["verify", "--repair"]);
+    assert!(named["problems"][0]["hint"].as_str().unwrap().contains("--accept-loss"), "{named}");
+    let dry = hub.json_with(16, ["verify", "--repair", "--accept-loss", "--dry-run"]);
+    let lost = json!([{"first": 2, "last": 2}]);
+    assert_eq!(at(&dry, ["repaired/lost", "lost"]), json!([lost, []]));
+    let done = hub.json(["verify", "--repair", "--accept-loss"]);
+    assert_eq!(at(&done, ["sound", "lost", "repaired/lost", "repaired/unresolved"]), json!([true, lost, lost, []]));
+    assert!(hub.ok(["verify"]).contains("log entry 2: declared lost"));
+    assert!(hub.ok(["log"]).contains("accept-loss"));
+    assert_eq!(hub.json(["log"])["events"].as_array().unwrap().last().unwrap()["lost"], lost);
+    hub.ok(["yank", "a:v1"]);
+    hub.ok(["publish", "--codec", "f32", "esms/b"]);
+    hub.ok(["gc"]);
+    assert_eq!(hub.json(["verify"])["sound"], true);
+}

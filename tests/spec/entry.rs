@@ -13,6 +13,9 @@ pub(crate) const RECORDS: usize = 65_536;
 /// The longest payload of a publish record, in bytes (section 10).
 pub(crate) const PUBLISH: usize = card::LIMIT + (2 << 10);
 
+/// The most entries that a record may declare lost (section 10).
+pub(crate) const LOST: u32 = 65_536;
+
 /// The flag that stops readers which do not know the record's kind (R36).
 const STOPS_READERS: u16 = 1;
 
@@ -51,6 +54,12 @@ pub(crate) struct Anchors {
     pub(crate) set: Option<Digest>,
 }
 
+/// The first and the last number of each run of entries that are lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) runs: Vec<(u64, u64)>,
+}
+
 /// One thing that an entry says, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -67,6 +76,7 @@ pub(crate) enum Action {
     Unyank(Target),
     Remove(Target),
     Anchors(Anchors),
+    Loss(Loss),
     /// Of a kind that this reader does not know and may skip (R36).
     Unknown {
         kind: u16,
@@ -125,6 +135,7 @@ impl Record {
             3 => target(&self.payload).map(Action::Unyank),
             4 => target(&self.payload).map(Action::Remove),
             5 => anchors(&self.payload).map(Action::Anchors),
+            6 => loss(&self.payload).map(Action::Loss),
             kind => {
                 ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
                 Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
@@ -153,6 +164,23 @@ fn anchors(payload: &[u8]) -> Decoded<Anchors> {
     reader.finish()?;
     ensure(!anchors.base.is_empty(), Refusal::Invalid("R41: no base model"))?;
     Ok(anchors)
+}
+
+fn loss(payload: &[u8]) -> Decoded<Loss> {
+    ensure(payload.len() <= PUBLISH, Refusal::TooLarge("R42: loss record"))?;
+    let mut reader = Reader::new(payload);
+    let runs = reader.list(usize::MAX, |reader| Ok((reader.u64()?, reader.u64()?)))?;
+    reader.finish()?;
+    let mut entries: u128 = 0;
+    let mut behind: u128 = 0;
+    for (first, last) in &runs {
+        let (first, last) = (u128::from(*first), u128::from(*last));
+        ensure(first > behind && last >= first, Refusal::Invalid("R42: runs in ascending order, not touching"))?;
+        entries += last - first + 1;
+        behind = last + 1;
+    }
+    ensure((1..=u128::from(LOST)).contains(&entries), Refusal::Invalid("R42: number of entries"))?;
+    Ok(Loss { runs })
 }
 
 fn target(payload: &[u8]) -> Decoded<Target> {

@@ -63,6 +63,7 @@ fn the_table_and_both_readers_have_the_same_limits() {
     expect("publish record", entry::PUBLISH as u64, theirs::MAX_RECORD_BYTES);
     expect("log entry", Content::Entry.limit(), theirs::MAX_ENTRY_BYTES);
     expect("records of an entry", entry::RECORDS as u64, theirs::MAX_ENTRY_RECORDS as u64);
+    expect("entries that a record declares lost", entry::LOST.into(), theirs::MAX_LOST_ENTRIES);
     expect("segment of a name, tag", name::SEGMENT as u64, theirs::MAX_SEGMENT_BYTES as u64);
     expect("segments of a name", name::SEGMENTS as u64, theirs::MAX_SEGMENTS as u64);
     expect("zstd window", WINDOW, 1 << theirs::MAX_WINDOW_LOG);

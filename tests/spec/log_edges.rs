@@ -1,6 +1,6 @@
 //! Edges of the rules for cards, records and log entries, one by one: where two readers of SPEC.md are likeliest to part.
 
-use super::entry::{self, Action};
+use super::entry::{self, Action, Loss};
 use super::frame::Content;
 use super::golden::bundle_parts;
 use super::reader::digest;
@@ -134,6 +134,42 @@ fn unknown_records_stop_whom_their_flags_say() {
     let (_, meanings) = twins::entry(&file).agreed("flags").unwrap();
     let skipped = |stops_writers| Ok((Action::Unknown { kind: 900, stops_writers }, None));
     assert_eq!(meanings, [skipped(false), Err(Called::Newer), skipped(true), Err(Called::Newer)]);
+}
+
+/// A loss record with these runs, and what both readers make of it.
+fn loss_verdict(runs: &[(u64, u64)]) -> Result<Action, Called> {
+    let mut payload = u64::try_from(runs.len()).unwrap().to_le_bytes().to_vec();
+    runs.iter().for_each(|(first, last)| payload.extend([first.to_le_bytes(), last.to_le_bytes()].concat()));
+    let file = sealed::stored(Content::Entry, &entry_with(&[(6, 3, payload)]));
+    let (_, meanings) = twins::entry(&file).agreed(&format!("{runs:?}")).unwrap();
+    meanings.into_iter().next().unwrap().map(|(action, _)| action)
+}
+
+#[test]
+fn losses_are_judged_alike() {
+    let fine = [&[(1, 1)][..], &[(1, 2), (4, 4)], &[(7, 65_542)], &[(1, 1), (3, 3), (u64::MAX, u64::MAX)]];
+    for runs in fine {
+        assert_eq!(loss_verdict(runs), Ok(Action::Loss(Loss { runs: runs.to_vec() })));
+    }
+    let odd = [
+        &[][..],
+        &[(0, 0)],
+        &[(2, 1)],
+        &[(1, 1), (2, 2)],
+        &[(1, 2), (2, 3)],
+        &[(4, 4), (1, 1)],
+        &[(7, 65_543)],
+        &[(1, 1), (3, 65_538)],
+        &[(1, u64::MAX)],
+        &[(u64::MAX - 1, u64::MAX - 1), (u64::MAX, u64::MAX)],
+        &[(u64::MAX, u64::MAX), (0, 0)],
+    ];
+    for runs in odd {
+        assert_eq!(loss_verdict(runs), Err(Called::Invalid), "{runs:?}");
+    }
+    let spread = |count: u64| (1..=count).map(|at| (2 * at, 2 * at)).collect::<Vec<_>>();
+    assert!(loss_verdict(&spread(639)).is_ok());
+    assert_eq!(loss_verdict(&spread(640)), Err(Called::TooLarge));
 }
 
 #[test]

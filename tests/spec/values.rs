@@ -59,6 +59,7 @@ pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
         Action::Yank(target) => entry::Action::Yank(target_of(target)),
         Action::Unyank(target) => entry::Action::Unyank(target_of(target)),
         Action::Remove(target) => entry::Action::Remove(target_of(target)),
+        Action::Loss(loss) => entry::Action::Loss(entry::Loss { runs: loss.ranges().to_vec() }),
         Action::Anchors(store::log::CurrentAnchors { base, set }) => {
             entry::Action::Anchors(entry::Anchors { base, set: set.map(|digest| *digest.as_bytes()) })
         }

@@ -22,14 +22,15 @@ impl Loss {
         if ranges.is_empty() {
             return Err(FormatError::invalid(WHAT, "it names no entry"));
         }
-        let (mut free, mut entries) = (1, 0_u64);
+        let (mut before, mut entries) = (None::<u64>, 0_u64);
         for &(first, last) in &ranges {
-            if first < free || last < first {
-                let detail = format!("entries {first} to {last}, expected a run that begins at {free} or later");
+            let taken = before.map_or(0, |before| before.saturating_add(1));
+            if first <= taken || last < first {
+                let detail = format!("entries {first} to {last}, expected a run that begins behind {taken}");
                 return Err(FormatError::invalid(WHAT, detail));
             }
             entries = entries.saturating_add(last - first).saturating_add(1);
-            free = last.saturating_add(2);
+            before = Some(last);
         }
         if entries > MAX_LOST_ENTRIES {
             let detail = format!("it names {entries} entries, at most {MAX_LOST_ENTRIES} are allowed");
