@@ -29,11 +29,11 @@ impl Registry {
         };
         // A first visit lists the names: there, a missing entry would look like the end of the log.
         let numbers = if catalog.last == 0 { log::numbers(&self.storage)? } else { Vec::new() };
-        let Fresh { frames, is_whole_log } = follow(&mut catalog, &self.storage, &numbers)?;
+        let fresh = follow(&mut catalog, &self.storage, &numbers)?;
         if let Some(index) = self.index.as_ref().filter(|_| writable)
-            && !frames.is_empty()
+            && !fresh.is_empty()
             && catalog.damaged.is_empty()
-            && let Err(error) = bring_up_to_date(index, frames, is_whole_log)
+            && let Err(error) = index.write(fresh)
         {
             catalog.notice.get_or_insert(format!("the index could not be brought up to date: {error}"));
         }
@@ -97,23 +97,18 @@ impl Registry {
     }
 }
 
-/// What was read of the log.
-pub(crate) struct Fresh {
-    /// The frames by number, as far as they count; of an entry that is lost what stands in its place, if anything can be read.
-    pub(crate) frames: Vec<(u64, Vec<u8>)>,
-    /// Whether these are all frames from entry 1 on, because what was known before depended on an entry that is now lost.
-    pub(crate) is_whole_log: bool,
-}
-
-/// Reads the entries that the catalog does not have yet. A missing entry is the end of the log unless one of `numbers` is
-/// higher.
-pub(crate) fn follow(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Fresh, RegistryError> {
-    let frames = read_on(catalog, storage, numbers)?;
-    let mut fresh = Fresh { frames, is_whole_log: false };
+/// Reads the entries that the catalog does not have yet, and gives the frames of those that count; of an entry that is lost
+/// what stands in its place, if anything can be read. Where the catalog depended on an entry that turns out to be lost, they
+/// are the whole log. A missing entry is the end of the log unless one of `numbers` is higher.
+pub(crate) fn follow(
+    catalog: &mut Catalog,
+    storage: &Storage,
+    numbers: &[u64],
+) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+    let mut fresh = read_on(catalog, storage, numbers)?;
     while !catalog.is_settled() {
         *catalog = catalog.without_lost();
-        let numbers = log::numbers(storage)?;
-        fresh = Fresh { frames: read_on(catalog, storage, &numbers)?, is_whole_log: true };
+        fresh = read_on(catalog, storage, &log::numbers(storage)?)?;
     }
     Ok(fresh)
 }
@@ -128,12 +123,4 @@ fn read_on(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<
         }
     }
     Ok(frames)
-}
-
-/// The index holds nothing that is not the log's: where that has changed, it is made anew.
-fn bring_up_to_date(index: &Index, frames: Vec<(u64, Vec<u8>)>, is_whole_log: bool) -> Result<(), IndexError> {
-    if is_whole_log {
-        index.discard()?;
-    }
-    index.write(frames)
 }

@@ -29,7 +29,7 @@ impl Registry {
     /// a file under a high number. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`], [`RegistryError::Busy`],
     /// [`RegistryError::Io`].
     pub fn accept_loss(&self, by: &Signature) -> Result<Vec<(u64, u64)>, RegistryError> {
-        let mut accepted = Vec::new();
+        let mut accepted: Vec<(u64, u64)> = Vec::new();
         let mut raced = 0;
         loop {
             let catalog = self.read_log()?;

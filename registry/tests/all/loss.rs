@@ -130,8 +130,42 @@ fn a_reader_that_stood_before_a_missing_entry_sees_what_follows_it() {
     assert_eq!(names(&pool.open_indexed().catalog().unwrap()), ["a:v1", "c:v1"]);
     // Killed between the declaration and the placeholder.
     fs::remove_file(pool.entry(2)).unwrap();
+    publish(&pool.open(), &[esm("d", 4)]).unwrap();
     accept(&pool.open());
     assert!(pool.entry(2).exists());
+}
+
+#[test]
+fn a_gap_of_which_a_part_is_lost_already_is_lost_but_for_that() {
+    let pool = pool();
+    pool.publish("d", 4);
+    pool.publish("e", 5);
+    wreck(&pool, 3);
+    assert_eq!(accept(&pool.open()).lost, [(3, 3)]);
+    for number in 2..=4 {
+        fs::remove_file(pool.entry(number)).unwrap();
+    }
+    assert_eq!(accept(&pool.open()).lost, [(2, 2), (4, 4)]);
+    assert_eq!(names(&pool.open().catalog().unwrap()), ["a:v1", "e:v1"]);
+}
+
+#[test]
+fn a_repair_leaves_what_is_lost_alone_and_restores_what_follows_it() {
+    let (pool, other, copy) = (pool(), pool(), Pool::new());
+    let original = fs::read(pool.entry(2)).unwrap();
+    overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
+    assert_eq!(accept(&pool.open()).lost, [(2, 2)]);
+    fs::remove_dir_all(copy.root()).unwrap();
+    copy_folder(&pool.root(), &copy.root());
+    overwrite(&copy.entry(2), &original);
+    wreck(&pool, 3);
+    let from = [copy.open()];
+    let repair = || pool.open().repair(&by(), &RepairOptions { from: &from, ..RepairOptions::default() }).unwrap();
+    let repaired = repair();
+    assert_eq!((repaired.restored.len(), repaired.unresolved.len()), (1, 0));
+    assert_eq!(fs::read(pool.entry(3)).unwrap(), fs::read(copy.entry(3)).unwrap());
+    wreck(&pool, 2);
+    assert_eq!(repair(), Repaired::default());
 }
 
 #[test]
@@ -180,6 +214,19 @@ fn a_declaration_that_is_lost_itself_still_holds() {
     overwrite(&pool.entry(4), &declaration);
     for registry in [pool.open(), pool.open_indexed(), pool.open_indexed()] {
         assert_eq!(names(&registry.catalog().unwrap()), ["a:v1", "c:v1", "d:v1"]);
+    }
+}
+
+#[test]
+fn a_declaration_that_another_one_declares_lost_still_holds() {
+    let pool = pool();
+    wreck(&pool, 2);
+    accept(&pool.open());
+    pool.append(vec![loss(&[(4, 4)])]);
+    for registry in [pool.open(), pool.open_indexed(), pool.open_indexed()] {
+        let catalog = registry.catalog().unwrap();
+        assert_eq!((names(&catalog), catalog.damaged()), (vec!["a:v1".to_owned(), "c:v1".to_owned()], &[][..]));
+        assert_eq!(catalog.lost().collect::<Vec<_>>(), [(2, 2), (4, 4)]);
     }
 }
 
