@@ -31,13 +31,8 @@ impl Catalog {
         let number = self.last + 1;
         let expected = self.head.take();
         if let Some(end) = self.lost.end_of(number) {
+            // What it declares lost itself was noted when it was read the first time.
             self.last = through.min(end);
-            // What it says does not count, but for what it says is lost: a loss is never taken back.
-            if let Ok(logged) = read
-                && let Ok(actions) = logged.entry.actions().collect::<Result<Vec<Action>, _>>()
-            {
-                self.declare(&actions, number);
-            }
             return Ok(true);
         }
         self.last = self.lost.first_after(number).map_or(through, |lost| through.min(lost - 1));

@@ -7,6 +7,7 @@
 //! the row, never the text "None". Only the columns asked for are kept.
 
 mod delimited;
+mod footer;
 mod json_lines;
 mod page_source;
 mod pages;

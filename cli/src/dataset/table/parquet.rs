@@ -12,6 +12,7 @@ use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 
 use super::super::labels::RawLabel;
+use super::footer;
 use super::pages::CheckedGroup;
 use super::problem::{Place, TableProblem, position};
 use super::read::Columns;
@@ -23,7 +24,8 @@ pub(super) fn read(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<
     catch_unwind(AssertUnwindSafe(|| decode(file, columns, rows))).unwrap_or(Err(TableProblem::ParquetPanic))
 }
 
-fn decode(file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
+fn decode(mut file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), TableProblem> {
+    footer::check(&mut file)?;
     let pages = file.try_clone().map_err(TableProblem::Read)?;
     let file = SerializedFileReader::new(file).map_err(TableProblem::Parquet)?;
     let schema = file.metadata().file_metadata().schema();

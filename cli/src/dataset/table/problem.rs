@@ -97,6 +97,12 @@ pub enum TableProblem {
     /// Too much text.
     #[error("more than {limit} bytes of texts, labels and rows, which is too much for a file of this size")]
     TooMuchText { limit: u64 },
+    /// The footer claims what cannot be.
+    #[error("its Parquet footer is damaged: {reason}")]
+    ParquetFooter {
+        /// What was found.
+        reason: String,
+    },
     /// The Parquet decoder refused.
     #[error("not a readable Parquet file")]
     Parquet(#[source] parquet::errors::ParquetError),
