@@ -4,9 +4,9 @@
 //!
 //! | it does | it does not | so here |
 //! |---|---|---|
-//! | fsync a directory after it has linked into it, with `with_fsync(true)` | tell a sync that failed from a link that did; make a file last that a colleague has linked and not yet synced (`AlreadyExists`) | [`Disk::settle_name`] after every creation, [`Disk::settle`] for theirs |
-//! | fsync the directories that it creates itself, with `with_fsync(true)` | the same for a directory that a colleague has just made | [`Disk::ensure_folder`] syncs the parent of every folder it uses |
-//! | stage under `name#1` with the umask's mode | set a mode before the file is seen | [`Disk::stage`] writes the staged file; `object_store` links it |
+//! | fsync a directory after it has linked into it, with `with_fsync(true)` | tell a sync that failed from a link that did; make a file last that a colleague has linked and not yet synced (`AlreadyExists`) | [`Disk::settle_names`] after every creation, [`Disk::settle`] for theirs |
+//! | fsync the directories that it creates itself, with `with_fsync(true)` | the same for a directory that a colleague has just made | [`Disk::ensure_folder`] and [`Disk::settle_names`] sync the parent of every folder that is used |
+//! | stage under `name#1` with the umask's mode | set a mode before the file is seen | [`Disk::write`] writes the staged file; `object_store` links it |
 //! | report that linking failed | fall back where there are no hard links | [`Disk::rename_exclusively`] |
 //! | skip `name#1` in listings, and stop a listing at a name that is not UTF-8 or at a looping link | show what a killed writer left behind | [`Disk::names`] |
 //! | follow symbolic links, and open pipes | refuse them | [`Disk::metadata`] |
@@ -15,14 +15,15 @@
 //! Deletions are not synced: only staged files are deleted, and one that comes back is still only a staged file.
 //! Outside a tokio runtime its futures run on the calling thread, so that `futures::executor::block_on` is enough.
 
+mod folders;
 mod moving;
 mod system;
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use self::system::{rename_exclusively, share_file};
 pub(crate) use self::system::{share_folder, sync};
@@ -37,17 +38,19 @@ pub(crate) struct Disk {
     lasting: Mutex<HashSet<String>>,
 }
 
-/// A file that is written whole and synced, but not yet under its own name. Dropping it removes it.
+/// A file that is written whole, but not yet under its own name. Dropping it removes it.
 pub(crate) struct Staged {
     /// Its path in the registry.
     pub(crate) name: String,
-    file: PathBuf,
+    path: PathBuf,
+    /// Open from the first byte on: the system tells those of a failure to write who have had the file open all the while.
+    file: File,
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
         // Where this fails, a staged file stays behind: `verify` counts it, and nothing else sees it.
-        let _ = fs::remove_file(&self.file);
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -122,58 +125,17 @@ impl Disk {
         Ok(names)
     }
 
-    /// Makes a folder and those on the way, and sees to it that they last, whoever made them.
-    pub(crate) fn ensure_folder(&self, folder: &str) -> Result<(), RegistryError> {
-        let known = |folder: &str| self.lasting.lock().unwrap_or_else(PoisonError::into_inner).contains(folder);
-        let ends = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
-        for folder in ends.map(|end| folder.split_at(end).0) {
-            if folder.is_empty() || known(folder) {
-                continue;
-            }
-            match self.look(folder)? {
-                Some(found) if found.is_dir() => {}
-                Some(found) => return Err(unexpected(folder, &found, "a folder")),
-                None => self.make_folder(folder)?,
-            }
-            let parent = self.path(folder).parent().map_or_else(|| self.root.clone(), Path::to_owned);
-            sync(&parent)?;
-            self.lasting.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
-        }
-        Ok(())
-    }
-
-    /// A shared folder gets its mode before it gets its name; where a colleague was faster, theirs stays.
-    fn make_folder(&self, folder: &str) -> Result<(), RegistryError> {
-        let target = self.path(folder);
-        let failed = |error: io::Error| RegistryError::io("make the folder", target.clone(), error);
-        if !self.shared {
-            return match fs::create_dir(&target) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
-                _ => sync(&target),
-            };
-        }
-        let staged = self.path(&schema::staged(folder, unique()?));
-        fs::create_dir(&staged).map_err(failed)?;
-        share_folder(&staged).map_err(failed)?;
-        sync(&staged)?;
-        let placed = match rename_exclusively(&staged, &target) {
-            // A plain rename replaces at most an empty folder, and is the best that such a file system has.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&staged, &target),
-            placed => placed,
-        };
-        if placed.is_err() {
-            let _ = fs::remove_dir(&staged);
-            if self.look(folder)?.is_some_and(|found| found.is_dir()) {
-                return Ok(());
-            }
-        }
-        placed.map_err(failed)
-    }
-
     /// Writes a file whole, with its final mode, and syncs it: all that can be done before it is seen.
     pub(crate) fn stage(&self, place: &str, bytes: &[u8]) -> Result<Staged, RegistryError> {
+        let staged = self.write(place, bytes)?;
+        self.settle_staged(&staged, place)?;
+        Ok(staged)
+    }
+
+    /// Writes a file whole, with its final mode. What was written is not synced, nor are the names of folders that were made.
+    pub(crate) fn write(&self, place: &str, bytes: &[u8]) -> Result<Staged, RegistryError> {
         if let Some((folder, _)) = place.rsplit_once('/') {
-            self.ensure_folder(folder)?;
+            self.make_folders(folder)?;
         }
         let name = schema::staged(place, unique()?);
         let path = self.path(&name);
@@ -182,14 +144,18 @@ impl Disk {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o444);
-        let mut file = options.open(&path).map_err(failed)?;
-        let staged = Staged { name, file: path };
-        file.write_all(bytes).map_err(failed)?;
+        let file = options.open(&path).map_err(failed)?;
+        let mut staged = Staged { name, path, file };
+        staged.file.write_all(bytes).map_err(failed)?;
         if self.shared {
-            share_file(&file).map_err(failed)?;
+            share_file(&staged.file).map_err(failed)?;
         }
-        file.sync_all().map_err(|error| RegistryError::io(SYNC, self.path(place), error))?;
         Ok(staged)
+    }
+
+    /// Brings the bytes of a staged file to stable storage.
+    pub(crate) fn settle_staged(&self, staged: &Staged, place: &str) -> Result<(), RegistryError> {
+        staged.file.sync_all().map_err(|error| RegistryError::io(SYNC, self.path(place), error))
     }
 
     /// Gives a staged file its name by a rename that refuses to replace, for file systems without hard links.
@@ -197,20 +163,23 @@ impl Disk {
     /// # Errors
     /// As the operating system; `AlreadyExists` where the name is taken.
     pub(crate) fn rename_exclusively(&self, staged: &Staged, place: &str) -> io::Result<()> {
-        rename_exclusively(&staged.file, &self.path(place))
+        rename_exclusively(&staged.path, &self.path(place))
     }
 
     /// Sees to it that a file that is there lasts, whoever wrote it: its bytes, its name, and its folders' names.
     pub(crate) fn settle(&self, place: &str) -> Result<(), RegistryError> {
         sync(&self.path(place))?;
-        self.settle_name(place)
+        self.settle_names([place])
     }
 
-    /// The same of its name and its folders' names alone, where its bytes are known to last.
-    pub(crate) fn settle_name(&self, place: &str) -> Result<(), RegistryError> {
-        let (folder, _) = place.rsplit_once('/').unwrap_or(("", place));
-        sync(&self.path(folder))?;
-        self.ensure_folder(folder)
+    /// The same of its bytes alone; whether it is there: a garbage collection may have taken an object out.
+    pub(crate) fn settle_bytes(&self, place: &str) -> Result<bool, RegistryError> {
+        let path = self.path(place);
+        let settled = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened.and_then(|file| file.sync_all()),
+        };
+        settled.map(|()| true).map_err(|error| RegistryError::io(SYNC, path, error))
     }
 }
 

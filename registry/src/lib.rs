@@ -48,6 +48,7 @@ mod stats;
 mod storage;
 mod trash;
 mod verify;
+mod workers;
 mod yank;
 
 pub use anchors::{AnchorsChanged, CurrentSet};

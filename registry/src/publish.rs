@@ -2,16 +2,19 @@
 //! before all of it lasts.
 
 mod objects;
-mod workers;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use esmhub_store_format::bundle::ObjectFrame;
 use esmhub_store_format::{Card, Digest, FormatError, Name, Object, Tag};
 
+use self::objects::{Content, put};
 pub(crate) use self::objects::{Placed, place};
 use crate::append::{Signature, Transaction, first_entry};
 use crate::fetch::mismatch;
 use crate::plan::{Decision, How, Plan};
+use crate::workers::{Permits, SYNCS, each};
 use crate::{Registry, RegistryError, schema};
 
 /// An ESM to be published.
@@ -22,7 +25,7 @@ pub struct NewEsm {
     card: Card,
     card_bytes: Vec<u8>,
     card_digest: Digest,
-    canonical: Vec<u8>,
+    content: Content<'static>,
 }
 
 impl NewEsm {
@@ -46,8 +49,21 @@ impl NewEsm {
             card_digest: Digest::of(&card_bytes),
             card,
             card_bytes,
-            canonical: object.canonical().to_vec(),
+            content: Content::Canonical(object.canonical().to_vec().into()),
         })
+    }
+
+    /// Takes the object's frame as a bundle had it: it is written as it is, and only its bytes are kept in memory.
+    ///
+    /// # Errors
+    /// [`RegistryError::Refused`] where it holds another object.
+    pub fn with_frame(self, frame: ObjectFrame) -> Result<Self, RegistryError> {
+        let (expected, found) = (self.card.weights.digest, frame.digest());
+        if expected != found {
+            let source = FormatError::DigestMismatch { expected, found };
+            return Err(RegistryError::Refused { what: self.name.to_string(), source });
+        }
+        Ok(Self { content: Content::Frame(frame.into_bytes()), ..self })
     }
 
     /// The name to publish it under.
@@ -80,7 +96,7 @@ impl NewEsm {
 pub struct PublishOptions<'a> {
     /// Check everything, write nothing.
     pub dry_run: bool,
-    /// How many objects are compressed and brought to stable storage at a time; 0 counts as 1.
+    /// How many objects are verified and compressed at a time; 0 counts as 1. More than that may wait for the disk.
     pub threads: usize,
     /// Told how many objects are done, and of how many; from any thread.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
@@ -175,19 +191,29 @@ impl Registry {
         })
     }
 
-    /// Puts every object of the batch in place, each once, several at a time.
-    fn place_objects(
+    /// Puts every object of the batch in place, each once, several at a time; and then makes their names last.
+    fn place_objects<'a>(
         &self,
-        batch: &[NewEsm],
+        batch: impl IntoIterator<Item = &'a NewEsm>,
         options: &PublishOptions<'_>,
     ) -> Result<HashMap<Digest, Placed>, RegistryError> {
         let mut seen = HashSet::new();
         let distinct = |esm: &&NewEsm| seen.insert(esm.card.weights.digest);
-        let objects: Vec<&NewEsm> = batch.iter().filter(distinct).collect();
-        workers::each(&objects, options, |esm| {
+        let objects: Vec<&NewEsm> = batch.into_iter().filter(distinct).collect();
+        let (permits, finished) = (Permits::new(options.threads), AtomicUsize::new(0));
+        let placed = each(&objects, SYNCS.max(options.threads), |esm| {
             let digest = esm.card.weights.digest;
-            Ok((digest, place(&self.storage, &digest, &esm.canonical, options.dry_run)?))
-        })
+            let placed = put(&self.storage, &digest, &esm.content, options.dry_run, &permits)?;
+            if let Some(progress) = options.progress {
+                progress(finished.fetch_add(1, Ordering::Relaxed) + 1, objects.len());
+            }
+            Ok((digest, placed))
+        })?;
+        if !options.dry_run {
+            let places: Vec<String> = placed.iter().map(|(digest, _)| schema::object(digest)).collect();
+            self.storage.settle_names(places.iter().map(String::as_str))?;
+        }
+        Ok(placed.into_iter().collect())
     }
 
     /// A reference that another writer's entry holds is acknowledged too: that entry must last.
@@ -201,12 +227,13 @@ impl Registry {
 
     /// Objects that were in place before the entry stood could have been taken out until then, as not referred to.
     fn replace_missing(&self, batch: &[NewEsm], options: &PublishOptions<'_>) -> Result<(), RegistryError> {
+        let mut missing = Vec::new();
         for esm in batch {
             if self.stored_bytes(&esm.card.weights.digest)?.is_none() {
-                place(&self.storage, &esm.card.weights.digest, &esm.canonical, options.dry_run)?;
+                missing.push(esm);
             }
         }
-        Ok(())
+        self.place_objects(missing, &PublishOptions { progress: None, ..*options }).map(|_| ())
     }
 }
 
@@ -251,7 +278,7 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
             tag: decision.tag.clone(),
             card: esm.card_digest,
             object,
-            canonical_bytes: esm.canonical.len() as u64,
+            canonical_bytes: esm.card.weights.bytes,
             stored_bytes,
             outcome,
             yanked,

@@ -1,8 +1,11 @@
 //! Files that are created once and never changed, on a disk or in an object store. The one home of `object_store`.
 //!
 //! [`Storage::create`] never replaces a file, and what it acknowledges is on stable storage; where the file was there
-//! already, that one is made to last. What a local disk needs for that beyond `object_store` stands in [`crate::disk`].
-//! All of it is synchronous.
+//! already, that one is made to last. Many files are created in the same three steps, each of which is taken for all of them
+//! before the last one: [`Storage::write`], [`Storage::link`], [`Storage::settle_names`]. What a local disk needs for that
+//! beyond `object_store` stands in [`crate::disk`]. All of it is synchronous.
+
+mod creating;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,10 +14,11 @@ use std::time::SystemTime;
 use futures::executor::block_on;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{CopyMode, CopyOptions, ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{ObjectStore, ObjectStoreExt};
 
+pub(crate) use self::creating::Creation;
 use crate::RegistryError;
-use crate::disk::{Disk, Listed, Staged};
+use crate::disk::{Disk, Listed};
 use crate::error::io_cause;
 
 /// A registry's files.
@@ -22,15 +26,6 @@ pub(crate) struct Storage {
     store: Box<dyn ObjectStore>,
     /// Where the files lie on a disk; `None` for an object store, whose conditional create needs no help.
     disk: Option<Disk>,
-}
-
-/// How [`Storage::create`] ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Creation {
-    /// The file is the one that was given.
-    Created,
-    /// The name was taken, perhaps by the same bytes.
-    AlreadyThere,
 }
 
 impl Storage {
@@ -98,36 +93,6 @@ impl Storage {
         let mut names: Vec<Listed> = folders.chain(files).map(|(name, is_folder)| Listed { name, is_folder }).collect();
         names.sort();
         Ok(names)
-    }
-
-    /// Creates a file, or leaves the one that is there. Either way the file that then stands there lasts.
-    ///
-    /// # Errors
-    /// After an error the file may stand there all the same: who must know reads it. After one that is
-    /// [`RegistryError::is_failed_sync`] it must not be taken to last, even if a later sync succeeds.
-    pub(crate) fn create(&self, place: &str, bytes: Vec<u8>) -> Result<Creation, RegistryError> {
-        let location = Location::from(place);
-        let Some(disk) = &self.disk else {
-            return match block_on(self.store.put_opts(&location, bytes.into(), PutMode::Create.into())) {
-                Ok(_) => Ok(Creation::Created),
-                Err(object_store::Error::AlreadyExists { .. }) => Ok(Creation::AlreadyThere),
-                Err(error) => Err(self.failed("write it", place, error)),
-            };
-        };
-        let staged = disk.stage(place, &bytes)?;
-        let create = CopyOptions::new().with_mode(CopyMode::Create);
-        let linked = block_on(self.store.copy_opts(&Location::from(staged.name.as_str()), &location, create));
-        let created = match linked {
-            Ok(()) => {
-                disk.settle_name(place)?;
-                return Ok(Creation::Created);
-            }
-            Err(object_store::Error::AlreadyExists { .. }) => Creation::AlreadyThere,
-            Err(error) if may_lack_links(&error) => rename(disk, &staged, place, error)?,
-            Err(error) => return Err(self.failed("write it", place, error)),
-        };
-        disk.settle(place)?;
-        Ok(created)
     }
 
     /// When a file was last written, by the clock of what stores it; `None` where there is none.
@@ -219,6 +184,20 @@ impl Storage {
         self.disk.as_ref().map_or(Ok(()), |disk| disk.settle(place))
     }
 
+    /// The same of its bytes alone; whether it is there.
+    pub(crate) fn settle_bytes(&self, place: &str) -> Result<bool, RegistryError> {
+        match &self.disk {
+            Some(disk) => disk.settle_bytes(place),
+            None => Ok(true),
+        }
+    }
+
+    /// The same of the names of files whose bytes are known to last, and of their folders' names. A folder is synced once,
+    /// however many of the files it holds.
+    pub(crate) fn settle_names<'a>(&self, places: impl IntoIterator<Item = &'a str>) -> Result<(), RegistryError> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.settle_names(places))
+    }
+
     fn failed(&self, action: &'static str, place: &str, error: object_store::Error) -> RegistryError {
         let path = self.disk.as_ref().map_or_else(|| PathBuf::from(place), |disk| disk.path(place));
         // The system's own words, where there are some: `object_store` repeats each cause in every message above it.
@@ -227,31 +206,6 @@ impl Storage {
             None => RegistryError::io(action, path, error),
         }
     }
-}
-
-/// The second way to create without replacing, where the first may not exist.
-fn rename(disk: &Disk, staged: &Staged, place: &str, linking: object_store::Error) -> Result<Creation, RegistryError> {
-    match disk.rename_exclusively(staged, place) {
-        Ok(()) => Ok(Creation::Created),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
-        Err(error) => Err(RegistryError::NoExclusiveCreate {
-            path: disk.path(place),
-            source: io_cause(&linking).map_or(error, copy_of),
-        }),
-    }
-}
-
-/// Whether linking failed in a way in which file systems without hard links fail.
-fn may_lack_links(error: &object_store::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        io_cause(error).and_then(Errno::from_io_error).is_some_and(|errno| {
-            [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL, Errno::MLINK].contains(&errno)
-        })
-    }
-    #[cfg(not(unix))]
-    io_cause(error).is_some_and(|cause| cause.kind() == io::ErrorKind::Unsupported)
 }
 
 fn copy_of(error: &io::Error) -> io::Error {

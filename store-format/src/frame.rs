@@ -106,6 +106,12 @@ pub fn decode(content: Content, frame: &[u8]) -> Result<(Vec<u8>, Digest), Forma
     Ok((canonical, digest))
 }
 
+/// Whether a frame that was decoded is as a writer would write it: stored, or smaller than what it holds (R6).
+pub(crate) fn is_compact(frame: &[u8], canonical_bytes: usize) -> bool {
+    const COMPRESSION: usize = 6;
+    frame.get(COMPRESSION) == Some(&0) || frame.len() < HEADER_BYTES + canonical_bytes
+}
+
 /// What the header of a frame states as the digest of its canonical bytes, whatever became of the payload; `None` where the
 /// header is damaged too, or is not of such a frame.
 pub fn stated_digest(content: Content, bytes: &[u8]) -> Option<Digest> {

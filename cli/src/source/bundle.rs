@@ -24,26 +24,24 @@ pub(crate) fn from_bytes(bytes: &[u8], options: &SourceOptions) -> Outcome<Vec<N
     let (floor, times) = MAX_UNPACKED;
     let limit = (bytes.len() as u64).saturating_mul(times).max(floor);
     let (mut esms, mut unpacked) = (Vec::new(), 0_u64);
-    for esm in bundle::read(bytes) {
-        let esm: Bundled = esm.map_err(refused)?;
+    for esm in bundle::read_framed(bytes) {
+        let (Bundled { published, object }, frame) = esm.map_err(refused)?;
         // Zeros pack so well that each of them could be the largest there is.
-        unpacked = unpacked.saturating_add(esm.object.canonical().len() as u64);
+        unpacked = unpacked.saturating_add(object.canonical().len() as u64);
         if unpacked > limit {
             return Err(Failure::new(OTHER, format!("the ESMs have more than {limit} bytes when unpacked"))
                 .hint("export fewer ESMs to a file"));
         }
-        esms.push(esm);
+        let card = published.card()?;
+        let name = options.name.clone().unwrap_or(published.name);
+        let tag = options.tag.clone().or(Some(published.tag));
+        // One at a time: a map in memory has many times the bytes of its frame.
+        esms.push(NewEsm::new(name, tag, card, object)?.with_frame(frame)?);
     }
     if esms.is_empty() {
         return Err(Failure::new(OTHER, "the bundle is empty"));
     }
-    let take = |Bundled { published, object }: Bundled| -> Outcome<NewEsm> {
-        let card = published.card()?;
-        let name = options.name.clone().unwrap_or(published.name);
-        let tag = options.tag.clone().or(Some(published.tag));
-        Ok(NewEsm::new(name, tag, card, object)?)
-    };
-    esms.into_iter().map(take).collect()
+    Ok(esms)
 }
 
 /// The advice for damage is that for a registry; this file has only the one it was exported from.

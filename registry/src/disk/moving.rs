@@ -16,8 +16,8 @@ impl Disk {
         }
         let staged = self.stage(to, &[])?;
         let failed = |error: io::Error| RegistryError::io("copy it", self.path(from), error);
-        fs::remove_file(&staged.file).and_then(|()| fs::copy(self.path(from), &staged.file)).map_err(failed)?;
-        sync(&staged.file)?;
+        fs::remove_file(&staged.path).and_then(|()| fs::copy(self.path(from), &staged.path)).map_err(failed)?;
+        sync(&staged.path)?;
         self.relocate(&staged.name, to)
     }
 
