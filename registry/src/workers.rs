@@ -11,7 +11,7 @@ use std::thread;
 use crate::RegistryError;
 
 /// How many syncs are waited for at a time.
-pub(crate) const SYNCS: usize = 16;
+pub(crate) const SYNCS: usize = 32;
 
 /// Does the work on every item, and collects the results, in any order. After the first error no new item is begun.
 ///

@@ -101,7 +101,8 @@ pub(crate) fn read_at_most(path: &Path, limit: u64) -> Outcome<Option<Vec<u8>>> 
     if metadata.len() > limit {
         return Err(too_large(metadata.len()));
     }
-    let mut bytes = Vec::new();
+    // Asked for at once: in steps, what was read would be copied again and again.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     let file = File::open(path).map_err(|error| Failure::io(name(), error))?;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(name(), error))?;
     if bytes.len() as u64 > limit {

@@ -76,9 +76,11 @@ fn read_int8(columns: usize, bytes: &[u8]) -> Vec<f32> {
     let rows = bytes.len() / (2 * groups + columns).max(1);
     let (scales, integers) = bytes.split_at_checked(2 * groups * rows).unwrap_or_default();
     let scales = floats::read_f16(scales);
-    let rows = integers.chunks_exact(columns.max(1)).zip(scales.chunks_exact(groups.max(1)));
-    rows.flat_map(|(row, scales)| {
-        row.chunks(GROUP).zip(scales).flat_map(|(group, &scale)| group.iter().map(move |&q| scale * f32::from(q as i8)))
-    })
-    .collect()
+    let mut values = Vec::with_capacity(integers.len());
+    for (row, scales) in integers.chunks_exact(columns.max(1)).zip(scales.chunks_exact(groups.max(1))) {
+        for (group, &scale) in row.chunks(GROUP).zip(scales) {
+            values.extend(group.iter().map(|&q| scale * f32::from(q as i8)));
+        }
+    }
+    values
 }

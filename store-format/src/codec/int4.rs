@@ -39,17 +39,21 @@ pub(super) fn read(columns: usize, group: usize, bytes: &[u8]) -> Result<Vec<f32
     let rows = bytes.len() / (row_scales + row_bytes).max(1);
     let (scales, integers) = bytes.split_at_checked(row_scales * rows).unwrap_or_default();
     let scales: Vec<f32> = scales.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect();
-    let mut values = Vec::with_capacity(rows * columns);
+    let mut values = vec![0.0; rows * columns];
     let rows = integers.chunks_exact(row_bytes.max(1)).zip(scales.chunks_exact(groups.max(1)));
-    for (row, scales) in rows {
+    for (values, (row, scales)) in values.chunks_exact_mut(columns.max(1)).zip(rows) {
         // Any other spare half would be a second spelling of the same map.
         if columns % 2 == 1 && row.last().is_some_and(|byte| byte >> 4 != 0) {
             return Err(FormatError::invalid("object", "the spare half byte of a row is not 0"));
         }
-        // Shifting up and back again extends the sign of four bits.
-        let integers = row.iter().flat_map(|&byte| [(byte << 4) as i8 >> 4, byte as i8 >> 4]).take(columns);
-        let scales = scales.iter().flat_map(|&scale| std::iter::repeat_n(scale, group));
-        values.extend(integers.zip(scales).map(|(integer, scale)| scale * f32::from(integer)));
+        for ((values, row), &scale) in values.chunks_mut(group).zip(row.chunks(group / 2)).zip(scales) {
+            // Shifting up and back again extends the sign of four bits.
+            let low = |byte: u8| scale * f32::from((byte << 4) as i8 >> 4);
+            let high = |byte: u8| scale * f32::from(byte as i8 >> 4);
+            let (pairs, odd) = values.as_chunks_mut();
+            pairs.iter_mut().zip(row).for_each(|(pair, &byte)| *pair = [low(byte), high(byte)]);
+            odd.iter_mut().zip(row.last()).for_each(|(value, &byte)| *value = low(byte));
+        }
     }
     Ok(values)
 }

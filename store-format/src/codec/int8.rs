@@ -21,6 +21,9 @@ pub(super) fn write(dimension: usize, values: &[f32], out: &mut Vec<u8>) {
 
 pub(super) fn read(dimension: usize, bytes: &[u8]) -> Vec<f32> {
     let (scales, integers) = bytes.split_at_checked(4 * dimension).unwrap_or_default();
-    let rows = integers.chunks_exact(dimension.max(1)).zip(read_f32(scales));
-    rows.flat_map(|(row, scale)| row.iter().map(move |&byte| scale * f32::from(byte as i8))).collect()
+    let mut values = Vec::with_capacity(integers.len());
+    for (row, scale) in integers.chunks_exact(dimension.max(1)).zip(read_f32(scales)) {
+        values.extend(row.iter().map(|&byte| scale * f32::from(byte as i8)));
+    }
+    values
 }
