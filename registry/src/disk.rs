@@ -222,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn file_that_a_collection_took_out_is_gone_and_no_failed_sync() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::new(folder.path(), false);
+        assert!(!disk.settle_bytes("objects/aa/1").unwrap());
+        let staged = disk.stage("objects/aa/1", b"first").unwrap();
+        disk.rename_exclusively(&staged, "objects/aa/1").unwrap();
+        assert!(disk.settle_bytes("objects/aa/1").unwrap());
+        assert!(disk.relocate("objects/aa/1", "trash/run/1").unwrap());
+        assert!(!disk.settle_bytes("objects/aa/1").unwrap());
+        disk.settle_names(["objects/aa/1"]).unwrap();
+    }
+
+    #[test]
     fn names_that_are_not_text_do_not_end_a_listing() {
         let folder = tempfile::tempdir().unwrap();
         #[cfg(target_os = "linux")]

@@ -145,7 +145,17 @@ pub(crate) fn registry(store: Box<dyn ObjectStore>) -> Registry {
 
 /// Publishes one small ESM, the same every time, under a name.
 pub(crate) fn publish(registry: &Registry, name: &str) -> Result<Publishing, RegistryError> {
-    let map = DenseMap::new(vec![1.0, 0.5, 0.25, 1.0], vec![0.0, 1.0]).unwrap();
+    registry.publish(&[esm(name, 0.0)], &by(), &PublishOptions::default())
+}
+
+/// The same, and two others with it.
+pub(crate) fn publish_batch(registry: &Registry, name: &str) -> Result<Publishing, RegistryError> {
+    let batch = [esm(name, 0.0), esm("second", 2.0), esm("third", 3.0)];
+    registry.publish(&batch, &by(), &PublishOptions::default())
+}
+
+fn esm(name: &str, bias: f32) -> NewEsm {
+    let map = DenseMap::new(vec![1.0, 0.5, 0.25, 1.0], vec![bias, 1.0]).unwrap();
     let object = Object::encode(&map, Codec::F32).unwrap();
     let card = Card {
         weights: Weights::of(&object, 0.0),
@@ -157,8 +167,7 @@ pub(crate) fn publish(registry: &Registry, name: &str) -> Result<Publishing, Reg
         extra: BTreeMap::new(),
         extensions: Vec::new(),
     };
-    let batch = [NewEsm::new(name.parse().unwrap(), None, card, object).unwrap()];
-    registry.publish(&batch, &by(), &PublishOptions::default())
+    NewEsm::new(name.parse().unwrap(), None, card, object).unwrap()
 }
 
 pub(crate) fn by() -> Signature {

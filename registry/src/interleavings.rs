@@ -19,7 +19,7 @@ use object_store::{
     PutOptions, PutPayload, PutResult, Result,
 };
 
-use crate::faults::{by, publish, registry};
+use crate::faults::{by, publish, publish_batch, registry};
 use crate::{GcOptions, Registry, RegistryError};
 
 /// How far an actor may go, and how far it has come.
@@ -46,8 +46,10 @@ impl Turnstile {
     fn pass(&self) -> Result<()> {
         let mut progress = self.progress.lock().unwrap();
         progress.made += 1;
+        // Threads of one actor each wait with the number of their own request.
+        let number = progress.made;
         self.changed.notify_all();
-        while progress.made > progress.granted {
+        while number > progress.granted {
             if progress.killed {
                 return Err(object_store::Error::Generic { store: "Stepped", source: "the process was killed".into() });
             }
@@ -152,6 +154,11 @@ impl Actor {
         Self::new(store, |registry| publish(registry, "again").map(|_| ()))
     }
 
+    /// Of several objects, one of which is there, is not needed, and may be taken out at any moment.
+    fn batch_publisher(store: &InMemory) -> Self {
+        Self::new(store, |registry| publish_batch(registry, "again").map(|_| ()))
+    }
+
     fn collector(store: &InMemory) -> Self {
         Self::new(store, |registry| registry.collect_garbage(&by(), &GcOptions::default()).map(|_| ()))
     }
@@ -186,6 +193,8 @@ fn assert_whole(store: &InMemory, acknowledged: bool, settled: bool, case: &str)
     let registry = registry(Box::new(store.clone()));
     let catalog = registry.catalog().unwrap();
     assert!(!acknowledged || catalog.resolve(&"again".parse().unwrap()).is_ok(), "{case}: lost");
+    let batch = ["again", "second", "third"].map(|name| catalog.resolve(&name.parse().unwrap()).is_ok());
+    assert!([[false; 3], [true, false, false], [true; 3]].contains(&batch), "{case}: a part of the batch: {batch:?}");
     for esm in catalog.esms() {
         assert!(registry.fetch(esm).is_ok(), "{case}: {} cannot be used", esm.reference());
     }
@@ -247,6 +256,23 @@ fn a_collection_that_a_publish_meets_anywhere_loses_nothing_whoever_is_killed() 
     for j in 0..=collect {
         for (i, more) in (0..=publish).flat_map(|i| (j..=collect).map(move |more| (i, more))) {
             take_turns([Actor::collector, Actor::publisher], Some(1), (j, i, more));
+        }
+    }
+}
+
+/// Which thread of the publisher makes a request first is not fixed: each run tries one order of many.
+#[test]
+fn a_batch_that_a_collection_meets_anywhere_is_whole_whoever_is_killed() {
+    let (batch, collect) = (Actor::batch_publisher(&released()).finish().1, lengths().1);
+    assert!(batch > lengths().0 + 4, "{batch} requests");
+    for i in 0..=batch {
+        for (j, more) in (0..=collect).flat_map(|j| [i, batch].map(|more| (j, more))) {
+            take_turns([Actor::batch_publisher, Actor::collector], Some(0), (i, j, more));
+        }
+    }
+    for j in 0..=collect {
+        for (i, more) in (0..=batch).flat_map(|i| [j, collect].map(|more| (i, more))) {
+            take_turns([Actor::collector, Actor::batch_publisher], Some(1), (j, i, more));
         }
     }
 }

@@ -222,7 +222,12 @@ impl Registry {
             How::Held { entry, .. } if !own.contains(&entry) => Some(entry),
             _ => None,
         });
-        held.collect::<HashSet<u64>>().into_iter().try_for_each(|entry| self.storage.settle(&schema::entry(entry)))
+        let places: Vec<String> = held.collect::<HashSet<u64>>().into_iter().map(schema::entry).collect();
+        each(&places, SYNCS, |place| match self.storage.settle_bytes(place)? {
+            true => Ok(()),
+            false => Err(RegistryError::unsound(place, "it is missing")),
+        })?;
+        self.storage.settle_names(places.iter().map(String::as_str))
     }
 
     /// Objects that were in place before the entry stood could have been taken out until then, as not referred to.

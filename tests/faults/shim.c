@@ -1,10 +1,14 @@
 /* What a machine may do to a command, to be loaded before the system's library: locks that lock nothing
- * (ESMHUB_TEST_NO_LOCKS), and a clock that is wrong by so many seconds (ESMHUB_TEST_CLOCK). Built and loaded by shim.rs. */
+ * (ESMHUB_TEST_NO_LOCKS), a clock that is wrong by so many seconds (ESMHUB_TEST_CLOCK), and a sync that fails: that of this
+ * number, counted over all threads (ESMHUB_TEST_FAILING_SYNC), which leaves a file behind that says so
+ * (ESMHUB_TEST_SYNC_FAILED). Built and loaded by shim.rs. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -61,3 +65,16 @@ time_t time(time_t *out) {
     if (out) *out = now.tv_sec;
     return now.tv_sec;
 }
+
+static int fails(void) {
+    static atomic_long made;
+    const char *at = getenv("ESMHUB_TEST_FAILING_SYNC"), *mark = getenv("ESMHUB_TEST_SYNC_FAILED");
+    if (!at || atomic_fetch_add(&made, 1) + 1 != strtol(at, NULL, 10)) return 0;
+    if (mark) close(open(mark, O_WRONLY | O_CREAT, 0644));
+    errno = EIO;
+    return 1;
+}
+
+int fsync(int file) { return fails() ? -1 : (int)syscall(SYS_fsync, file); }
+
+int fdatasync(int file) { return fails() ? -1 : (int)syscall(SYS_fdatasync, file); }

@@ -1,4 +1,5 @@
-//! A small C library (`shim.c`) that stands between a command and the system: locks that lock nothing, wrong clocks.
+//! A small C library (`shim.c`) that stands between a command and the system: locks that lock nothing, wrong clocks,
+//! syncs that fail.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,6 +39,13 @@ impl Shim {
     /// The command, whose clock is wrong by so many seconds.
     pub(crate) fn with_clock(&self, mut command: Command, seconds: i64) -> Command {
         command.env("LD_PRELOAD", &self.library).env("ESMHUB_TEST_CLOCK", seconds.to_string());
+        command
+    }
+
+    /// The command, whose sync of this number fails, counted from 1 over all its threads; `mark` is then there.
+    pub(crate) fn with_failing_sync(&self, mut command: Command, at: usize, mark: &Path) -> Command {
+        command.env("LD_PRELOAD", &self.library).env("ESMHUB_TEST_FAILING_SYNC", at.to_string());
+        command.env("ESMHUB_TEST_SYNC_FAILED", mark);
         command
     }
 
