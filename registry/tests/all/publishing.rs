@@ -3,6 +3,8 @@
 use std::fs;
 
 use esmhub_registry::{ErrorKind, NewEsm, Outcome, PublishOptions, Registry, Settings};
+use esmhub_store_format::bundle::{self, Bundled};
+use esmhub_store_format::log::Published;
 use esmhub_store_format::{Card, Codec};
 
 use crate::support::*;
@@ -139,6 +141,26 @@ fn a_card_of_another_object_is_refused() {
     let mut lying: Card = card(&mine);
     lying.weights.codec = Codec::Int4.code();
     assert!(NewEsm::new(name("a"), None, lying, mine).is_err());
+}
+
+#[test]
+fn a_frame_of_a_bundle_is_written_as_it_is_and_only_for_its_own_object() {
+    let framed = |seed: u64| {
+        let published = Published {
+            name: name("a"),
+            tag: "v1".parse().unwrap(),
+            card: card(&object(seed)).to_canonical().unwrap(),
+        };
+        let mut file = Vec::new();
+        bundle::append(&Bundled { published, object: object(seed) }, &mut file).unwrap();
+        bundle::read_framed(&file).next().unwrap().unwrap().1
+    };
+    let pool = Pool::new();
+    assert_eq!(esm("a", 1).with_frame(framed(2)).unwrap_err().kind(), ErrorKind::Other);
+    let published = publish(&pool.open(), &[esm("a", 1).with_frame(framed(1)).unwrap()]).unwrap();
+    assert_eq!(fs::read(pool.object(&object(1).digest())).unwrap(), framed(1).into_bytes());
+    assert_eq!(published.esms[0].canonical_bytes, object(1).canonical().len() as u64);
+    assert_eq!(pool.open().verify(&|_| ()).unwrap().problems, []);
 }
 
 #[test]
