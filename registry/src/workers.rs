@@ -3,6 +3,11 @@
 //! A sync is mostly waiting, and a disk answers many that are asked for together about as soon as one: a file system commits
 //! them together. What a thread does before it, compressing and verifying, takes memory and the processor, and is let in by
 //! [`Permits`].
+//!
+//! Why not `syncfs`, one call for a whole batch: it waits for everything that anybody has written to the file system, tells
+//! of failures only since Linux 5.8, is not there elsewhere, and blames no file. Nor is it faster than syncs side by side: 1,500
+//! files of 27 KB on ext4 took 0.75 s with 4 syncs at a time, each file's folder synced after it; 0.6 s with each folder
+//! synced once; 0.36 s so with 16 and 0.29 s with 32 at a time; and 0.21 to 0.32 s with `syncfs`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
