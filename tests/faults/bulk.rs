@@ -98,7 +98,7 @@ fn batch_is_not_acknowledged_whichever_of_its_syncs_fails() {
     for at in 1.. {
         let folders = ["a", "b", "c", "d"].map(|part| esm(&hub, &format!("sync-{at}-{part}")));
         let before = Held::in_folder(&hub.path("pool"));
-        let mark = hub.path(&format!("failed-{at}"));
+        let mark = hub.path(format!("failed-{at}"));
         let mut command = hub.command();
         command.args(["publish", "--no-cache"]).args(&folders);
         let output = Hub::finish(&mut shim.with_failing_sync(command, at, &mark));

@@ -63,7 +63,8 @@ fn call_that_fails_is_never_taken_for_one_that_worked() {
     figure("failing calls, publishes that failed and said why", failed);
     figure("failing calls, publishes that succeeded all the same", survived);
     figure("failing calls, acknowledged and lost", 0);
-    assert!(failed > 20, "{failed}");
+    // strace counts the calls of each thread by themselves, and a batch has many threads; `bulk` lets every sync fail by itself.
+    assert!(failed > 14, "{failed}");
 }
 
 /// The calls of a collection and of a repair, and the errors that they end with.
