@@ -10,6 +10,9 @@ use super::{Disk, share_folder, sync, unexpected, unique};
 use crate::workers::{SYNCS, each};
 use crate::{RegistryError, schema};
 
+/// So many folders, as one file or two need, are synced one after the other: starting threads for them gains next to nothing.
+const FEW: usize = 4;
+
 impl Disk {
     /// Makes a folder and those on the way, and sees to it that they last, whoever made them.
     pub(crate) fn ensure_folder(&self, folder: &str) -> Result<(), RegistryError> {
@@ -18,7 +21,7 @@ impl Disk {
     }
 
     /// Sees to it that the names of these files last, and the names of the folders on the way, whoever made them. Each folder
-    /// is synced once, however many of the files it holds, and several at a time.
+    /// is synced once, however many of the files it holds, and many of them at a time.
     pub(crate) fn settle_names<'a>(&self, places: impl IntoIterator<Item = &'a str>) -> Result<(), RegistryError> {
         let folders: BTreeSet<&str> = places.into_iter().map(parent).collect();
         self.settle_folders(folders.clone(), folders)
@@ -29,7 +32,8 @@ impl Disk {
         let open: BTreeSet<&str> = named.into_iter().flat_map(on_the_way).filter(|it| !self.is_lasting(it)).collect();
         synced.extend(open.iter().map(|folder| parent(folder)));
         let synced: Vec<&str> = synced.into_iter().collect();
-        each(&synced, SYNCS, |folder| sync(&self.path(folder)))?;
+        let threads = if synced.len() > FEW { SYNCS } else { 1 };
+        each(&synced, threads, |folder| sync(&self.path(folder)))?;
         // Not before all of it was synced: what lasts here is not looked at again, nor are those above it.
         self.lasting.lock().unwrap_or_else(PoisonError::into_inner).extend(open.into_iter().map(str::to_owned));
         Ok(())
