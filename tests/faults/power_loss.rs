@@ -75,7 +75,7 @@ fn what_a_killed_writer_left_is_made_to_last() {
         return skipped("what_a_killed_writer_left_is_made_to_last", "strace cannot trace here");
     }
     let mut states = 0;
-    let short = |scenario: &&Scenario| rounds() > SHORT || ["first publish", "batch", "yank"].contains(&scenario.name);
+    let short = |scenario: &&Scenario| rounds() > SHORT || ["first publish", "yank"].contains(&scenario.name);
     for scenario in SCENARIOS.iter().filter(|scenario| !scenario.before.is_empty()).filter(short) {
         for sync in 1.. {
             let bench = Bench::new(scenario);
