@@ -123,17 +123,22 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// As many records, from the first on, as one entry can hold.
-pub(crate) fn first_entry(actions: impl IntoIterator<Item = Action>) -> Result<Vec<Record>, RegistryError> {
+/// As many records, from the first on, as one entry can hold. What belongs together comes as one step, and all of it goes
+/// into the entry or none.
+pub(crate) fn first_entry<S: IntoIterator<Item = Action>>(
+    steps: impl IntoIterator<Item = S>,
+) -> Result<Vec<Record>, RegistryError> {
+    let refused = |source| RegistryError::Refused { what: "a record".into(), source };
     let mut bytes = ENTRY_FIELDS;
     let mut records = Vec::new();
-    for action in actions {
-        let record = action.to_record().map_err(|source| RegistryError::Refused { what: "a record".into(), source })?;
-        bytes += RECORD_FIELDS + record.payload.len() as u64;
-        if records.len() == MAX_ENTRY_RECORDS || bytes > MAX_ENTRY_BYTES {
+    for step in steps {
+        let step = step.into_iter().map(|action| action.to_record().map_err(refused));
+        let step = step.collect::<Result<Vec<Record>, _>>()?;
+        bytes += step.iter().map(|record| RECORD_FIELDS + record.payload.len() as u64).sum::<u64>();
+        if records.len() + step.len() > MAX_ENTRY_RECORDS || bytes > MAX_ENTRY_BYTES {
             break;
         }
-        records.push(record);
+        records.extend(step);
     }
     Ok(records)
 }

@@ -1,15 +1,17 @@
-//! Log entries: one transaction each (R30 to R39, R41).
+//! Log entries: one transaction each (R30 to R39, R41 to R43).
 //!
 //! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
 //! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that
 //! a reader which does not know a kind still knows whether it may go on.
 
 mod anchors;
+mod signature;
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
 pub use anchors::CurrentAnchors;
+pub use signature::Signed;
 
 use crate::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, MAX_RECORD_BYTES};
 use crate::{Card, Digest, FormatError, Name, Tag, frame, wire};
@@ -94,6 +96,8 @@ pub enum Action {
     Remove(Target),
     /// ESMs of a base model are fitted on this anchor set from now on.
     Anchors(CurrentAnchors),
+    /// Somebody vouches for what `name:tag` stands for.
+    Signed(Signed),
     /// A kind that this program does not know.
     Unknown {
         /// Which.
@@ -171,6 +175,7 @@ const YANK: u16 = 2;
 const UNYANK: u16 = 3;
 const REMOVE: u16 = 4;
 const ANCHORS: u16 = 5;
+const SIGNED: u16 = 7;
 
 impl Action {
     /// The record that says this.
@@ -184,12 +189,18 @@ impl Action {
             Self::Unyank(target) => (UNYANK, target.to_canonical()?),
             Self::Remove(target) => (REMOVE, target.to_canonical()?),
             Self::Anchors(current) => (ANCHORS, current.to_canonical()?),
+            Self::Signed(signed) => (SIGNED, signed.to_canonical()?),
             Self::Unknown { kind, .. } => {
                 return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
         };
-        // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
-        let flags = if kind == ANCHORS { 0 } else { Record::STOPS_READERS } | Record::STOPS_WRITERS;
+        let flags = match kind {
+            // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
+            ANCHORS => Record::STOPS_WRITERS,
+            // Signatures change nothing of what the others say.
+            SIGNED => 0,
+            _ => Record::STOPS_READERS | Record::STOPS_WRITERS,
+        };
         Ok(Record { kind, flags, payload })
     }
 
@@ -204,6 +215,7 @@ impl Action {
             UNYANK => Self::Unyank(Target::from_canonical(&record.payload)?),
             REMOVE => Self::Remove(Target::from_canonical(&record.payload)?),
             ANCHORS => Self::Anchors(CurrentAnchors::from_canonical(&record.payload)?),
+            SIGNED => Self::Signed(Signed::from_canonical(&record.payload)?),
             kind => Self::Unknown {
                 kind,
                 stops_readers: record.flags & Record::STOPS_READERS != 0,
