@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
         let again = entry.to_canonical().expect("a decoded entry is within the limits");
         assert_eq!(again, bytes, "an entry has one spelling");
         for (record, action) in entry.records.iter().zip(entry.actions()) {
-            if let Ok(action @ Action::Anchors(_)) = action {
+            if let Ok(action @ (Action::Anchors(_) | Action::Signed(_))) = action {
                 let again = action.to_record().expect("what was read is written");
                 assert_eq!(again.payload, record.payload, "a record has one spelling");
             }

@@ -1,4 +1,4 @@
-//! Attestations: the signatures of an ESM that the log holds (R42, R43).
+//! Attestations: the signatures of an ESM that the log holds (R44, R45).
 //!
 //! They are carried as bytes. Whose they are, and whether they are any good, is for whoever has keys to compare them with.
 

@@ -1,4 +1,4 @@
-//! Log entries: one transaction each (R30 to R39, R41 to R43).
+//! Log entries: one transaction each (R30 to R39, R41, R44, R45).
 //!
 //! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
 //! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that

@@ -1,5 +1,5 @@
 //! The one form that a signature has here: SSHSIG, version 1, by an ed25519 key, namespace `esmhub`, hash sha512, nothing in
-//! its reserved field (R42). All but the key's 32 bytes and the signature's 64 is fixed, 176 bytes in all.
+//! its reserved field (R44). All but the key's 32 bytes and the signature's 64 is fixed, 176 bytes in all.
 
 use ssh_key::public::{Ed25519PublicKey, KeyData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PublicKey, Signature, SshSig};

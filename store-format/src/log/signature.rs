@@ -1,4 +1,4 @@
-//! Record kind 7: somebody vouches for what `name:tag` stands for (R42, R43).
+//! Record kind 7: somebody vouches for what `name:tag` stands for (R44, R45).
 //!
 //! The signature is carried, and never judged here: whoever has keys to compare it with does that.
 
