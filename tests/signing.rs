@@ -77,7 +77,7 @@ fn batch_is_signed_within_its_one_entry_by_the_tags_that_it_gets() {
         assert_eq!(signatures.len(), 1);
         assert_eq!(at(&signatures[0], ["valid", "entry"]), json!([true, 2]), "{reference}");
     }
-    assert_eq!(signatures(&hub, "mr:v1"), [json!({}); 0]);
+    assert_eq!(signatures(&hub, "mr:v1"), Vec::<Value>::new());
     let log = hub.json(["log"]);
     let events = log["events"].as_array().unwrap().iter();
     let events: Vec<_> = events.map(|event| (event["entry"].clone(), event["action"].clone())).collect();
@@ -135,7 +135,7 @@ fn what_is_signed_is_spelt_as_it_was_published() {
     let shown = hub.json(["show", "cola:best"]);
     assert!(shown["statement"].as_str().unwrap().contains("\nCoLA:Best\n"), "{shown}");
     assert_eq!(shown["signatures"][0]["valid"], true);
-    assert_eq!(signatures(&hub, "cola:v1"), [json!({}); 0]);
+    assert_eq!(signatures(&hub, "cola:v1"), Vec::<Value>::new());
 }
 
 #[test]
