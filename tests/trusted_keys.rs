@@ -61,7 +61,16 @@ fn a_link_is_followed_in_the_users_folder_and_refused_in_the_registry() {
     assert!(said.code == 0 && said.stderr.contains("no key is trusted: trusted-keys"), "{said:?}");
     assert!(said.stdout.contains("not trusted"), "{said:?}");
     fs::create_dir_all(hub.path("home/.config/esmhub")).unwrap();
-    symlink(hub.path("elsewhere"), hub.path("home/.config/esmhub/trusted-keys")).unwrap();
+    // One that leads nowhere is not as if there were none: the registry's file would be taken instead.
+    let user = hub.path("home/.config/esmhub/trusted-keys");
+    symlink(hub.path("nowhere"), &user).unwrap();
+    fs::remove_file(hub.path("pool/trusted-keys")).unwrap();
+    hub.write("pool/trusted-keys", format!("registry {public}\n"));
+    for arguments in ["show mr", "pull mr --output out --require-signature"] {
+        hub.refused_saying(1, line(arguments), &["esmhub/trusted-keys", "No such file"]);
+    }
+    fs::remove_file(&user).unwrap();
+    symlink(hub.path("elsewhere"), &user).unwrap();
     assert_eq!(shown(&hub, "")["signatures"][0]["principal"], "ada");
     hub.ok(line("pull mr --output out --require-signature"));
 }

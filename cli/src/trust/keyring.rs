@@ -1,6 +1,6 @@
 //! The keys that the user trusts: which file names them, and what it says.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ impl Keyring {
     /// that is a warning, and no key is trusted.
     pub(super) fn load_to_show(context: &Context, registry: &Registry, given: Option<&Path>) -> Outcome<Self> {
         let loaded = Self::load(context, registry, given);
-        if given.is_some() || user_file().is_some_and(|file| file.exists()) {
+        if given.is_some() || user_file().is_some_and(|file| fs::symlink_metadata(file).is_ok()) {
             return loaded;
         }
         Ok(loaded.unwrap_or_else(|failure| {
@@ -158,7 +158,10 @@ fn read(path: &Path) -> Outcome<Option<Vec<u8>>> {
     let failed = |error| Failure::io(path.display(), error);
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // A link that leads nowhere was put there to be followed: to look elsewhere instead would trust others in silence.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+            return Ok(None);
+        }
         Err(error) => return Err(failed(error)),
     };
     let mut bytes = Vec::new();

@@ -5,7 +5,7 @@
 //!
 //! It promises: a signature counts only for the very reference and card that it was made for, in the namespace `esmhub`; a
 //! line of trusted keys that cannot be read is an error, and one that is not used is said; a signature that does not verify
-//! is never shown as one of somebody's. It never writes a key, and keeps no secret longer than it takes to sign.
+//! is never shown as one of somebody's. It never writes a key, and keeps a secret no longer than it takes to sign.
 //!
 //! [`AllowedSigners`] and [`Seal`] are public because they read what strangers have written, so that they can be fuzzed.
 

@@ -55,7 +55,7 @@ pub(crate) fn judge(esm: &Esm, keyring: &Keyring) -> Vec<Verdict> {
                 if valid && !seen.insert(seal.key()) {
                     continue;
                 }
-                let principal = keyring.principal(&seal.key()).filter(|_| valid).map(str::to_owned);
+                let principal = if valid { keyring.principal(&seal.key()).map(str::to_owned) } else { None };
                 let key = seal.public_key();
                 verdicts.push(Verdict {
                     key: key.to_openssh().ok(),

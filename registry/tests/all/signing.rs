@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use esmhub_registry::{ErrorKind, GcOptions, Happening, NewEsm, PublishOptions, Publishing, Registry, RegistryError};
 use esmhub_store_format::Digest;
-use esmhub_store_format::log::{Action, Entry, Target};
+use esmhub_store_format::log::{Action, Entry, Signed, Target};
 
 use crate::support::{Pool, by, card, esm, name, object, publish, reference, snapshot};
 
@@ -118,6 +118,44 @@ fn signatures_survive_the_index_and_the_collector() {
     let collected = registry.collect_garbage(&by(), &GcOptions::default());
     assert!(collected.is_ok(), "{collected:?}");
     assert!(registry.verify(&|_| {}).unwrap().is_sound());
+}
+
+/// Records as some other program might write them: one of each that R45 gives no effect.
+#[test]
+fn signatures_that_fit_nothing_do_nothing_and_are_reported() {
+    let pool = Pool::fleeting();
+    let registry = pool.open();
+    let digests = [("a:v1", 1), ("b:v1", 2), ("gone:v1", 3)].map(|(at, seed)| pool.publish(at, seed));
+    registry.remove(&reference("gone:v1"), &by(), false).unwrap();
+    let record = |at: &str, digest: Digest, signature: &[u8]| {
+        let (name, tag) = at.split_once(':').unwrap();
+        let (name, tag) = (name.parse().unwrap(), tag.parse().unwrap());
+        Action::Signed(Signed { name, tag, digest, signature: signature.to_vec() }).to_record().unwrap()
+    };
+    let problems = |said: &str| {
+        let problems = registry.verify(&|_| {}).unwrap().problems;
+        assert!(problems.last().is_some_and(|problem| problem.detail.contains(said)), "{said}: {problems:?}");
+        problems.len()
+    };
+    pool.append(vec![record("absent:v1", digests[0], b"1")]);
+    assert_eq!(problems("absent:v1"), 1);
+    pool.append(vec![record("a:v1", digests[1], b"1")]);
+    assert_eq!(problems("does not stand for that"), 2);
+    pool.append(vec![record("gone:v1", digests[2], b"1")]);
+    assert_eq!(problems("gone:v1"), 3);
+    pool.append(vec![record("a:v1", digests[0], b"1"), record("A:V1", digests[0], b"1")]);
+    assert_eq!(problems("by the same signature"), 4);
+    pool.append((0..40).map(|number| record("b:v1", digests[1], &[number, 0])).collect());
+    assert_eq!(problems("32 signatures already"), 4 + 8);
+    let catalog = registry.catalog().unwrap();
+    let held = |at: &str| {
+        let held = catalog.resolve(&reference(at)).unwrap().attestations();
+        held.iter().map(|one| one.signature.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(held("a:v1"), [b"1"]);
+    assert_eq!(held("b:v1"), (0..32).map(|number| vec![number, 0]).collect::<Vec<_>>());
+    let full = sign(&registry, &[esm("b:v1", 2)], &by_key(1)).unwrap_err();
+    assert!(matches!(full, RegistryError::Refused { .. }), "{full:?}");
 }
 
 #[test]

@@ -79,6 +79,10 @@ impl PublishDocument {
         if there > 0 {
             text.push_str(&format!("; {there} already there"));
         }
+        match self.published.iter().filter(|esm| esm.signed == Some("added")).count() {
+            0 => {}
+            signed => text.push_str(&format!("; {signed} signed")),
+        }
         text
     }
 }
