@@ -151,9 +151,10 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Conflict`], [`RegistryError::TagGone`]: nothing was written, or, where others published the same
-    /// tags meanwhile, objects at most, which nothing refers to. [`RegistryError::Partial`] after the first of several
-    /// transactions. [`RegistryError::Unsigned`]. [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where an object of the batch is there and
-    /// is damaged, or the log is. [`RegistryError::Busy`], [`RegistryError::Newer`], [`RegistryError::Io`].
+    /// tags meanwhile, objects at most, which nothing refers to; the same with [`RegistryError::Unsigned`].
+    /// [`RegistryError::Partial`] after the first of several transactions. [`RegistryError::Damaged`] and
+    /// [`RegistryError::Unsound`] where an object of the batch is there and is damaged, or the log is.
+    /// [`RegistryError::Busy`], [`RegistryError::Newer`], [`RegistryError::Io`].
     pub fn publish(
         &self,
         batch: &[NewEsm],
