@@ -142,3 +142,29 @@ pub(crate) fn first_entry<S: IntoIterator<Item = Action>>(
     }
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use esmhub_store_format::Digest;
+    use esmhub_store_format::log::{Published, Signed};
+
+    use super::*;
+
+    #[test]
+    fn a_full_entry_ends_behind_a_whole_step() {
+        let mut borders = 0;
+        for length in 7000..7060 {
+            let (name, tag) = ("a".parse().unwrap(), "v1".parse().unwrap());
+            let publish = Action::Publish(Published { name, tag, card: vec![0; length] });
+            let (name, tag) = ("a".parse().unwrap(), "v1".parse().unwrap());
+            let sign = Action::Signed(Signed { name, tag, digest: Digest::of(b""), signature: vec![0; 1024] });
+            let records = first_entry(std::iter::repeat_n([publish, sign], 2400)).unwrap();
+            assert!(records.len().is_multiple_of(2) && records.len() < 4800, "{length}");
+            let taken: usize = records.iter().map(|record| 12 + record.payload.len()).sum();
+            // Here the first record of one more step would have found room.
+            borders += usize::from(MAX_ENTRY_BYTES as usize - 1024 - taken > length + 40);
+        }
+        assert!(borders > 0);
+    }
+}
