@@ -33,9 +33,12 @@ mod rank;
 mod real_data;
 mod recompress;
 mod references;
+mod signing;
 mod spec;
 mod support;
 mod texts;
+mod trust;
+mod trusted_keys;
 mod worth;
 
 /// A file without its line here would be compiled by nobody.

@@ -3,8 +3,8 @@
 //! This crate is the only one that touches the terminal, the environment and the user's files. What it prints on stdout is
 //! one document, for people or as JSON; everything else goes to stderr.
 //!
-//! It is a program: [`run`] is all of `main`. [`dataset`] is public besides because it reads files that strangers have
-//! written, so that its readers can be fuzzed and tested from outside; neither has a stable interface.
+//! It is a program: [`run`] is all of `main`. [`dataset`] and [`trust`] are public besides because they read what
+//! strangers have written, so that their readers can be fuzzed and tested from outside; none has a stable interface.
 
 mod anchors;
 mod arguments;
@@ -20,5 +20,6 @@ mod program;
 mod progress;
 mod source;
 mod texts;
+pub mod trust;
 
 pub use program::run;

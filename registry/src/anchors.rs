@@ -156,7 +156,7 @@ impl Registry {
         let canonical = set.map(AnchorSet::to_canonical).transpose().map_err(refused)?;
         let object = canonical.as_deref().map(|canonical| (Digest::of(canonical), canonical));
         let wanted = object.map(|(digest, _)| digest);
-        let records = first_entry([Action::Anchors(CurrentAnchors { base: base.to_owned(), set: wanted })])?;
+        let records = first_entry([[Action::Anchors(CurrentAnchors { base: base.to_owned(), set: wanted })]])?;
         let mut transaction = Transaction::begin(self, by)?;
         let chosen = |catalog: &Catalog| catalog.last_word(base).filter(|_| over == Over::Nothing).map(|(_, set)| set);
         // Who is not to overrule anybody leaves no object behind that nothing refers to.

@@ -125,17 +125,48 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// As many records, from the first on, as one entry can hold.
-pub(crate) fn first_entry(actions: impl IntoIterator<Item = Action>) -> Result<Vec<Record>, RegistryError> {
+/// As many records, from the first on, as one entry can hold. What belongs together comes as one step, and all of it goes
+/// into the entry or none.
+pub(crate) fn first_entry<S: IntoIterator<Item = Action>>(
+    steps: impl IntoIterator<Item = S>,
+) -> Result<Vec<Record>, RegistryError> {
+    let refused = |source| RegistryError::Refused { what: "a record".into(), source };
     let mut bytes = ENTRY_FIELDS;
     let mut records = Vec::new();
-    for action in actions {
-        let record = action.to_record().map_err(|source| RegistryError::Refused { what: "a record".into(), source })?;
-        bytes += RECORD_FIELDS + record.payload.len() as u64;
-        if records.len() == MAX_ENTRY_RECORDS || bytes > MAX_ENTRY_BYTES {
+    for step in steps {
+        let step = step.into_iter().map(|action| action.to_record().map_err(refused));
+        let step = step.collect::<Result<Vec<Record>, _>>()?;
+        bytes += step.iter().map(|record| RECORD_FIELDS + record.payload.len() as u64).sum::<u64>();
+        if records.len() + step.len() > MAX_ENTRY_RECORDS || bytes > MAX_ENTRY_BYTES {
             break;
         }
-        records.push(record);
+        records.extend(step);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use esmhub_store_format::Digest;
+    use esmhub_store_format::log::{Published, Signed};
+
+    use super::*;
+
+    #[test]
+    fn a_full_entry_ends_behind_a_whole_step() {
+        let mut borders = 0;
+        for length in 7000..7060 {
+            let (name, tag) = ("a".parse().unwrap(), "v1".parse().unwrap());
+            let publish = Action::Publish(Published { name, tag, card: vec![0; length] });
+            let (name, tag) = ("a".parse().unwrap(), "v1".parse().unwrap());
+            let sign = Action::Signed(Signed { name, tag, digest: Digest::of(b""), signature: vec![0; 1024] });
+            let records = first_entry(std::iter::repeat_n([publish, sign], 2400)).unwrap();
+            assert!(records.len().is_multiple_of(2) && records.len() < 4800, "{length}");
+            let taken: usize = records.iter().map(|record| 12 + record.payload.len()).sum();
+            // Here the first record of one more step would have found room.
+            borders += usize::from(MAX_ENTRY_BYTES as usize - 1024 - taken > length + 40);
+        }
+        assert!(borders > 0);
+    }
 }

@@ -136,6 +136,16 @@ pub enum RegistryError {
         /// The rule.
         source: FormatError,
     },
+    /// What was to be published could not be signed.
+    #[error("{name}:{tag} cannot be signed")]
+    Unsigned {
+        /// The name.
+        name: Name,
+        /// The tag.
+        tag: Tag,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// A batch that needed several transactions stopped after some of them.
     #[error("stopped after {published} of {all} ESMs were published")]
     Partial {
@@ -194,6 +204,7 @@ impl RegistryError {
             Self::Inexact { .. } => ErrorKind::Usage,
             Self::Partial { source, .. } => source.kind(),
             Self::Refused { .. }
+            | Self::Unsigned { .. }
             | Self::Io { .. }
             | Self::NoExclusiveCreate { .. }
             | Self::Location { .. }

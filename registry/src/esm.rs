@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::Writer;
+use esmhub_store_format::log::{Signed, Writer};
 use esmhub_store_format::{Card, Digest, FormatError, Name, Reference, Tag};
 
-use crate::Candidate;
+use crate::{Attestation, Candidate};
 
 /// What `name:tag` stands for.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub struct Esm {
     pub(crate) digest: Digest,
     pub(crate) card: Vec<u8>,
     pub(crate) state: State,
+    pub(crate) attestations: Vec<Attestation>,
     pub(crate) stamp: Stamp,
 }
 
@@ -72,6 +73,17 @@ impl Esm {
     /// Whether it is yanked.
     pub fn is_yanked(&self) -> bool {
         self.state == State::Yanked
+    }
+
+    /// Its signatures as the log holds them, in that order and unverified; at most
+    /// [`MAX_SIGNATURES`](esmhub_store_format::limits::MAX_SIGNATURES).
+    pub fn attestations(&self) -> &[Attestation] {
+        &self.attestations
+    }
+
+    /// What its signatures sign.
+    pub fn statement(&self) -> String {
+        Signed::statement(&self.name, &self.tag, &self.digest)
     }
 
     /// The log entry that published it.

@@ -1,4 +1,4 @@
-//! History: who published, yanked or removed what, or set which anchors, and when.
+//! History: who published, signed, yanked or removed what, or set which anchors, and when.
 
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub enum Happening {
     Anchors(CurrentAnchors),
     /// Log entries were declared lost.
     Lost(Loss),
+    /// It was signed; by whom is not known here.
+    Signed(Target),
     /// Something that this program does not know and need not know.
     Unknown {
         /// The record's kind.
@@ -45,7 +47,7 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors`, `accept-loss` or `unknown`.
+    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors`, `sign`, `accept-loss` or `unknown`.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Published(_) => "publish",
@@ -55,6 +57,7 @@ impl Happening {
             Self::Anchors(CurrentAnchors { set: Some(_), .. }) => "set-anchors",
             Self::Anchors(CurrentAnchors { set: None, .. }) => "withdraw-anchors",
             Self::Lost(_) => "accept-loss",
+            Self::Signed(_) => "sign",
             Self::Unknown { .. } => "unknown",
         }
     }
@@ -62,9 +65,11 @@ impl Happening {
     /// What it was done to: name, tag, and the digest of the card; `None` for what was not done to an ESM.
     pub fn target(&self) -> Option<(&Name, &Tag, Digest)> {
         match self {
-            Self::Published(target) | Self::Yanked(target) | Self::Unyanked(target) | Self::Removed(target) => {
-                Some((&target.name, &target.tag, target.digest))
-            }
+            Self::Published(target)
+            | Self::Yanked(target)
+            | Self::Unyanked(target)
+            | Self::Removed(target)
+            | Self::Signed(target) => Some((&target.name, &target.tag, target.digest)),
             Self::Anchors(_) | Self::Lost(_) | Self::Unknown { .. } => None,
         }
     }

@@ -14,6 +14,7 @@
 
 mod anchors;
 mod append;
+mod attestation;
 mod catalog;
 mod database;
 mod disk;
@@ -47,12 +48,14 @@ mod schema;
 mod stats;
 mod storage;
 mod trash;
+mod trusted;
 mod verify;
 mod workers;
 mod yank;
 
 pub use anchors::{AnchorsChanged, CurrentSet};
 pub use append::Signature;
+pub use attestation::{Attestation, Sign};
 pub use catalog::{Catalog, Damage};
 pub use error::{Absence, Candidate, ErrorKind, RegistryError};
 pub use esm::{Esm, State};
@@ -67,6 +70,7 @@ pub use publish::{NewEsm, Outcome, Publication, PublishOptions, Publishing};
 pub use registry::Registry;
 pub use repair::{RepairOptions, Repaired};
 pub use stats::{BaseStats, Stats};
+pub use trusted::MAX_TRUSTED_KEYS_BYTES;
 pub use verify::{Problem, Report, VerifyProgress};
 
 pub use yank::Changed;

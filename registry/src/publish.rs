@@ -12,6 +12,7 @@ use esmhub_store_format::{Card, Digest, FormatError, Name, Object, Tag};
 use self::objects::{Content, put};
 pub(crate) use self::objects::{Placed, place};
 use crate::append::{Signature, Transaction, first_entry};
+use crate::attestation::{Sign, Signing};
 use crate::fetch::mismatch;
 use crate::plan::{Decision, How, Plan};
 use crate::workers::{Permits, SYNCS, each};
@@ -100,12 +101,15 @@ pub struct PublishOptions<'a> {
     pub threads: usize,
     /// Told how many objects are done, and of how many; from any thread.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    /// Signs each ESM of the batch: the record goes into the entry that publishes it, and into one of its own where the same
+    /// is there already and not yet signed so. In a dry run, too, every signature is made.
+    pub sign: Option<&'a Sign<'a>>,
 }
 
 impl Default for PublishOptions<'_> {
-    /// Four threads, nobody is told.
+    /// Four threads, nobody is told, and nothing is signed.
     fn default() -> Self {
-        Self { dry_run: false, threads: 4, progress: None }
+        Self { dry_run: false, threads: 4, progress: None, sign: None }
     }
 }
 
@@ -139,6 +143,8 @@ pub struct Publication {
     pub outcome: Outcome,
     /// Whether the reference, which was there already, is yanked.
     pub yanked: bool,
+    /// Whether its signature was new; `None` where nothing was to be signed.
+    pub signed: Option<bool>,
 }
 
 /// What was new about a published ESM.
@@ -161,9 +167,10 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Conflict`], [`RegistryError::TagGone`]: nothing was written, or, where others published the same
-    /// tags meanwhile, objects at most, which nothing refers to. [`RegistryError::Partial`] after the first of several
-    /// transactions. [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where an object of the batch is there and
-    /// is damaged, or the log is. [`RegistryError::Busy`], [`RegistryError::Newer`], [`RegistryError::Io`].
+    /// tags meanwhile, objects at most, which nothing refers to; the same with [`RegistryError::Unsigned`].
+    /// [`RegistryError::Partial`] after the first of several transactions. [`RegistryError::Damaged`] and
+    /// [`RegistryError::Unsound`] where an object of the batch is there and is damaged, or the log is.
+    /// [`RegistryError::Busy`], [`RegistryError::Newer`], [`RegistryError::Io`].
     pub fn publish(
         &self,
         batch: &[NewEsm],
@@ -171,12 +178,13 @@ impl Registry {
         options: &PublishOptions<'_>,
     ) -> Result<Publishing, RegistryError> {
         let mut transaction = Transaction::begin(self, by)?;
-        let mut plan = Plan::new(transaction.catalog(), batch)?;
+        let mut signing = Signing::new(options.sign);
+        let mut plan = Plan::new(transaction.catalog(), batch, &mut signing)?;
         let placed = self.place_objects(batch, options)?;
         let mut entries = Vec::new();
         if !options.dry_run {
-            while !plan.actions.is_empty() {
-                let step = publish_step(&mut transaction, plan, batch);
+            while !plan.steps.is_empty() {
+                let step = publish_step(&mut transaction, plan, batch, &mut signing);
                 let (next, entry) = step.map_err(|error| partly(error, &transaction, &entries, batch.len()))?;
                 plan = next;
                 entries.extend(entry);
@@ -216,9 +224,10 @@ impl Registry {
         Ok(placed.into_iter().collect())
     }
 
-    /// A reference that another writer's entry holds is acknowledged too: that entry must last.
+    /// A reference or a signature that another writer's entry holds is acknowledged too: that entry must last.
     fn settle_references(&self, plan: &Plan, own: &[u64]) -> Result<(), RegistryError> {
-        let held = plan.decisions.iter().filter_map(|decision| match decision.how {
+        let found = plan.decisions.iter().flat_map(|decision| [Some(decision.how), decision.signature]);
+        let held = found.flatten().filter_map(|how| match how {
             How::Held { entry, .. } if !own.contains(&entry) => Some(entry),
             _ => None,
         });
@@ -247,9 +256,10 @@ fn publish_step(
     transaction: &mut Transaction<'_>,
     plan: Plan,
     batch: &[NewEsm],
+    signing: &mut Signing<'_>,
 ) -> Result<(Plan, Option<u64>), RegistryError> {
-    let entry = transaction.append(first_entry(plan.actions)?)?;
-    Ok((Plan::new(transaction.catalog(), batch)?, entry))
+    let entry = transaction.append(first_entry(plan.steps)?)?;
+    Ok((Plan::new(transaction.catalog(), batch, signing)?, entry))
 }
 
 fn partly(error: RegistryError, transaction: &Transaction<'_>, entries: &[u64], all: usize) -> RegistryError {
@@ -268,11 +278,12 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
         let Placed { stored_bytes, is_new } =
             placed.get(&object).copied().unwrap_or(Placed { stored_bytes: 0, is_new: false });
         let first = seen.insert((decision.name.key(), decision.tag.key()));
-        let (wrote, yanked) = match decision.how {
+        let is_own = |how| match how {
             How::New => (true, false),
             How::Repeated => (false, false),
             How::Held { entry, yanked } => (first && entries.contains(&entry), yanked),
         };
+        let (wrote, yanked) = is_own(decision.how);
         let outcome = match (wrote, is_new && used.insert(object)) {
             (true, true) => Outcome::Added,
             (true, false) => Outcome::AddedReference,
@@ -287,6 +298,7 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
             stored_bytes,
             outcome,
             yanked,
+            signed: decision.signature.map(|how| is_own(how).0),
         }
     };
     batch.iter().zip(&plan.decisions).map(one).collect()

@@ -6,6 +6,7 @@
 //! log/00000000000000000042       log entries, by number
 //! trash/<run>/<64 hex digits>    objects that a garbage collection took out; `since` beside them says by its time when
 //! quarantine/<run>/<name>        damaged files that a repair took out, under their names with `/` written as `+`
+//! trusted-keys                   keys to trust, as OpenSSH's `allowed_signers` has them; there where somebody put it there
 //! packs/                         reserved for later versions; nothing else may use this name
 //! <any of these>.<16 hex>.new    being written; left behind only where a writer was killed
 //! ```
@@ -25,6 +26,8 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const TRASH: &str = "trash";
 /// The folder of what repairs took out.
 pub(crate) const QUARANTINE: &str = "quarantine";
+/// The file of keys to trust.
+pub(crate) const TRUSTED_KEYS: &str = "trusted-keys";
 const SINCE: &str = "since";
 const STAGED: &str = ".new";
 /// Two hex digits make at most 256 folders, so that no folder of a pool of 100,000 holds more than some 400 files.
@@ -33,7 +36,7 @@ const ENTRY_DIGITS: usize = 20;
 
 /// Names in the registry's folder that belong to the format, those of later versions included.
 pub(crate) fn is_top(name: &str) -> bool {
-    [MARKER, OBJECTS, LOG, TRASH, QUARANTINE, "packs"].contains(&name)
+    [MARKER, OBJECTS, LOG, TRASH, QUARANTINE, TRUSTED_KEYS, "packs"].contains(&name)
 }
 
 /// Whether a name in the folder of the objects is that of a fan folder.

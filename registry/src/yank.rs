@@ -71,7 +71,7 @@ impl Registry {
                 return Ok(changed(None, transaction.into_notice()));
             }
             let (name, tag) = (name.clone(), tag.clone());
-            let records = first_entry([action(Target { name, tag, digest })])?;
+            let records = first_entry([[action(Target { name, tag, digest })]])?;
             if let Some(entry) = transaction.append(records)? {
                 return Ok(changed(Some(entry), transaction.into_notice()));
             }

@@ -42,3 +42,9 @@ pub const MAX_ANCHOR_LABEL_BYTES: usize = 64;
 
 /// The largest sketch of a source's texts: half a card. It lists 2,331 texts.
 pub const MAX_SKETCH_BYTES: usize = 4096;
+
+/// The longest signature, in bytes. One by an ed25519 key takes 176.
+pub const MAX_SIGNATURE_BYTES: usize = 1024;
+
+/// The most signatures of one `name:tag`: whoever floods a log with them costs its readers so much and no more.
+pub const MAX_SIGNATURES: usize = 32;

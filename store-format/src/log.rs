@@ -1,4 +1,4 @@
-//! Log entries: one transaction each (R30 to R39, R41).
+//! Log entries: one transaction each (R30 to R39, R41, R44, R45).
 //!
 //! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
 //! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that
@@ -6,12 +6,14 @@
 
 mod anchors;
 mod loss;
+mod signature;
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
 pub use anchors::CurrentAnchors;
 pub use loss::Loss;
+pub use signature::Signed;
 
 use crate::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, MAX_RECORD_BYTES};
 use crate::{Card, Digest, FormatError, Name, Tag, frame, wire};
@@ -98,6 +100,8 @@ pub enum Action {
     Anchors(CurrentAnchors),
     /// These entries, which cannot be read, do nothing for ever.
     Loss(Loss),
+    /// Somebody vouches for what `name:tag` stands for.
+    Signed(Signed),
     /// A kind that this program does not know.
     Unknown {
         /// Which.
@@ -176,6 +180,7 @@ const UNYANK: u16 = 3;
 const REMOVE: u16 = 4;
 const ANCHORS: u16 = 5;
 const LOSS: u16 = 6;
+const SIGNED: u16 = 7;
 
 impl Action {
     /// The record that says this.
@@ -190,12 +195,18 @@ impl Action {
             Self::Remove(target) => (REMOVE, target.to_canonical()?),
             Self::Anchors(current) => (ANCHORS, current.to_canonical()?),
             Self::Loss(loss) => (LOSS, loss.to_canonical()?),
+            Self::Signed(signed) => (SIGNED, signed.to_canonical()?),
             Self::Unknown { kind, .. } => {
                 return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
         };
-        // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
-        let flags = if kind == ANCHORS { 0 } else { Record::STOPS_READERS } | Record::STOPS_WRITERS;
+        let flags = match kind {
+            // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
+            ANCHORS => Record::STOPS_WRITERS,
+            // Signatures change nothing of what the others say.
+            SIGNED => 0,
+            _ => Record::STOPS_READERS | Record::STOPS_WRITERS,
+        };
         Ok(Record { kind, flags, payload })
     }
 
@@ -211,6 +222,7 @@ impl Action {
             REMOVE => Self::Remove(Target::from_canonical(&record.payload)?),
             ANCHORS => Self::Anchors(CurrentAnchors::from_canonical(&record.payload)?),
             LOSS => Self::Loss(Loss::from_canonical(&record.payload)?),
+            SIGNED => Self::Signed(Signed::from_canonical(&record.payload)?),
             kind => Self::Unknown {
                 kind,
                 stops_readers: record.flags & Record::STOPS_READERS != 0,

@@ -16,6 +16,12 @@ pub(crate) const PUBLISH: usize = card::LIMIT + (2 << 10);
 /// The most entries that a record may declare lost (section 10).
 pub(crate) const LOST: u32 = 65_536;
 
+/// The longest signature, in bytes (section 10).
+pub(crate) const SIGNATURE: usize = 1024;
+
+/// The most signatures of a name:tag (section 10).
+pub(crate) const SIGNATURES: usize = 32;
+
 /// The flag that stops readers which do not know the record's kind (R36).
 const STOPS_READERS: u16 = 1;
 
@@ -60,6 +66,14 @@ pub(crate) struct Loss {
     pub(crate) runs: Vec<(u64, u64)>,
 }
 
+/// Somebody vouches for what name:tag stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) target: Target,
+    /// As it is written: whether it is one is not asked here.
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// One thing that an entry says, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -77,6 +91,7 @@ pub(crate) enum Action {
     Remove(Target),
     Anchors(Anchors),
     Loss(Loss),
+    Signature(Signature),
     /// Of a kind that this reader does not know and may skip (R36).
     Unknown {
         kind: u16,
@@ -136,6 +151,7 @@ impl Record {
             4 => target(&self.payload).map(Action::Remove),
             5 => anchors(&self.payload).map(Action::Anchors),
             6 => loss(&self.payload).map(Action::Loss),
+            7 => signature(&self.payload).map(Action::Signature),
             kind => {
                 ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
                 Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
@@ -185,7 +201,39 @@ fn loss(payload: &[u8]) -> Decoded<Loss> {
 
 fn target(payload: &[u8]) -> Decoded<Target> {
     let mut reader = Reader::new(payload);
-    let target = Target { name: name::name(&mut reader)?, tag: name::tag(&mut reader)?, card: reader.array()? };
+    let target = target_at(&mut reader)?;
     reader.finish()?;
     Ok(target)
+}
+
+fn target_at(reader: &mut Reader<'_>) -> Decoded<Target> {
+    Ok(Target { name: name::name(reader)?, tag: name::tag(reader)?, card: reader.array()? })
+}
+
+fn signature(payload: &[u8]) -> Decoded<Signature> {
+    let mut reader = Reader::new(payload);
+    let signature = Signature { target: target_at(&mut reader)?, bytes: reader.bytes(SIGNATURE)?.to_vec() };
+    reader.finish()?;
+    ensure(!signature.bytes.is_empty(), Refusal::Invalid("R44: no signature"))?;
+    Ok(signature)
+}
+
+impl Signature {
+    /// What it signs (R44), where name and tag are spelt as they were published.
+    pub(crate) fn statement(&self) -> String {
+        let Target { name, tag, card } = &self.target;
+        let card: String = card.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("esmhub publish 1\n{name}:{tag}\nblake3:{card}\n")
+    }
+}
+
+/// The key and the signature of bytes of the one form that R44 allows.
+pub(crate) fn key_and_signature(bytes: &[u8]) -> Option<([u8; 32], [u8; 64])> {
+    const HEAD: &[u8] = b"SSHSIG\0\0\0\x01\0\0\0\x33\0\0\0\x0bssh-ed25519\0\0\0\x20";
+    const MIDDLE: &[u8] = b"\0\0\0\x06esmhub\0\0\0\0\0\0\0\x06sha512\0\0\0\x53\0\0\0\x0bssh-ed25519\0\0\0\x40";
+    let (head, rest) = bytes.split_at_checked(33)?;
+    let (key, rest) = rest.split_first_chunk()?;
+    let (middle, rest) = rest.split_at_checked(47)?;
+    let (signature, rest) = rest.split_first_chunk()?;
+    (head == HEAD && middle == MIDDLE && rest.is_empty()).then_some((*key, *signature))
 }

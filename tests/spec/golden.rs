@@ -1,7 +1,7 @@
 //! The golden files: both readers decode them to the same values.
 
 use super::codec::Codec;
-use super::entry::{Action, Anchors};
+use super::entry::{Action, Anchors, key_and_signature};
 use super::facts::{self, Derivation, Domain, Fidelity};
 use super::frame::{Content, next, only};
 use super::object::Map;
@@ -29,6 +29,9 @@ pub(crate) const ANCHORS: &[u8] = include_bytes!("../../store-format/tests/golde
 
 /// The golden log entry with two records of kind 5, and a card with extensions 1 and 2 between them.
 pub(crate) const ENTRY_ANCHORS: &[u8] = include_bytes!("../../store-format/tests/golden/entry-anchors.frame");
+
+/// The golden log entry with a record of kind 7.
+pub(crate) const ENTRY_SIGNATURE: &[u8] = include_bytes!("../../store-format/tests/golden/entry-signature.frame");
 
 /// The golden bundle with the card of that entry and the low-rank `int4` object.
 pub(crate) const BUNDLE_LOW_RANK: &[u8] = include_bytes!("../../store-format/tests/golden/bundle-low-rank.esm");
@@ -165,6 +168,18 @@ fn anchors_fidelity_and_derivation_mean_the_same_to_both_readers() {
         Ok(&esms[0].object),
         twins::object(LOW_RANK[3].0).agreed("its object").as_ref().map(|(object, _)| object)
     );
+}
+
+#[test]
+fn the_signature_means_the_same_to_both_readers() {
+    let (entry, meanings) = twins::entry(ENTRY_SIGNATURE).agreed("golden entry with a signature").unwrap();
+    assert_eq!((entry.records.len(), entry.records[0].kind, entry.records[0].flags), (1, 7, 0));
+    let Ok((Action::Signature(signature), None)) = &meanings[0] else { panic!("{meanings:?}") };
+    assert_eq!((&*signature.target.name, &*signature.target.tag), ("acme/reviews/de", "v1"));
+    assert_eq!(signature.target.card, digest(b"hello"));
+    let seal = esmhub::trust::Seal::read(&signature.bytes).unwrap();
+    assert_eq!(key_and_signature(&signature.bytes).map(|(key, _)| key), Some(seal.key()));
+    assert!(seal.verifies(&signature.statement()));
 }
 
 #[test]

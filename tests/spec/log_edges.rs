@@ -173,6 +173,29 @@ fn losses_are_judged_alike() {
 }
 
 #[test]
+fn signatures_are_judged_by_their_length_alone() {
+    let of = |signature: &[u8]| [text("a"), text("v1"), vec![7; 32], bytes(signature)].concat();
+    let verdict = |flags: u16, payload: Vec<u8>| {
+        let file = sealed::stored(Content::Entry, &entry_with(&[(7, flags, payload)]));
+        let (_, meanings) = twins::entry(&file).agreed("a signature").unwrap();
+        meanings.into_iter().next().unwrap().map(|(action, _)| action)
+    };
+    let target = entry::Target { name: "a".into(), tag: "v1".into(), card: [7; 32] };
+    for flags in 0..4 {
+        for length in [1, 176, 1024] {
+            let signature = entry::Signature { target: target.clone(), bytes: vec![9; length] };
+            assert_eq!(verdict(flags, of(&vec![9; length])), Ok(Action::Signature(signature)));
+        }
+    }
+    let whole = of(&[1, 2, 3]);
+    let broken = [of(&[]), of(&[9; 1025]), of(&[9; 20_000]), [&whole[..], &[0]].concat()];
+    let cut = (0..whole.len()).map(|end| whole[..end].to_vec());
+    for payload in broken.into_iter().chain(cut) {
+        assert_eq!(verdict(0, payload), Err(Called::Invalid));
+    }
+}
+
+#[test]
 fn names_are_judged_alike() {
     let long = ["a".repeat(96), "a".repeat(97), ["a"; 8].join("/"), ["a"; 9].join("/")];
     let odd = [

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::frame::{Content, only};
-use super::golden::{ANCHORS, BUNDLE, BUNDLE_LOW_RANK, BUNDLE_SKETCH, ENTRY, ENTRY_ANCHORS, LOW_RANK, OBJECTS, parts};
+use super::golden::{
+    ANCHORS, BUNDLE, BUNDLE_LOW_RANK, BUNDLE_SKETCH, ENTRY, ENTRY_ANCHORS, ENTRY_SIGNATURE, LOW_RANK, OBJECTS, parts,
+};
 use super::random::Random;
 use super::reader::digest;
 use super::sealed;
@@ -120,10 +122,32 @@ fn sketches_are_judged_alike() {
     assert_seen(&judge(42, hostile, twins::card), &["accepted", "Invalid"]);
 }
 
-/// Of the golden entry, the payloads of kind 5 alone.
+/// Of the golden entries, the payloads of kinds 5 and 7 alone.
 #[test]
-fn records_of_anchors_are_judged_alike() {
-    let canonical = only(ENTRY_ANCHORS, Content::Entry).unwrap().canonical;
+fn records_of_anchors_and_signatures_are_judged_alike() {
+    for (seed, file) in [(36, ENTRY_ANCHORS), (44, ENTRY_SIGNATURE)] {
+        judge_first_record(seed, file);
+    }
+}
+
+/// The two readers of the form of a signature: what one takes apart, the other does, into the same key.
+#[test]
+fn forms_of_signatures_are_judged_alike() {
+    let canonical = only(ENTRY_SIGNATURE, Content::Entry).unwrap().canonical;
+    let golden = canonical[canonical.len() - 176..].to_vec();
+    let mut accepted = 0;
+    for round in 0..ROUNDS {
+        let mutated = Random(45 << 32 | round).mutated(&golden);
+        let spec = super::entry::key_and_signature(&mutated).map(|(key, _)| key);
+        let ours = esmhub::trust::Seal::read(&mutated);
+        assert_eq!(spec, ours.map(|seal| seal.key()).ok(), "round {round}");
+        accepted += u64::from(spec.is_some());
+    }
+    assert!(accepted > 100 && accepted < ROUNDS - 100, "{accepted}");
+}
+
+fn judge_first_record(seed: u64, file: &'static [u8]) {
+    let canonical = only(file, Content::Entry).unwrap().canonical;
     let entry = super::entry::Entry::decode(&canonical).unwrap();
     let payload = &entry.records[0].payload;
     let at = canonical.windows(payload.len()).position(|window| window == payload).unwrap();
@@ -137,12 +161,12 @@ fn records_of_anchors_are_judged_alike() {
         let Verdicts { spec, store } = twins::entry(file);
         Verdicts { spec: spec.and_then(|(_, m)| m[0].clone()), store: store.and_then(|(_, m)| m[0].clone()) }
     };
-    assert_seen(&judge(36, hostile, first), &["accepted", "Invalid"]);
+    assert_seen(&judge(seed, hostile, first), &["accepted", "Invalid"]);
 }
 
 #[test]
 fn canonical_bytes_of_entries_are_judged_alike() {
-    for (seed, file) in [(5, ENTRY), (37, ENTRY_ANCHORS)] {
+    for (seed, file) in [(5, ENTRY), (37, ENTRY_ANCHORS), (46, ENTRY_SIGNATURE)] {
         let canonical = only(file, Content::Entry).unwrap().canonical;
         let hostile = |random: &mut Random| {
             let mutated = random.mutated(&canonical);

@@ -63,6 +63,10 @@ pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
         Action::Anchors(store::log::CurrentAnchors { base, set }) => {
             entry::Action::Anchors(entry::Anchors { base, set: set.map(|digest| *digest.as_bytes()) })
         }
+        Action::Signed(store::log::Signed { name, tag, digest, signature }) => {
+            let target = target_of(store::log::Target { name, tag, digest });
+            entry::Action::Signature(entry::Signature { target, bytes: signature })
+        }
         Action::Unknown { stops_readers: true, .. } => return Err(Called::Newer),
         Action::Unknown { kind, stops_writers, .. } => entry::Action::Unknown { kind, stops_writers },
     })

@@ -15,8 +15,8 @@ fn block(n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn there_are_three_blocks() {
-    assert_eq!(SPEC.matches("```hex\n").count(), 3);
+fn there_are_four_blocks() {
+    assert_eq!(SPEC.matches("```hex\n").count(), 4);
 }
 
 #[test]
@@ -38,6 +38,20 @@ fn the_entry_is_what_the_prose_says() {
     assert_eq!((entry.transaction, entry.time), ([0x22; 16], 1_700_000_000_000));
     let writer = entry::Writer { user: "ada".into(), host: "engine".into(), program: "esmhub 0.1.0".into() };
     assert_eq!(entry.writer, writer);
+}
+
+#[test]
+fn the_signature_is_what_the_prose_says() {
+    let payload = block(3);
+    let record = entry::Record { kind: 7, flags: 0, payload: payload.clone() };
+    let Ok(entry::Action::Signature(signature)) = record.action() else { panic!("no signature") };
+    assert_eq!((&*signature.target.name, &*signature.target.tag), ("acme/reviews/de", "v1"));
+    assert_eq!(signature.target.card, digest(b"hello"));
+    let (key, _) = entry::key_and_signature(&signature.bytes).unwrap();
+    let seal = esmhub::trust::Seal::read(&signature.bytes).unwrap();
+    assert_eq!(seal.key(), key);
+    assert!(seal.verifies(&signature.statement()));
+    assert!(SPEC.contains(&format!("```text\n{}```", signature.statement())));
 }
 
 #[test]

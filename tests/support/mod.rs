@@ -8,6 +8,7 @@ mod arrays;
 mod esm;
 mod given;
 pub(crate) mod hub;
+pub(crate) mod keys;
 mod numbers;
 mod target;
 mod tree;

@@ -46,7 +46,8 @@ impl Demo {
         let context = &context.with_registry(pool);
 
         let esms = from_bytes(POOL, &SourceOptions::none())?;
-        let publish = store(context, &registry, esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(), false)?;
+        let publish =
+            store(context, &registry, esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(), None, false)?;
 
         let target = self.dir.join("tweet_emotion.npz");
         fs::write(&target, TARGET).map_err(|error| Failure::io(target.display(), error))?;

@@ -14,6 +14,7 @@ use super::newest::select;
 use crate::context::Context;
 use crate::document::{Document, bytes, count};
 use crate::failure::{Failure, Outcome};
+use crate::trust::RequireOptions;
 
 /// Write ESMs into one file that `esmhub publish` takes, weights and cards as they are
 #[derive(Debug, Args)]
@@ -24,6 +25,8 @@ pub(crate) struct Export {
     /// The file, by custom with the extension .esm; it must not be there yet
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    require: RequireOptions,
     /// Check everything and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -47,7 +50,11 @@ struct ExportedEsm {
 impl Export {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
+        let guard = self.require.guard(context, &registry)?;
         let esms = select(&catalog, std::slice::from_ref(&self.reference))?;
+        if let Some(guard) = guard {
+            esms.iter().try_for_each(|esm| guard.check(esm).map(drop))?;
+        }
         let mut out = Vec::new();
         let mut exported = Vec::new();
         for esm in esms {

@@ -49,6 +49,8 @@ struct Listed {
     yanked: bool,
     published: u64,
     publisher: String,
+    /// How many signatures the log holds; whose they are, and whether they verify, `show` says.
+    signatures: usize,
     /// Why the card cannot be read, where it cannot.
     problem: Option<String>,
 }
@@ -90,6 +92,7 @@ impl Listed {
             yanked: esm.is_yanked(),
             published: esm.time(),
             publisher: format!("{}@{}", esm.writer().user, esm.writer().host),
+            signatures: esm.attestations().len(),
             problem,
         }
     }

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::document::{Document, columns, time};
 use crate::failure::{Outcome, PARTIAL};
 
-/// Show who published, yanked or removed what, when, from where
+/// Show who published, signed, yanked or removed what, when, from where
 #[derive(Debug, Args)]
 pub(crate) struct Log {
     /// Only what happened to this ESM

@@ -7,9 +7,10 @@ mod texts;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry};
+use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry, Sign};
 use esmhub_selection::Embeddings;
 use esmhub_store_format::card::BaseModel;
+use esmhub_store_format::log::Target;
 use esmhub_store_format::{AnchorSet, Name, Tag};
 use rayon::prelude::*;
 
@@ -22,6 +23,7 @@ use crate::failure::{Failure, Outcome};
 use crate::model::Model;
 use crate::progress;
 use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share, read_texts};
+use crate::trust::{SignOptions, SigningKey};
 
 /// Put ESMs into the registry: all of them, or none
 ///
@@ -108,6 +110,8 @@ pub(crate) struct Publish {
     /// Anything else for the card; can be given several times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_pair)]
     extra: Vec<(String, String)>,
+    #[command(flatten)]
+    sign: SignOptions,
     /// Check everything and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -131,8 +135,9 @@ impl Publish {
         if let Some(base) = &self.base {
             base.require_id()?;
         }
-        // Before hours of work: is there a registry?
+        // Before hours of work: is there a registry, and a key?
         let (registry, catalog) = context.open_catalog()?;
+        let key = self.sign.key(context)?;
         let prepared = match (&self.base, &self.tuned, &self.data) {
             (Some(base), Some(tuned), Some(data)) => {
                 let source = data.display().to_string();
@@ -151,7 +156,7 @@ impl Publish {
         }
         // What the pool says now: others may have set anchors while texts were embedded.
         doubts::warn(context, &registry.catalog()?, &prepared, self.no_anchors);
-        let document = store(context, &registry, prepared, self.dry_run)?;
+        let document = store(context, &registry, prepared, key.as_ref(), self.dry_run)?;
         if let Some(base) = self.base.as_ref().filter(|_| self.tuned.is_some() && !self.no_anchors) {
             // The ESM is there, and must not look as if it were not.
             if let Err(failure) = self.set_built_in(context, &registry, &catalog, base) {
@@ -244,17 +249,20 @@ pub(crate) fn prepare(context: &Context, paths: &[PathBuf], options: &SourceOpti
     Ok(esms)
 }
 
-/// Publishes what was prepared as one transaction.
+/// Publishes what was prepared as one transaction, and signs it where there is a key.
 pub(crate) fn store(
     context: &Context,
     registry: &Registry,
     prepared: Vec<(String, NewEsm)>,
+    key: Option<&SigningKey>,
     dry_run: bool,
 ) -> Outcome<PublishDocument> {
     let (sources, batch): (Vec<String>, Vec<NewEsm>) = prepared.into_iter().unzip();
     let bar = progress::bar(context.shows_progress(), batch.len() as u64, "publishing");
+    let sign = key.map(|key| |target: &Target| key.sign(target));
     let options = PublishOptions {
         dry_run,
+        sign: sign.as_ref().map(|sign| sign as &Sign<'_>),
         threads: context.threads,
         progress: Some(&|done, _all| bar.set_position(done as u64)),
     };

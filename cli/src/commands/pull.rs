@@ -15,6 +15,7 @@ use super::newest::{is_pattern, select};
 use crate::context::Context;
 use crate::document::{Document, columns};
 use crate::failure::{Failure, OTHER, Outcome, PARTIAL};
+use crate::trust::{KeyringSummary, RequireOptions};
 
 /// Write ESMs as folders that `hfselect.ESM.from_pretrained` loads
 ///
@@ -27,6 +28,8 @@ pub(crate) struct Pull {
     /// Where to: the folder itself for one ESM, a folder per ESM inside it for several [default: the ESM's name]
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    require: RequireOptions,
     /// Check everything and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -38,6 +41,8 @@ pub(crate) struct PullDocument {
     dry_run: bool,
     pulled: Vec<PulledEsm>,
     failed: Vec<FailedEsm>,
+    /// The trusted keys, where a signature was required.
+    trusted_keys: Option<KeyringSummary>,
 }
 
 /// One of several that could not be pulled.
@@ -66,20 +71,27 @@ pub(crate) struct PulledEsm {
     pub(crate) folder: String,
     /// Whether the folder held exactly this already.
     unchanged: bool,
+    /// Whose signature it has, where one was required.
+    signed_by: Option<String>,
 }
 
 impl Pull {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
+        let guard = self.require.guard(context, &registry)?;
         let esms = select(&catalog, &self.references)?;
         let several = self.references.len() > 1 || self.references.iter().any(|text| is_pattern(text));
         let folders: Vec<PathBuf> = esms.iter().map(|esm| self.folder(esm, several)).collect();
         check_apart(&esms, &folders)?;
-        let mut document = PullDocument { dry_run: self.dry_run, pulled: Vec::new(), failed: Vec::new() };
+        let trusted_keys = guard.as_ref().and_then(|guard| guard.keyring().summary().cloned());
+        let mut document = PullDocument { dry_run: self.dry_run, pulled: Vec::new(), failed: Vec::new(), trusted_keys };
+        let pull = |esm: &Esm, folder: &Path| -> Outcome<PulledEsm> {
+            let signed_by = guard.as_ref().map(|guard| guard.check(esm)).transpose()?;
+            check_way(self.output.as_deref(), folder)?;
+            Ok(PulledEsm { signed_by, ..write(&registry, esm, folder, self.dry_run)? })
+        };
         for (esm, folder) in esms.into_iter().zip(&folders) {
-            let written =
-                check_way(self.output.as_deref(), folder).and_then(|()| write(&registry, esm, folder, self.dry_run));
-            match written {
+            match pull(esm, folder) {
                 Ok(pulled) => document.pulled.push(pulled),
                 Err(failure) if !several => return Err(failure.at(esm.reference())),
                 Err(failure) => document.failed.push(FailedEsm::new(esm, &failure)),
@@ -152,6 +164,7 @@ pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool
         digest: esm.digest(),
         folder: folder.display().to_string(),
         unchanged,
+        signed_by: None,
     })
 }
 

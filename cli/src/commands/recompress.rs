@@ -19,6 +19,7 @@ use crate::document::{Document, bytes};
 use crate::failure::{Failure, Outcome};
 use crate::progress;
 use crate::source::{CodecChoice, Quality, RankChoice, distilled};
+use crate::trust::SignOptions;
 
 /// Publish ESMs again in fewer bytes, each under a new tag; the old tags stay
 ///
@@ -39,6 +40,8 @@ pub(crate) struct Recompress {
     /// at the mean
     #[arg(long, value_name = "FILE")]
     distill: Option<PathBuf>,
+    #[command(flatten)]
+    sign: SignOptions,
     /// Check everything and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,6 +70,7 @@ impl Recompress {
             return Err(Failure::usage("--rank full would make maps larger, not smaller"));
         }
         let (registry, catalog) = context.open_catalog()?;
+        let key = self.sign.key(context)?;
         let esms = select(&catalog, &self.references)?;
         for esm in &esms {
             let newest = newest(catalog.tags(esm.name())).first().map(|newest| newest.tag().to_string());
@@ -100,7 +104,7 @@ impl Recompress {
                 Err(reason) => skipped.push(reason),
             }
         }
-        let published = store(context, &registry, prepared, self.dry_run)?;
+        let published = store(context, &registry, prepared, key.as_ref(), self.dry_run)?;
         context.emit(&RecompressDocument { published, bytes_before: before, bytes_after: after, skipped })
     }
 

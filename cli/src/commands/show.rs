@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::document::{Document, bytes, count, fields, strong, time};
 use crate::failure::Outcome;
 use crate::source::SketchSummary;
+use crate::trust::{KeyringSummary, TrustOptions, Verdict, judge};
 
 /// Show one ESM: its card, where it comes from, and what it is worth
 #[derive(Debug, Args)]
@@ -16,6 +17,8 @@ pub(crate) struct Show {
     /// `name`, `name:tag` or `@digest`
     #[arg(value_name = "REF")]
     reference: Reference,
+    #[command(flatten)]
+    trust: TrustOptions,
 }
 
 #[derive(Serialize)]
@@ -35,6 +38,10 @@ struct ShowDocument {
     across: Option<f64>,
     derivation: Option<Derivation>,
     sketch: Option<SketchSummary>,
+    /// What its signatures sign.
+    statement: String,
+    signatures: Vec<Verdict>,
+    trusted_keys: Option<KeyringSummary>,
     /// Without the bytes of its sketch, which are thousands and tell a person nothing.
     card: Card,
 }
@@ -46,6 +53,7 @@ impl Show {
         let mut card = esm.card()?;
         let sketch = SketchSummary::of(&card);
         card.clear_sketch();
+        let keyring = self.trust.keyring(context, &registry)?;
         let others = catalog.tags(esm.name()).filter(|other| other.tag() != esm.tag());
         context.emit(&ShowDocument {
             name: esm.name().to_string(),
@@ -63,6 +71,9 @@ impl Show {
             fidelity: card.fidelity(),
             derivation: card.derivation(),
             sketch,
+            statement: esm.statement(),
+            signatures: judge(esm, &keyring),
+            trusted_keys: keyring.summary().cloned(),
             card,
         })
     }
@@ -141,6 +152,9 @@ impl Document for ShowDocument {
             ("other tags", joined(&self.other_tags)),
         ];
         let extra: Vec<(&str, Option<String>)> = extra.iter().map(|(k, v)| (k.as_str(), Some(v.clone()))).collect();
+        let signers = self.signatures.iter().map(|signature| ("signed by", Some(signature.describe())));
+        let keys = self.trusted_keys.as_ref().filter(|_| !self.signatures.is_empty()).map(KeyringSummary::describe);
+        let rows: Vec<_> = rows.into_iter().chain(signers).chain([("trusted keys", keys)]).collect();
         format!("{heading}{state}\n{}{}", fields(&rows), fields(&extra))
     }
 

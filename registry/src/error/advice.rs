@@ -40,7 +40,7 @@ impl RegistryError {
             Self::Partial { source, .. } => source.hint(),
             Self::Io { source, .. } => io_hint(source.as_ref()),
             Self::NoExclusiveCreate { .. } => Some("keep the registry on a file system that has hard links".into()),
-            Self::Location { .. } | Self::Random(_) => None,
+            Self::Location { .. } | Self::Unsigned { .. } | Self::Random(_) => None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod publishing;
 mod races;
 mod repair;
 mod resolving;
+mod signing;
 mod support;
 mod verifying;
 

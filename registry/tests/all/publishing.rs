@@ -213,7 +213,7 @@ fn progress_counts_every_object_once() {
     let pool = Pool::new();
     let seen = std::sync::Mutex::new(Vec::new());
     let progress = |done: usize, all: usize| seen.lock().unwrap().push((done, all));
-    let options = PublishOptions { progress: Some(&progress), threads: 3, dry_run: false };
+    let options = PublishOptions { progress: Some(&progress), threads: 3, ..PublishOptions::default() };
     let batch: Vec<NewEsm> = (0..9).map(|seed| esm("many", seed % 5)).collect();
     pool.open().publish(&batch, &by(), &options).unwrap();
     let mut seen = seen.into_inner().unwrap();

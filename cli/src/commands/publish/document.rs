@@ -30,6 +30,8 @@ pub(super) struct PublishedEsm {
     stored_bytes: u64,
     status: &'static str,
     yanked: bool,
+    /// `added`: its signature is new, `unchanged`: it was there, `null`: nothing was signed.
+    signed: Option<&'static str>,
     fit: Fit,
     fidelity: Option<Fidelity>,
     /// The mean R2 over the anchor domains, each left out in turn.
@@ -57,6 +59,7 @@ pub(super) fn describe(source: String, esm: &NewEsm, done: Publication) -> Publi
             Stored::Unchanged => "unchanged",
         },
         yanked: done.yanked,
+        signed: done.signed.map(|new| if new { "added" } else { "unchanged" }),
         fit: card.fit.clone(),
         across: card.fidelity().and_then(|fidelity| fidelity.across()),
         fidelity: card.fidelity(),
@@ -76,6 +79,10 @@ impl PublishDocument {
         if there > 0 {
             text.push_str(&format!("; {there} already there"));
         }
+        match self.published.iter().filter(|esm| esm.signed == Some("added")).count() {
+            0 => {}
+            signed => text.push_str(&format!("; {signed} signed")),
+        }
         text
     }
 }
@@ -87,15 +94,21 @@ impl Document for PublishDocument {
         let rows = self.published.iter().map(|esm| {
             let share = |r2: Option<f64>| r2.map_or_else(|| "-".to_owned(), |r2| format!("{r2:.3}"));
             let r2 = share(esm.fit.held_out.map(|held_out| held_out.r2));
-            let status = match (esm.status, esm.yanked) {
+            let mut status = match (esm.status, esm.yanked) {
                 ("unchanged", true) => "already there, yanked",
                 ("unchanged", false) => "already there",
                 ("added-reference", _) => "new reference, weights already there",
                 _ => "new",
-            };
+            }
+            .to_owned();
+            match esm.signed {
+                Some("added") => status.push_str(", signed"),
+                Some(_) => status.push_str(", signed already"),
+                None => {}
+            }
             let name = format!("{}:{}", esm.name, esm.tag);
             let size = bytes(esm.stored_bytes);
-            vec![name, esm.digest.short(), esm.shape.clone(), size, r2, share(esm.across), status.to_owned()]
+            vec![name, esm.digest.short(), esm.shape.clone(), size, r2, share(esm.across), status]
         });
         let header = ["ESM", "DIGEST", "CODEC", "SIZE", "HELD-OUT R2", "OTHER DOMAINS", "STATUS"];
         let right = ["SIZE", "HELD-OUT R2", "OTHER DOMAINS"];

@@ -8,13 +8,13 @@ mod filter;
 mod output;
 mod overlap;
 mod scoring;
+mod signed;
 mod target;
 mod worth;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use esmhub_registry::{Catalog, Esm};
 use esmhub_selection::{Formula, Precision, Target};
 
 pub(crate) use output::RankDocument;
@@ -23,13 +23,14 @@ use self::base::Matching;
 use self::filter::Filter;
 use self::output::put_in_order;
 use self::overlap::{Overlaps, parse_overlap};
+use self::signed::Pool;
 use self::target::LoadedTarget;
-use super::newest::newest;
 use crate::context::Context;
 use crate::dataset::{Sampling, Task};
 use crate::document::count;
-use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
+use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 use crate::model::Model;
+use crate::trust::RequireOptions;
 
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
@@ -86,6 +87,8 @@ pub(crate) struct Rank {
     /// In which precision dense ESMs are scored
     #[arg(long, value_enum, default_value = "double")]
     precision: PrecisionChoice,
+    #[command(flatten)]
+    require: RequireOptions,
 }
 
 /// In which precision dense ESMs are scored; those of low rank are always scored in double precision.
@@ -117,6 +120,7 @@ impl Rank {
             all_tags: false,
             max_overlap: None,
             score: Formula::Exact,
+            require: RequireOptions::default(),
         }
     }
 
@@ -135,7 +139,8 @@ impl Rank {
     /// Ranks, and prints only warnings.
     pub(crate) fn execute(&self, context: &Context) -> Outcome<RankDocument> {
         let (registry, catalog) = context.open_catalog()?;
-        let pool = self.pool(&catalog)?;
+        let guard = self.require.guard(context, &registry)?;
+        let Pool { esms: pool, skipped: unproven, unsigned } = self.pool(&catalog, guard.as_ref())?;
         let mut loaded = LoadedTarget::load(self, context, &pool)?;
         let matching = Matching::of(&pool, &loaded.base, loaded.x.dimension());
         matching.report(context, &loaded.base);
@@ -157,6 +162,7 @@ impl Rank {
         let mut scores = self.score_all(context, &registry, &esms, (&digest, &target), baseline);
         overlaps.mark(context, &mut scores.ranked);
         scores.skipped.extend(matching.skipped);
+        scores.skipped.extend(unproven);
         if scores.ranked.is_empty() {
             let skipped = &scores.skipped;
             let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
@@ -178,24 +184,9 @@ impl Rank {
             &catalog,
         );
         document.left_out = left_out;
+        document.unsigned = unsigned;
+        document.trusted_keys = guard.as_ref().and_then(|guard| guard.keyring().summary().cloned());
         document.damaged.extend(problems);
         Ok(document)
-    }
-
-    /// The ESMs that are asked for, whatever their base model.
-    fn pool<'a>(&self, catalog: &'a Catalog) -> Outcome<Vec<&'a Esm>> {
-        let esms: Vec<&Esm> = if self.all_tags {
-            catalog.esms().filter(|esm| !esm.is_yanked()).collect()
-        } else {
-            newest(catalog.esms())
-        };
-        if esms.is_empty() {
-            return Err(Failure::new(OTHER, "the registry holds no ESMs").hint("`esmhub publish` puts some there"));
-        }
-        let esms: Vec<&Esm> = esms.into_iter().filter(|esm| self.filter.matches(esm)).collect();
-        if esms.is_empty() {
-            return Err(Failure::new(OTHER, "no ESM passes the filter").hint("`esmhub list` shows what there is"));
-        }
-        Ok(esms)
     }
 }

@@ -13,6 +13,7 @@ use super::scoring::Scores;
 use super::target::LoadedTarget;
 use crate::document::Document;
 use crate::failure::PARTIAL;
+use crate::trust::KeyringSummary;
 
 /// A ranking.
 #[derive(Serialize)]
@@ -31,6 +32,10 @@ pub(crate) struct RankDocument {
     skipped: Vec<Skipped>,
     /// What `--max-overlap` left out.
     pub(super) left_out: Vec<LeftOut>,
+    /// How many `--require-signature` left out: no signature, or none by a trusted key.
+    pub(super) unsigned: usize,
+    /// The trusted keys, where a signature was required.
+    pub(super) trusted_keys: Option<KeyringSummary>,
     /// Log entries and objects that were found damaged on the way.
     pub(super) damaged: Vec<String>,
     /// How many of all that were ranked score above the baseline.
@@ -209,6 +214,8 @@ impl RankDocument {
             cached,
             skipped,
             left_out: Vec::new(),
+            unsigned: 0,
+            trusted_keys: None,
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
         }
     }

@@ -40,6 +40,10 @@ impl RankDocument {
             let what = count(self.ranked as u64, "score");
             text.push_str(&format!("{} of {what} remembered (--no-cache computes again)\n", self.cached));
         }
+        if self.unsigned > 0 {
+            let what = count(self.unsigned as u64, "ESM");
+            text.push_str(&format!("{what} without a signature by a trusted key left out\n"));
+        }
         if self.other_base > 0 {
             text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
         }

@@ -1,0 +1,160 @@
+//! Files of trusted keys: which one is read, what a line means, and that none is passed over.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::keys::{has_ssh_keygen, new_key, ssh_keygen};
+use crate::support::{Hub, at, line};
+
+/// `mr`, signed by ada; and ada's public key.
+fn signed() -> (Hub, String) {
+    let hub = Hub::with(&["mr"]);
+    let public = new_key(&hub, "ada");
+    hub.ok(line("publish esms/mr --codec f32 --sign ada"));
+    (hub, public)
+}
+
+fn shown(hub: &Hub, more: &str) -> Value {
+    hub.json(line(format!("show mr {more}")))
+}
+
+#[test]
+fn the_file_that_is_given_comes_before_the_users_and_that_before_the_registrys() {
+    if !has_ssh_keygen("the_file_that_is_given_comes_before_the_users_and_that_before_the_registrys") {
+        return;
+    }
+    let (hub, public) = signed();
+    let places = ["signatures/0/principal", "trusted_keys/origin"];
+    assert_eq!(at(&shown(&hub, ""), ["signatures/0/principal", "trusted_keys"]), json!([null, null]));
+    hub.write("pool/trusted-keys", format!("registry {public}\n"));
+    assert_eq!(at(&shown(&hub, ""), places), json!(["registry", "registry"]));
+    assert_eq!(at(&hub.json(["verify"]), ["strays", "problems"]), json!([[], []]));
+    let said = hub.run(line("pull mr --output out --require-signature"));
+    assert!(said.code == 0 && said.stderr.contains("whoever may write to the registry can change"), "{said:?}");
+    assert!(hub.ok(["show", "mr"]).contains("pool/trusted-keys, which whoever may write"));
+
+    hub.write("home/.config/esmhub/trusted-keys", format!("user {public}\n"));
+    assert_eq!(at(&shown(&hub, ""), places), json!(["user", "user"]));
+    hub.write("given", format!("given {public}\n"));
+    assert_eq!(at(&shown(&hub, "--trusted-keys given"), places), json!(["given", "option"]));
+    assert_eq!(hub.run(line("pull mr --output out --require-signature")).stderr, "");
+    // A file that is there counts, even if it names nobody.
+    hub.write("home/.config/esmhub/trusted-keys", "");
+    assert_eq!(at(&shown(&hub, ""), places), json!([null, "user"]));
+    hub.refused_saying(1, line("show mr --trusted-keys absent"), &["absent: no such file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_in_the_users_folder_and_refused_in_the_registry() {
+    use std::os::unix::fs::symlink;
+    if !has_ssh_keygen("a_link_is_followed_in_the_users_folder_and_refused_in_the_registry") {
+        return;
+    }
+    let (hub, public) = signed();
+    hub.write("elsewhere", format!("ada {public}\n"));
+    symlink(hub.path("elsewhere"), hub.path("pool/trusted-keys")).unwrap();
+    hub.refused_saying(16, line("pull mr --output out --require-signature"), &["trusted-keys", "link"]);
+    // To show something is no reason to fail for it; nobody is trusted then, and that is said.
+    let said = hub.run(["show", "mr"]);
+    assert!(said.code == 0 && said.stderr.contains("no key is trusted: trusted-keys"), "{said:?}");
+    assert!(said.stdout.contains("not trusted"), "{said:?}");
+    fs::create_dir_all(hub.path("home/.config/esmhub")).unwrap();
+    // One that leads nowhere is not as if there were none: the registry's file would be taken instead.
+    let user = hub.path("home/.config/esmhub/trusted-keys");
+    symlink(hub.path("nowhere"), &user).unwrap();
+    fs::remove_file(hub.path("pool/trusted-keys")).unwrap();
+    hub.write("pool/trusted-keys", format!("registry {public}\n"));
+    for arguments in ["show mr", "pull mr --output out --require-signature"] {
+        hub.refused_saying(1, line(arguments), &["esmhub/trusted-keys", "No such file"]);
+    }
+    fs::remove_file(&user).unwrap();
+    symlink(hub.path("elsewhere"), &user).unwrap();
+    assert_eq!(shown(&hub, "")["signatures"][0]["principal"], "ada");
+    hub.ok(line("pull mr --output out --require-signature"));
+}
+
+#[test]
+fn a_file_that_is_no_list_of_keys_is_an_error_and_not_an_empty_one() {
+    if !has_ssh_keygen("a_file_that_is_no_list_of_keys_is_an_error_and_not_an_empty_one") {
+        return;
+    }
+    let (hub, public) = signed();
+    for (text, said) in [
+        (format!("ada {public}\ngrace\n"), "line 2: a key is missing"),
+        (format!("ada restrict {public}\n"), "line 1: \"restrict\""),
+        (format!("\n\nada {public}x\n"), "line 3: "),
+        (format!("ada{} {public}", "\u{1b}[31m"), "line 1: it holds a control character"),
+        ("x".repeat(1_048_577), "1048576"),
+    ] {
+        hub.write("signers", &text);
+        let trusted = "--require-signature --trusted-keys signers";
+        hub.refused_saying(1, line(format!("pull mr --output out {trusted}")), &["signers", said]);
+        hub.refused_saying(1, line("show mr --trusted-keys signers"), &["signers", said]);
+        hub.write("pool/trusted-keys", &text);
+        let refused = hub.run(line("pull mr --output out --require-signature"));
+        assert!([1, 16].contains(&refused.code) && refused.stderr.contains(said), "{refused:?}");
+        let said_beside = hub.run(["show", "mr"]);
+        assert!(said_beside.code == 0 && said_beside.stderr.contains("no key is trusted"), "{said_beside:?}");
+        fs::remove_file(hub.path("pool/trusted-keys")).unwrap();
+    }
+}
+
+/// The same lines to both programs: what OpenSSH lets count, counts.
+#[test]
+fn a_line_means_what_it_means_to_openssh() {
+    if !has_ssh_keygen("a_line_means_what_it_means_to_openssh") {
+        return;
+    }
+    let (hub, public) = signed();
+    let document = shown(&hub, "");
+    hub.write("signature", document["signatures"][0]["signature"].as_str().unwrap());
+    let statement = document["statement"].as_str().unwrap();
+    let other = new_key(&hub, "other");
+    for (text, counts) in [
+        (format!("ada {public}"), true),
+        (format!("ada {public} a comment"), true),
+        (format!("# ada\n\n  ada\t{public}\n"), true),
+        (format!("grace,ada,bob {public}"), true),
+        (format!("ada {other}\nada {public}"), true),
+        (format!("ada {other}"), false),
+        (format!("#ada {public}"), false),
+        (format!("ada namespaces=\"esmhub\" {public}"), true),
+        (format!("ada namespaces=\"git,esm*\" {public}"), true),
+        (format!("ada namespaces=\"git\" {public}"), false),
+        (format!("ada namespaces=\"*,!esmhub\" {public}"), false),
+        (format!("ada valid-after=\"20200101\" {public}"), true),
+        (format!("ada valid-before=\"20200101Z\" {public}"), false),
+        (format!("ada valid-after=\"29990101\" {public}"), false),
+        (format!("ada valid-after=\"20200101\",valid-before=\"29990101\" {public}"), true),
+        (format!("ada cert-authority {public}"), false),
+        (format!("ada namespaces=\"git\" {public}\nada {public}"), true),
+        (format!("ada {}", public.replacen("ssh-ed25519", "ssh-rsa", 1)), false),
+    ] {
+        hub.write("signers", format!("{text}\n"));
+        let openssh = ssh_keygen(&hub, "-Y verify -f signers -I ada -n esmhub -s signature", statement);
+        let ours = shown(&hub, "--trusted-keys signers")["signatures"][0]["trusted"] == true;
+        assert_eq!((openssh, ours), (counts, counts), "{text}");
+        let pulled = hub.run(line("pull mr --output out --dry-run --require-signature --trusted-keys signers"));
+        assert_eq!(pulled.code == 0, counts, "{text}: {pulled:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_used_is_said_with_its_line() {
+    if !has_ssh_keygen("a_key_that_is_not_used_is_said_with_its_line") {
+        return;
+    }
+    let (hub, public) = signed();
+    for (options, why) in [
+        ("namespaces=\"git\"", "its namespaces do not include esmhub"),
+        ("valid-before=\"20200101Z\"", "it is valid no longer"),
+        ("cert-authority", "certificate authority"),
+    ] {
+        hub.write("signers", format!("# keys\nada {options} {public}\n"));
+        let said = hub.run(line("show mr --trusted-keys signers"));
+        assert!(said.code == 0 && said.stderr.contains("signers, line 2, a key of ada, is not used: "), "{said:?}");
+        assert!(said.stderr.contains(why) && said.stdout.contains("not trusted"), "{said:?}");
+    }
+}
