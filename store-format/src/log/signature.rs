@@ -36,7 +36,7 @@ impl Signed {
 
     pub(super) fn from_canonical(bytes: &[u8]) -> Result<Self, FormatError> {
         let (name, tag, digest, signature) = wire::decode::<LIMIT, (String, String, Digest, Vec<u8>)>(WHAT, bytes)?;
-        let (name, tag) = super::parse(WHAT, &name, &tag)?;
+        let (name, tag) = super::references::parse(WHAT, &name, &tag)?;
         let signed = Self { name, tag, digest, signature };
         signed.check()?;
         Ok(signed)
