@@ -126,7 +126,7 @@ impl Action {
     /// The record that says this.
     ///
     /// # Errors
-    /// [`FormatError::TooLarge`] over [`MAX_RECORD_BYTES`]; [`FormatError::Invalid`] for an unknown action.
+    /// [`FormatError::TooLarge`] over [`MAX_RECORD_BYTES`](crate::limits::MAX_RECORD_BYTES); [`FormatError::Invalid`] for an unknown action.
     pub fn to_record(&self) -> Result<Record, FormatError> {
         let (kind, payload) = match self {
             Self::Publish(published) => (PUBLISH, published.to_canonical()?),
