@@ -49,6 +49,8 @@ pub struct Damage {
     pub through: u64,
     /// What was expected, and what was found.
     pub detail: String,
+    /// Whether it is sound in itself, and only does not fit the entry before it: one of the two is wrong.
+    pub is_readable: bool,
 }
 
 impl fmt::Display for Damage {

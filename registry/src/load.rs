@@ -70,7 +70,8 @@ impl Registry {
                 place: schema::entry(last),
                 detail: "it is missing, although it was there when this user last looked".into(),
                 advice: Some(format!(
-                    "entries must never vanish; if the registry was restored from an older backup, delete {}",
+                    "`esmhub verify --repair` puts it back from this user's index; only if the registry was restored from an \
+                     older backup and goes on from there, delete {}",
                     index.folder().display()
                 )),
             }),

@@ -8,7 +8,7 @@ use esmhub_store_format::log::{Action, Entry, Loss};
 
 use crate::append::Signature;
 use crate::load::follow;
-use crate::storage::Storage;
+use crate::storage::{Creation, Storage};
 use crate::{Catalog, Damage, Registry, RegistryError, log, schema};
 
 /// Runs that one record takes; more of them are declared in several entries. A record has room for some 600.
@@ -26,7 +26,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Unsound`] where more entries are missing in a row than any registry can have lost: somebody planted
-    /// a file under a high number. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`], [`RegistryError::Busy`],
+    /// a file under a high number; and where an entry can be read but does not fit the one before it. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`], [`RegistryError::Busy`],
     /// [`RegistryError::Io`].
     pub fn accept_loss(&self, by: &Signature) -> Result<Vec<(u64, u64)>, RegistryError> {
         let mut accepted: Vec<(u64, u64)> = Vec::new();
@@ -35,8 +35,17 @@ impl Registry {
             let catalog = self.read_log()?;
             let runs = runs(&catalog.damaged)?;
             if runs.is_empty() {
-                hold_places(&self.storage, &catalog)?;
+                hold_places(&self.storage, catalog.lost())?;
                 return Ok(accepted);
+            }
+            // Before the declaration: who sees no file there takes it for the end of the log. And where there is one after all,
+            // which was not to be seen yet, nothing is lost.
+            if !hold_places(&self.storage, runs.iter().copied())? {
+                raced += 1;
+                if raced >= ATTEMPTS {
+                    return Err(RegistryError::Busy { entry: catalog.last, attempts: raced });
+                }
+                continue;
             }
             let entry = declaration(&catalog, runs.clone(), by)?;
             if log::create(&self.storage, &entry)?.is_some() {
@@ -57,7 +66,7 @@ impl Registry {
         let each = |damage: Damage| match damage.through - damage.entry {
             0..MAX_LOST_ENTRIES => (damage.entry..=damage.through)
                 .filter(|number| !is_readable(*number))
-                .map(|number| Damage { entry: number, through: number, detail: String::new() })
+                .map(|number| Damage { entry: number, through: number, ..damage.clone() })
                 .collect(),
             _ => vec![damage],
         };
@@ -76,7 +85,17 @@ impl Registry {
 fn runs(damaged: &[Damage]) -> Result<Vec<(u64, u64)>, RegistryError> {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     let mut left = MAX_LOST_ENTRIES;
-    for Damage { entry, through, .. } in damaged {
+    for Damage { entry, through, detail, is_readable } in damaged {
+        if *is_readable {
+            return Err(RegistryError::Unsound {
+                place: schema::entry(*entry),
+                detail: detail.clone(),
+                advice: Some(
+                    "both can be read, and nobody here knows which is right: move the wrong one out of the registry"
+                        .into(),
+                ),
+            });
+        }
         let missing = through - entry + 1;
         if missing > MAX_LOST_ENTRIES {
             return Err(RegistryError::Unsound {
@@ -122,12 +141,12 @@ fn declaration(catalog: &Catalog, runs: Vec<(u64, u64)>, by: &Signature) -> Resu
     Ok(Entry { number, previous, transaction, time: by.time, writer: by.writer.clone(), records: vec![record] })
 }
 
-/// Puts something in the place of every lost entry that is missing.
-fn hold_places(storage: &Storage, catalog: &Catalog) -> Result<(), RegistryError> {
+/// Puts something in the place of every one of these entries that is missing; `false` where one turned out to be there.
+fn hold_places(storage: &Storage, runs: impl Iterator<Item = (u64, u64)>) -> Result<bool, RegistryError> {
     let listed = log::numbers(storage)?;
-    let lost = catalog.lost().flat_map(|(first, last)| first..=last);
-    for number in lost.filter(|number| listed.binary_search(number).is_err()) {
-        storage.create(&schema::entry(number), PLACEHOLDER.to_vec())?;
+    let mut were_missing = true;
+    for number in runs.flat_map(|(first, last)| first..=last).filter(|number| listed.binary_search(number).is_err()) {
+        were_missing &= storage.create(&schema::entry(number), PLACEHOLDER.to_vec())? == Creation::Created;
     }
-    Ok(())
+    Ok(were_missing)
 }

@@ -2,18 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use esmhub_store_format::limits::MAX_LOST_ENTRIES;
+
 /// A set of entry numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Lost {
     /// The last number of each run by its first one. No two runs touch.
     runs: BTreeMap<u64, u64>,
+    /// How many numbers they hold.
+    total: u64,
     /// The highest entry that declares some of them lost.
     declared_in: u64,
 }
 
 impl Lost {
-    /// Adds a run that entry `by` declares lost.
+    /// Adds a run that entry `by` declares lost. One with which they would be more than [`MAX_LOST_ENTRIES`] is not added:
+    /// whoever reads a log keeps something for each of them.
     pub(crate) fn declare(&mut self, (mut first, mut last): (u64, u64), by: u64) {
+        let touched = self.runs.range(..=last).rev().take_while(|(_, end)| **end >= first);
+        let held: u64 = touched.map(|(begin, end)| last.min(*end) - first.max(*begin) + 1).sum();
+        let total = self.total.saturating_add((last - first).saturating_add(1) - held);
+        if total > MAX_LOST_ENTRIES {
+            return;
+        }
+        self.total = total;
         self.declared_in = self.declared_in.max(by);
         let reach = last.saturating_add(1);
         while let Some((&begin, &end)) = self.runs.range(..=reach).next_back()
@@ -112,10 +124,24 @@ mod tests {
     }
 
     #[test]
+    fn more_than_may_be_lost_are_not() {
+        let mut lost = Lost::default();
+        lost.declare((1, MAX_LOST_ENTRIES - 1), 70_000);
+        lost.declare((70_001, 70_002), 70_003);
+        lost.declare((1, u64::MAX), u64::MAX);
+        assert_eq!(lost.runs().collect::<Vec<_>>(), [(1, MAX_LOST_ENTRIES - 1)]);
+        lost.declare((MAX_LOST_ENTRIES - 1, MAX_LOST_ENTRIES), 70_004);
+        lost.declare((5, 9), 70_005);
+        lost.declare((70_001, 70_001), 70_006);
+        assert_eq!(lost.runs().collect::<Vec<_>>(), [(1, MAX_LOST_ENTRIES)]);
+    }
+
+    #[test]
     fn the_highest_numbers_do_not_overflow() {
         let mut lost = Lost::default();
         lost.declare((u64::MAX - 1, u64::MAX), u64::MAX);
         lost.declare((u64::MAX, u64::MAX), 1);
+        lost.declare((0, u64::MAX), 1);
         assert_eq!(lost.runs().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
         assert_eq!(lost.first_after(u64::MAX), None);
         assert_eq!(lost.first_missing(&[u64::MAX - 2], u64::MAX), Some(1));

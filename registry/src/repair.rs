@@ -60,6 +60,7 @@ impl Registry {
         let mut repair = Repair { registry: self, options, run, lost, repaired: Repaired::default() };
         repair.entries()?;
         if options.accept_loss {
+            repair.joining_entries()?;
             repair.accept_loss(by)?;
         }
         repair.objects()?;
@@ -117,6 +118,24 @@ impl Repair<'_> {
         }
         self.missing(0, expected);
         self.tail(last, &remembered)
+    }
+
+    /// Puts back entries of which nobody knows the digest, where a copy of this registry has one that states the digest of the
+    /// entry before it. It could be that of a copy that went its own way; but the alternative is to have none.
+    fn joining_entries(&mut self) -> Result<(), RegistryError> {
+        let remembered = self.remembered();
+        let places = std::mem::take(&mut self.repaired.unresolved);
+        let numbers: BTreeSet<u64> = places.iter().filter_map(|place| schema::entry_at(place)).collect();
+        for number in numbers {
+            let before = match number {
+                1 => Some(self.registry.marker.id.genesis()),
+                _ => self.readable(number - 1)?.map(|logged| logged.digest),
+            };
+            let joins = |logged: &Logged| Some(logged.entry.previous) == before;
+            let found = before.and_then(|_| self.find_entry(number, &remembered, joins));
+            self.restore_entry(number, found)?;
+        }
+        Ok(())
     }
 
     /// Gives up the entries that were not restored.

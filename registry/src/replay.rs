@@ -49,7 +49,9 @@ impl Catalog {
         let stated = logged.entry.previous;
         if let Some(expected) = expected.filter(|expected| *expected != stated) {
             let detail = format!("it follows {stated}, but entry {} is {expected}", number - 1);
-            return Ok(self.damage(number, detail));
+            self.damage(number, detail);
+            self.damaged.iter_mut().rev().take(1).for_each(|damage| damage.is_readable = true);
+            return Ok(false);
         }
         self.head = Some(logged.digest);
         let actions = match actions {
@@ -64,7 +66,7 @@ impl Catalog {
     }
 
     fn damage(&mut self, entry: u64, detail: String) -> bool {
-        self.damaged.push(Damage { entry, through: self.last, detail });
+        self.damaged.push(Damage { entry, through: self.last, detail, is_readable: false });
         false
     }
 
@@ -102,7 +104,7 @@ impl Catalog {
         match done {
             Ok(what) => self.events.push(Event { entry, time: stamp.time, writer: Arc::clone(&stamp.writer), what }),
             Err(detail) if self.damaged.is_empty() && !self.lost.shadows(entry) => {
-                self.void.push(Damage { entry, through: entry, detail });
+                self.void.push(Damage { entry, through: entry, detail, is_readable: true });
             }
             // What it does not fit may have stood in the entry that cannot be read: it is not to blame for that.
             Err(_) => {}

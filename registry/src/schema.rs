@@ -72,6 +72,11 @@ pub(crate) fn entry_of(file: &str) -> Option<u64> {
     digits.then(|| file.parse().ok()).flatten().filter(|&number: &u64| number > 0)
 }
 
+/// The number of the log entry that lies in a place.
+pub(crate) fn entry_at(place: &str) -> Option<u64> {
+    entry_of(place.strip_prefix(LOG)?.strip_prefix('/')?)
+}
+
 /// The name of a run of garbage collection or repair: runs sort by the time of whoever started them.
 pub(crate) fn run(time: u64, unique: u64) -> String {
     format!("{time:015}-{unique:016x}")

@@ -8,6 +8,7 @@ mod objects;
 mod references;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -175,13 +176,19 @@ impl Registry {
         tick: &mut dyn FnMut(),
     ) -> Result<Catalog, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
+        // Of entries that the system did not let be read: they need not be damaged.
+        let mut advice: BTreeMap<u64, Option<String>> = BTreeMap::new();
         loop {
             (report.entries, report.entry_bytes) = (0, 0);
             while let Some((number, read)) = log::next(&self.storage, catalog.last, numbers) {
                 let place = schema::entry(catalog.last + 1);
                 // What the system cannot read is a problem here, and not the end.
+                let first = catalog.last + 1;
                 let read = read.map_err(|error| match error.kind() {
-                    ErrorKind::Other => RegistryError::unsound(&*place, error.detail_at(&place)),
+                    ErrorKind::Other => {
+                        advice.insert(first, error.hint());
+                        RegistryError::unsound(&*place, error.detail_at(&place))
+                    }
                     _ => error,
                 });
                 let bytes = read.as_ref().ok().map_or(0, |logged| logged.frame.len() as u64);
@@ -199,11 +206,20 @@ impl Registry {
             catalog = catalog.without_lost();
         }
         report.lost = catalog.lost().collect();
+        let lost = report.lost.iter().flat_map(|(first, last)| *first..=*last);
+        for number in lost.filter(|number| numbers.binary_search(number).is_err()) {
+            let detail = "it is declared lost, and nothing holds its place: readers take it for the end of the log";
+            report.problems.push(Problem::new("log entry", schema::entry(number), detail));
+        }
         let damaged = catalog.damaged().iter().map(|damage| ("log entry", damage));
         let void = catalog.void.iter().map(|damage| ("record", damage));
-        let problems = damaged
-            .chain(void)
-            .map(|(what, damage)| Problem::new(what, schema::entry(damage.entry), damage.detail.clone()));
+        let problems = damaged.chain(void).map(|(what, damage)| {
+            let problem = Problem::new(what, schema::entry(damage.entry), damage.detail.clone());
+            match advice.get(&damage.entry) {
+                Some(hint) => Problem { hint: hint.clone(), ..problem },
+                None => problem,
+            }
+        });
         report.problems.extend(problems);
         Ok(catalog)
     }

@@ -92,6 +92,10 @@ impl Verify {
         if self.repair {
             let from: Vec<Registry> =
                 self.from.iter().map(|location| Registry::open(location, None)).collect::<Result<_, _>>()?;
+            for other in from.iter().filter(|other| other.id() != registry.id()) {
+                let (place, id) = (other.location().display(), registry.id());
+                context.note(format!("{place} is no copy of this registry ({id}): only objects can be taken from it"));
+            }
             let options = RepairOptions { dry_run: self.dry_run, from: &from, accept_loss: self.accept_loss };
             let Repaired { quarantined, restored, unresolved, lost, .. } =
                 registry.repair(&context.signature(), &options)?;
@@ -248,7 +252,7 @@ impl RepairedFiles {
             text.push_str(&format!("{place} {quarantined} {other}\n"));
         }
         for place in &self.unresolved {
-            text.push_str(&format!("{place}: no whole copy was found\n"));
+            text.push_str(&format!("{place}: no whole copy was found that proves to be the one\n"));
         }
         for run in &self.lost {
             text.push_str(&format!("{run}: {lost}\n"));

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::io;
 
-use esmhub_store_format::DigestPrefix;
+use esmhub_store_format::{DigestPrefix, FormatError};
 
 use super::{Absence, RegistryError, io_cause};
+use crate::schema;
 
 impl RegistryError {
     /// What the user can do about it.
@@ -34,6 +35,9 @@ impl RegistryError {
                 [] => "write `name:tag`".into(),
                 tags => format!("write one of {}", tags.join(", ")),
             }),
+            Self::Damaged { place, source: FormatError::Damaged { .. } } if place == schema::MARKER => {
+                Some(format!("copy {place} from a backup or a copy of this registry; it never changes"))
+            }
             Self::Damaged { source, .. } => source.hint().or_else(verify),
             Self::Unsound { advice, .. } => advice.clone().or_else(verify),
             Self::Refused { source, .. } => source.hint(),

@@ -128,8 +128,9 @@ fn a_reader_that_stood_before_a_missing_entry_sees_what_follows_it() {
     fs::remove_file(pool.entry(2)).unwrap();
     accept(&pool.open());
     assert_eq!(names(&pool.open_indexed().catalog().unwrap()), ["a:v1", "c:v1"]);
-    // Killed between the declaration and the placeholder.
+    // Somebody deletes what holds its place.
     fs::remove_file(pool.entry(2)).unwrap();
+    assert_eq!(pool.open().verify(&|_| ()).unwrap().problems.len(), 1);
     publish(&pool.open(), &[esm("d", 4)]).unwrap();
     accept(&pool.open());
     assert!(pool.entry(2).exists());
@@ -153,8 +154,9 @@ fn a_gap_of_which_a_part_is_lost_already_is_lost_but_for_that() {
 fn a_repair_leaves_what_is_lost_alone_and_restores_what_follows_it() {
     let (pool, other, copy) = (pool(), pool(), Pool::new());
     let original = fs::read(pool.entry(2)).unwrap();
-    overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
+    wreck(&pool, 2);
     assert_eq!(accept(&pool.open()).lost, [(2, 2)]);
+    overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
     fs::remove_dir_all(copy.root()).unwrap();
     copy_folder(&pool.root(), &copy.root());
     overwrite(&copy.entry(2), &original);
@@ -178,11 +180,51 @@ fn whoever_still_has_the_entry_restores_it_instead() {
     assert_eq!(names(&pool.open().catalog().unwrap()).len(), 3);
 }
 
+/// Nothing says which entry it was, and a copy that follows the entry before it is better than none.
 #[test]
-fn an_entry_of_another_history_can_be_given_up() {
+fn what_a_copy_has_at_the_end_of_the_log_is_taken_rather_than_given_up() {
+    for wrecked in [&[3][..], &[2, 3], &[1, 2, 3]] {
+        let (pool, copy) = (pool(), Pool::new());
+        fs::remove_dir_all(copy.root()).unwrap();
+        copy_folder(&pool.root(), &copy.root());
+        wrecked.iter().for_each(|number| drop(wreck(&pool, *number)));
+        let from = [copy.open()];
+        let options = RepairOptions { from: &from, ..RepairOptions::default() };
+        assert_eq!(pool.open().repair(&by(), &options).unwrap().restored.len(), 0);
+        let accepting = RepairOptions { accept_loss: true, ..options };
+        let repaired = pool.open().repair(&by(), &accepting).unwrap();
+        assert_eq!((repaired.restored.len(), repaired.lost.len(), repaired.unresolved.len()), (wrecked.len(), 0, 0));
+        assert_eq!(names(&pool.open().catalog().unwrap()).len(), 3);
+    }
+}
+
+#[test]
+fn what_a_copy_has_that_went_its_own_way_is_no_reason_to_take_another_end() {
+    let (pool, copy) = (pool(), Pool::new());
+    fs::remove_dir_all(copy.root()).unwrap();
+    copy_folder(&pool.root(), &copy.root());
+    fs::remove_file(copy.entry(3)).unwrap();
+    fs::remove_file(copy.entry(2)).unwrap();
+    copy.publish("own", 7);
+    copy.publish("way", 8);
+    wreck(&pool, 3);
+    let from = [copy.open()];
+    let options = RepairOptions { from: &from, accept_loss: true, ..RepairOptions::default() };
+    assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(3, 3)]);
+    assert_eq!(names(&pool.open().catalog().unwrap()), ["a:v1", "b:v1"]);
+}
+
+/// One that can be read may be the right one.
+#[test]
+fn an_entry_of_another_history_is_given_up_only_when_it_is_taken_out() {
     let (pool, other) = (pool(), pool());
     overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
     assert_eq!(pool.open().catalog().unwrap().damaged().len(), 1);
+    let before = snapshot(&pool.root());
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    assert_eq!(pool.open().repair(&by(), &options).unwrap_err().kind(), ErrorKind::Integrity);
+    assert_eq!(snapshot(&pool.root()), before);
+    fs::remove_file(pool.entry(2)).unwrap();
     assert_eq!(accept(&pool.open()).lost, [(2, 2)]);
     assert_eq!(names(&pool.open().catalog().unwrap()), ["a:v1", "c:v1"]);
     assert!(pool.open().verify(&|_| ()).unwrap().is_sound());

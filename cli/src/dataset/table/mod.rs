@@ -15,6 +15,7 @@ mod parquet;
 mod problem;
 mod read;
 mod rows;
+mod thrift;
 
 pub(super) use problem::TableProblem;
 pub use read::{Columns, Limit, Table};

@@ -14,12 +14,17 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::super::limits::MAX_PAGE_BYTES;
+use super::footer::PAGE_HEADER;
+use super::thrift::{ENDS, walk};
 
 /// What gzip data begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Bytes of a page's header: the longest hold two cells as statistics, twice.
 const MAX_HEADER_BYTES: u64 = 8 << 20;
+
+/// Bytes that nearly every header fits into.
+const MOST_HEADER_BYTES: u64 = 4096;
 
 /// Where one column's pages are read from.
 pub(super) struct PageSource {
@@ -41,6 +46,20 @@ impl PageSource {
         }
         let bytes = file.metadata()?.len();
         Ok(Self { file, bytes, is_gzip: matches!(codec, GZIP(_)) })
+    }
+
+    /// Checks the header that begins here. Most are short: those that are not are read again.
+    fn check_header(&self, start: u64) -> Result<()> {
+        for most in [MOST_HEADER_BYTES, MAX_HEADER_BYTES] {
+            let mut header = Vec::new();
+            self.file.get_read(start)?.take(most).read_to_end(&mut header)?;
+            match walk(PAGE_HEADER, &header) {
+                Err(ENDS) if header.len() as u64 == most && most < MAX_HEADER_BYTES => {}
+                Err(reason) => return Err(ParquetError::General(format!("a page's header: {reason}"))),
+                Ok(()) => break,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -78,6 +97,7 @@ impl ChunkReader for PageSource {
             let reason = format!("a page of {unpacked} bytes when unpacked, expected at most {MAX_PAGE_BYTES}");
             return Err(ParquetError::General(reason));
         }
+        self.check_header(start)?;
         Ok(Header(self.file.get_read(start)?.take(MAX_HEADER_BYTES)))
     }
 
