@@ -26,8 +26,9 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Unsound`] where more entries are missing in a row than any registry can have lost: somebody planted
-    /// a file under a high number; and where an entry can be read but does not fit the one before it. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`], [`RegistryError::Busy`],
-    /// [`RegistryError::Io`].
+    /// a file under a high number; where an entry can be read but does not fit the one before it; and where the registry has
+    /// lost [`MAX_LOST_ENTRIES`] already. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`],
+    /// [`RegistryError::Busy`], [`RegistryError::Io`].
     pub fn accept_loss(&self, by: &Signature) -> Result<Vec<(u64, u64)>, RegistryError> {
         let mut accepted: Vec<(u64, u64)> = Vec::new();
         let mut raced = 0;
@@ -37,6 +38,13 @@ impl Registry {
             if runs.is_empty() {
                 hold_places(&self.storage, catalog.lost())?;
                 return Ok(accepted);
+            }
+            if let Some((first, _)) = runs.iter().find(|run| accepted.contains(run)) {
+                return Err(RegistryError::Unsound {
+                    place: schema::entry(*first),
+                    detail: format!("a registry can lose {MAX_LOST_ENTRIES} entries, and it would be one more"),
+                    advice: Some("restore the registry from a backup".into()),
+                });
             }
             // Before the declaration: who sees no file there takes it for the end of the log. And where there is one after all,
             // which was not to be seen yet, nothing is lost.

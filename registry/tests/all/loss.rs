@@ -3,7 +3,8 @@
 use std::fs;
 
 use esmhub_registry::{Catalog, ErrorKind, Registry, RepairOptions, Repaired, State};
-use esmhub_store_format::log::{Action, Loss, Target};
+use esmhub_store_format::Digest;
+use esmhub_store_format::log::{Action, Entry, Loss, Target};
 
 use crate::support::*;
 
@@ -330,6 +331,22 @@ fn a_planted_number_does_not_make_a_registry_of_lost_entries() {
         fs::remove_file(pool.entry(number)).unwrap();
         assert!(pool.open().verify(&|_| ()).unwrap().is_sound());
     }
+}
+
+/// Whoever planted a declaration of that many must not keep others declaring for ever.
+#[test]
+fn where_no_more_can_be_lost_that_is_said() {
+    let pool = pool();
+    let number = 4 + 65_536;
+    let records = vec![loss(&[(4, number - 1)])];
+    let previous = Digest::of(b"nobody knows");
+    let entry = Entry { number, previous, transaction: [7; 16], time: 5, writer: by().writer, records };
+    fs::write(pool.entry(number), entry.to_frame().unwrap().0).unwrap();
+    assert_eq!(names(&pool.open().catalog().unwrap()).len(), 3);
+    wreck(&pool, 2);
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    let error = pool.open().repair(&by(), &options).unwrap_err();
+    assert!(error.to_string().contains("can lose 65536 entries"), "{error}");
 }
 
 #[test]
