@@ -48,22 +48,16 @@ impl Registry {
             }
             // Before the declaration: who sees no file there takes it for the end of the log. And where there is one after all,
             // which was not to be seen yet, nothing is lost.
-            if !hold_places(&self.storage, runs.iter().copied())? {
-                raced += 1;
-                if raced >= ATTEMPTS {
-                    return Err(RegistryError::Busy { entry: catalog.last, attempts: raced });
-                }
-                continue;
-            }
-            let entry = declaration(&catalog, runs.clone(), by)?;
-            if log::create(&self.storage, &entry)?.is_some() {
+            if hold_places(&self.storage, runs.iter().copied())?
+                && log::create(&self.storage, &declaration(&catalog, runs.clone(), by)?)?.is_some()
+            {
                 accepted.extend(runs);
                 raced = 0;
-            } else {
-                raced += 1;
+                continue;
             }
+            raced += 1;
             if raced >= ATTEMPTS {
-                return Err(RegistryError::Busy { entry: entry.number, attempts: raced });
+                return Err(RegistryError::Busy { entry: catalog.last.saturating_add(1), attempts: raced });
             }
         }
     }

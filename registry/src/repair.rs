@@ -127,10 +127,7 @@ impl Repair<'_> {
         let places = std::mem::take(&mut self.repaired.unresolved);
         let numbers: BTreeSet<u64> = places.iter().filter_map(|place| schema::entry_at(place)).collect();
         for number in numbers {
-            let before = match number {
-                1 => Some(self.registry.marker.id.genesis()),
-                _ => self.readable(number - 1)?.map(|logged| logged.digest),
-            };
+            let before = self.digest_before(number)?;
             let joins = |logged: &Logged| Some(logged.entry.previous) == before;
             let found = before.and_then(|_| self.find_entry(number, &remembered, joins));
             self.restore_entry(number, found)?;
@@ -178,6 +175,15 @@ impl Repair<'_> {
             next = number.checked_add(1);
         }
         Ok(())
+    }
+
+    /// The digest that an entry must state; `None` where it is not known, or will not be asked for.
+    fn digest_before(&self, number: u64) -> Result<Option<Digest>, RegistryError> {
+        match number {
+            1 => Ok(Some(self.registry.marker.id.genesis())),
+            _ if self.lost.end_of(number - 1).is_some() => Ok(None),
+            _ => Ok(self.readable(number - 1)?.map(|logged| logged.digest)),
+        }
     }
 
     /// An entry; `None` where it is missing or damaged.
@@ -238,11 +244,7 @@ impl Repair<'_> {
     /// Puts an entry back; `None` where there is none, or it does not fit the one before it.
     fn restore_entry(&mut self, number: u64, found: Option<(Logged, String)>) -> Result<Option<Logged>, RegistryError> {
         let place = schema::entry(number);
-        let before = match number {
-            1 => Some(self.registry.marker.id.genesis()),
-            _ if self.lost.end_of(number - 1).is_some() => None,
-            _ => self.readable(number - 1)?.map(|logged| logged.digest),
-        };
+        let before = self.digest_before(number)?;
         let fits = |logged: &Logged| before.is_none_or(|before| before == logged.entry.previous);
         if let Some((logged, source)) = found.filter(|(logged, _)| fits(logged))
             && self.put_back(&place, logged.frame.clone(), source)?
