@@ -91,11 +91,53 @@ fn an_entry_that_nobody_has_is_given_up_on_demand_alone_and_the_log_says_so() {
     assert_eq!(at(&dry, ["repaired/lost", "lost"]), json!([lost, []]));
     let done = hub.json(["verify", "--repair", "--accept-loss"]);
     assert_eq!(at(&done, ["sound", "lost", "repaired/lost", "repaired/unresolved"]), json!([true, lost, lost, []]));
-    assert!(hub.ok(["verify"]).contains("log entry 2: declared lost"));
+    let verified = hub.ok(["verify"]);
+    assert!(
+        verified.contains("log entry 2: declared lost") && verified.contains("everything else is sound"),
+        "{verified}"
+    );
+    let missing = hub.refused(13, ["pull", "b:v1", "--output", "nowhere"]);
+    assert!(missing.contains("declared lost"), "{missing}");
     assert!(hub.ok(["log"]).contains("accept-loss"));
     assert_eq!(hub.json(["log"])["events"].as_array().unwrap().last().unwrap()["lost"], lost);
     hub.ok(["yank", "a:v1"]);
     hub.ok(["publish", "--codec", "f32", "esms/b"]);
     hub.ok(["gc"]);
     assert_eq!(hub.json(["verify"])["sound"], true);
+}
+
+#[test]
+fn a_marker_comes_back_from_a_copy_of_the_registry_and_from_no_other() {
+    let hub = pool();
+    copy(&hub, "backup");
+    hub.ok(["--registry", "other", "init"]);
+    damage(&hub.path("pool/esmhub.toml"));
+    hub.refused_saying(16, ["verify"], &["esmhub.toml", "--repair --from"]);
+    hub.refused_saying(16, ["verify", "--repair", "--from", "other"], &["esmhub.toml", "no log entry"]);
+    let dry = hub.json_with(16, ["verify", "--repair", "--from", "backup", "--dry-run"]);
+    assert_eq!(dry["problems"][0]["what"], "marker");
+    let repaired = hub.json(["verify", "--repair", "--from", "backup"]);
+    assert_eq!(at(&repaired, ["sound", "quarantined"]), json!([true, 1]));
+    assert_eq!(repaired["repaired"]["restored"][0]["place"], "esmhub.toml");
+    hub.ok(["pull", "b"]);
+}
+
+/// Backups are older than what users have seen.
+#[test]
+fn a_registry_that_was_restored_from_an_older_backup_is_named_as_that() {
+    let hub = pool();
+    copy(&hub, "backup");
+    hub.ok(["yank", "a:v1"]);
+    hub.ok(["yank", "b:v1"]);
+    fs::remove_dir_all(hub.path("pool")).unwrap();
+    fs::rename(hub.path("backup"), hub.path("pool")).unwrap();
+    let last = hub.json_with(16, ["verify"]);
+    let problems = last["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "{last}");
+    assert_eq!(problems[0]["place"], "log/00000000000000000006");
+    assert!(problems[0]["detail"].as_str().unwrap().contains("ends with entry 4"), "{last}");
+    assert!(problems[0]["hint"].as_str().unwrap().contains("older backup"), "{last}");
+    // This user's index has what the backup lacks.
+    assert_eq!(hub.json(["verify", "--repair"])["repaired"]["restored"].as_array().unwrap().len(), 2);
+    assert_eq!(hub.json(["log"])["events"].as_array().unwrap().len(), 6);
 }

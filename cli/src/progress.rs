@@ -20,6 +20,16 @@ pub(crate) fn bar(visible: bool, total: u64, what: impl Into<Cow<'static, str>>)
     bar
 }
 
+/// A sign of life for work whose amount is not known; hidden where nobody looks.
+pub(crate) fn spinner(visible: bool, what: impl Into<Cow<'static, str>>) -> ProgressBar {
+    if !visible || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(200));
+    spinner
+}
+
 fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     let rate = state.per_sec();
     // Large models embed a text or two in a second.

@@ -95,6 +95,11 @@ impl Catalog {
         Self { lost: self.declared.clone(), declared: self.declared.clone(), notice: self.notice.clone(), ..empty }
     }
 
+    /// The catalog of an empty log, for reading it once more from the registry alone.
+    pub(crate) fn begun_anew(&self) -> Self {
+        Self { notice: self.notice.clone(), ..Self::beginning(self.genesis) }
+    }
+
     /// All references in log order, yanked ones included, removed ones not.
     pub fn esms(&self) -> impl Iterator<Item = &Esm> {
         self.esms.iter().filter(|esm| !esm.is_removed())

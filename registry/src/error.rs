@@ -65,6 +65,8 @@ pub enum RegistryError {
         why: Absence,
         /// References that may have been meant.
         suggestions: Vec<String>,
+        /// Whether log entries were declared lost, which may have said something else.
+        after_loss: bool,
     },
     /// The reference stands for several ESMs.
     #[error("{reference} could mean {} ESMs", candidates.len())]

@@ -22,6 +22,7 @@ use object_store::{
 };
 
 use crate::marker::Marker;
+use crate::schema;
 use crate::storage::Storage;
 use crate::{
     AnchorsChanged, ErrorKind, NewEsm, Outcome, PublishOptions, Publishing, Registry, RegistryError, Settings,
@@ -127,16 +128,27 @@ impl ObjectStore for Flaky {
 }
 
 fn flaky(fault: Fault, at: u64) -> (InMemory, Registry) {
-    let inner = InMemory::new();
+    let inner = empty_store();
     let creates = AtomicU64::new(0);
     let store = Flaky { inner: inner.clone(), fault, at, creates };
     (inner, registry(Box::new(store)))
 }
 
+fn marker() -> Marker {
+    Marker { id: RegistryId([3; 16]), settings: Settings::default() }
+}
+
+/// A store that holds the marker and nothing else.
+pub(crate) fn empty_store() -> InMemory {
+    let store = InMemory::new();
+    Storage::in_store(Box::new(store.clone())).create(schema::MARKER, marker().to_bytes()).unwrap();
+    store
+}
+
 pub(crate) fn registry(store: Box<dyn ObjectStore>) -> Registry {
     Registry {
         storage: Storage::in_store(store),
-        marker: Marker { id: RegistryId([3; 16]), settings: Settings::default() },
+        marker: marker(),
         location: PathBuf::from("memory"),
         index: None,
         memory: None,
@@ -244,7 +256,7 @@ fn anchors_are_durable_before_their_entry_and_lost_by_no_fault() {
 
 #[test]
 fn an_object_store_holds_a_registry_as_a_disk_does() {
-    let registry = registry(Box::new(InMemory::new()));
+    let registry = registry(Box::new(empty_store()));
     publish(&registry, "acme/reviews").unwrap();
     let catalog = registry.catalog().unwrap();
     let esm = catalog.resolve(&"acme/reviews".parse().unwrap()).unwrap();

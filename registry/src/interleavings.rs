@@ -19,7 +19,7 @@ use object_store::{
     PutOptions, PutPayload, PutResult, Result,
 };
 
-use crate::faults::{by, publish, publish_batch, registry};
+use crate::faults::{by, empty_store, publish, publish_batch, registry};
 use crate::{GcOptions, Registry, RegistryError};
 
 /// How far an actor may go, and how far it has come.
@@ -180,7 +180,7 @@ impl Actor {
 
 /// A registry whose only reference was removed.
 fn released() -> InMemory {
-    let store = InMemory::new();
+    let store = empty_store();
     let registry = registry(Box::new(store.clone()));
     publish(&registry, "first").unwrap();
     registry.remove(&"first:v1".parse().unwrap(), &by(), false).unwrap();
@@ -289,7 +289,7 @@ fn two_collections_that_meet_anywhere_are_not_in_each_others_way_whoever_is_kill
 
 /// A registry of two references; the entry of the first one is rubbish.
 fn wrecked() -> InMemory {
-    let store = InMemory::new();
+    let store = empty_store();
     let registry = registry(Box::new(store.clone()));
     publish(&registry, "first").unwrap();
     publish(&registry, "second").unwrap();
@@ -299,7 +299,7 @@ fn wrecked() -> InMemory {
 }
 
 fn acceptor(store: &InMemory) -> Actor {
-    Actor::new(store, |registry| registry.accept_loss(&by()).map(|_| ()))
+    Actor::new(store, |registry| registry.accept_loss(&by(), Duration::ZERO).map(|_| ()))
 }
 
 /// A publisher may be refused while the loss is not accepted yet; what it was told holds all the same.

@@ -66,15 +66,20 @@ impl Registry {
         match log::read(&self.storage, last) {
             Ok(Some(logged)) if Some(logged.digest) == catalog.head => Ok(Indexed { catalog, writable: true }),
             Ok(Some(_)) => Ok(self.rebuilt(index, "it belongs to another history of this registry")),
-            Ok(None) => Err(RegistryError::Unsound {
-                place: schema::entry(last),
-                detail: "it is missing, although it was there when this user last looked".into(),
-                advice: Some(format!(
-                    "`esmhub verify --repair` puts it back from this user's index; only if the registry was restored from an \
-                     older backup and goes on from there, delete {}",
-                    index.folder().display()
-                )),
-            }),
+            Ok(None) => {
+                let there = log::numbers(&self.storage)?.last().copied().unwrap_or_default();
+                Err(RegistryError::Unsound {
+                    place: schema::entry(last),
+                    detail: format!(
+                        "it is missing, although it was there when this user last looked; the log ends with entry {there} now"
+                    ),
+                    advice: Some(format!(
+                        "`esmhub verify --repair` puts it back from this user's index; only if the registry was restored from \
+                         an older backup and goes on from there, delete {}",
+                        index.folder().display()
+                    )),
+                })
+            }
             // The entry is damaged, and the index may hold the copy from which it can be repaired.
             Err(error) if error.kind() == ErrorKind::Integrity => Ok(self.unindexed(None)),
             Err(error) => Err(error),
@@ -106,7 +111,14 @@ pub(crate) fn follow(
     storage: &Storage,
     numbers: &[u64],
 ) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+    let is_indexed = catalog.last > 0;
     let mut fresh = read_on(catalog, storage, numbers)?;
+    if is_indexed && !catalog.is_settled() {
+        // An index may hold a declaration that nobody can read any more, and that the new one is about. What it declared lost
+        // may have been restored since, and all readers must agree: only what the registry says now counts.
+        *catalog = catalog.begun_anew();
+        fresh = read_on(catalog, storage, &log::numbers(storage)?)?;
+    }
     while !catalog.is_settled() {
         *catalog = catalog.without_lost();
         fresh = read_on(catalog, storage, &log::numbers(storage)?)?;

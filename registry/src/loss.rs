@@ -3,6 +3,9 @@
 //! What they did is gone, and must not come back: somebody may have published under a tag that one of them took. So a
 //! declaration is for ever, and holds whatever is found in their place later.
 
+use std::thread;
+use std::time::Duration;
+
 use esmhub_store_format::limits::MAX_LOST_ENTRIES;
 use esmhub_store_format::log::{Action, Entry, Loss};
 
@@ -22,22 +25,29 @@ impl Registry {
     /// Declares every log entry lost that cannot be read now, and gives their numbers as runs from the first to the last.
     ///
     /// This is the end of what they did, for everybody and for ever, even if a copy is found later: try
-    /// [`Registry::repair`] first, with every copy of the registry and with every user's index.
+    /// [`Registry::repair`] first, with every copy of the registry and with every user's index. Unless `pause` is zero, only
+    /// those are declared that can be read neither now nor after it.
     ///
     /// # Errors
     /// [`RegistryError::Unsound`] where more entries are missing in a row than any registry can have lost: somebody planted
     /// a file under a high number; where an entry can be read but does not fit the one before it; and where the registry has
     /// lost [`MAX_LOST_ENTRIES`] already. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`],
     /// [`RegistryError::Busy`], [`RegistryError::Io`].
-    pub fn accept_loss(&self, by: &Signature) -> Result<Vec<(u64, u64)>, RegistryError> {
+    pub fn accept_loss(&self, by: &Signature, pause: Duration) -> Result<Vec<(u64, u64)>, RegistryError> {
         let mut accepted: Vec<(u64, u64)> = Vec::new();
         let mut raced = 0;
+        let mut seen = Vec::new();
         loop {
             let catalog = self.read_log()?;
             let runs = runs(&catalog.damaged)?;
             if runs.is_empty() {
                 hold_places(&self.storage, catalog.lost())?;
                 return Ok(accepted);
+            }
+            if !pause.is_zero() && seen != runs {
+                thread::sleep(pause);
+                seen = runs;
+                continue;
             }
             if let Some((first, _)) = runs.iter().find(|run| accepted.contains(run)) {
                 return Err(RegistryError::Unsound {

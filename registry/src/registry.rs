@@ -43,6 +43,12 @@ impl Registry {
         let Some(marker) = read_marker(&storage)? else {
             return Err(RegistryError::NotARegistry { location });
         };
+        Self::with_marker(&location, marker, cache)
+    }
+
+    /// The registry in a directory whose path is canonical, with what its marker says or should say.
+    pub(crate) fn with_marker(location: &Path, marker: Marker, cache: Option<&Path>) -> Result<Self, RegistryError> {
+        let location = location.to_owned();
         let storage = Storage::on_disk(&location, marker.settings.shared)?;
         let index = cache.map(|cache| Index::at(schema::index(cache, &marker.id, &location)));
         let memory = cache.map(|cache| Memory::at(schema::memory(cache, &marker.id, &location)));
@@ -65,6 +71,10 @@ impl Registry {
     }
 }
 
+/// What to do about a marker that cannot be read.
+pub(crate) const MARKER_ADVICE: &str =
+    "`esmhub verify --repair --from COPY` takes it from a backup or a copy of this registry; it never changes";
+
 /// The marker; `None` where there is none and there never was a registry.
 pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryError> {
     match storage.read(schema::MARKER, MAX_MARKER_BYTES)? {
@@ -72,7 +82,7 @@ pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryE
         None if !log::numbers(storage)?.is_empty() => Err(RegistryError::Unsound {
             place: schema::MARKER.into(),
             detail: "it is missing, although there is a log".into(),
-            advice: Some("restore it from a backup or from a copy of the registry".into()),
+            advice: Some(MARKER_ADVICE.into()),
         }),
         None => Ok(None),
     }

@@ -102,7 +102,8 @@ impl Catalog {
             (Absence::Digest, _) | (_, None) => Vec::new(),
             (_, Some(name)) => self.references(name),
         };
-        RegistryError::NotFound { reference: reference.to_string(), why, suggestions }
+        let after_loss = self.lost().next().is_some();
+        RegistryError::NotFound { reference: reference.to_string(), why, suggestions, after_loss }
     }
 
     /// What a name has: the newest references first.

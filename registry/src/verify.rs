@@ -18,6 +18,7 @@ use self::objects::Found;
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::listing::Listing;
+use crate::registry::{MARKER_ADVICE, read_marker};
 use crate::trash::{self, Run};
 use crate::{Registry, RegistryError, Tally, log, schema};
 
@@ -59,7 +60,7 @@ pub struct Report {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What it is: "object", "log entry", "card", "record" or "folder".
+    /// What it is: "marker", "object", "log entry", "card", "record" or "folder".
     pub what: &'static str,
     /// Which file of the registry, or which reference.
     pub place: String,
@@ -94,6 +95,7 @@ impl Problem {
             "object" => Some(
                 "`esmhub verify --repair --from REGISTRY` takes it from another registry, or publish the same again",
             ),
+            "marker" => Some(MARKER_ADVICE),
             "object in the trash" => Some("nothing needs it; `esmhub gc` deletes it when its time has come"),
             "log entry" => Some(
                 "`esmhub verify --repair` takes it from this user's index, with `--from REGISTRY` from a copy of this registry; \
@@ -135,6 +137,7 @@ impl Registry {
             // A log of which something was lost is read twice.
             progress(VerifyProgress { done, total: total.get().max(done) });
         };
+        self.verify_marker(&mut report)?;
         let catalog = self.verify_log(&numbers, &mut report, &mut tick)?;
         self.verify_memory(&mut report);
         // Objects are listed after the log was read: whoever published meanwhile put the objects there first (R62).
@@ -156,6 +159,19 @@ impl Registry {
             problem.modified = self.storage.modified(&problem.place).ok().flatten();
         }
         Ok(report)
+    }
+
+    /// A registry that is to be repaired was opened without it.
+    fn verify_marker(&self, report: &mut Report) -> Result<(), RegistryError> {
+        match read_marker(&self.storage) {
+            Ok(Some(_)) => {}
+            Ok(None) => report.problems.push(Problem::new("marker", schema::MARKER, "it is missing")),
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                report.problems.push(Problem::new("marker", schema::MARKER, error.detail_at(schema::MARKER)));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn count_quarantined(&self) -> Result<u64, RegistryError> {
@@ -226,14 +242,11 @@ impl Registry {
 
     /// A log that ends early looks whole; only an index that has seen more of it can tell.
     fn verify_memory(&self, report: &mut Report) {
-        if let Err(error) = self.catalog()
-            && error.kind() == ErrorKind::Integrity
+        if let Err(RegistryError::Unsound { place, detail, advice }) = self.catalog()
+            && !report.problems.iter().any(|problem| problem.place == place)
         {
-            let place = schema::entry(report.entries + 1);
-            let detail = error.detail_at(&place);
-            if !report.problems.iter().any(|problem| problem.detail == detail) {
-                report.problems.push(Problem::new("log entry", place, detail));
-            }
+            let problem = Problem::new("log entry", place, detail);
+            report.problems.push(Problem { hint: advice, ..problem });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use esmhub_registry::{Registry, RepairOptions, Repaired, Report};
@@ -13,6 +13,10 @@ use crate::context::Context;
 use crate::document::{Document, bytes, count, printable, time};
 use crate::failure::{INTEGRITY, Outcome};
 use crate::progress;
+
+/// How long an entry that cannot be read is given before it is declared lost: what clients of network file systems cache of a
+/// file's attributes holds for 3 seconds or more (`acregmin` of Linux's NFS).
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// Read and check every object, every log entry and every card, and name all that is damaged
 #[derive(Debug, Args)]
@@ -86,19 +90,25 @@ struct Moved {
 
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let registry = context.open()?;
+        let from: Vec<Registry> =
+            self.from.iter().map(|location| Registry::open(location, None)).collect::<Result<_, _>>()?;
+        let registry = match self.repair {
+            true => Registry::open_for_repair(context.location()?, context.cache(), &from)?,
+            false => context.open()?,
+        };
         let mut report = check(context, &registry)?;
         let mut repaired = None;
         if self.repair {
-            let from: Vec<Registry> =
-                self.from.iter().map(|location| Registry::open(location, None)).collect::<Result<_, _>>()?;
             for other in from.iter().filter(|other| other.id() != registry.id()) {
                 let (place, id) = (other.location().display(), registry.id());
                 context.note(format!("{place} is no copy of this registry ({id}): only objects can be taken from it"));
             }
-            let options = RepairOptions { dry_run: self.dry_run, from: &from, accept_loss: self.accept_loss };
-            let Repaired { quarantined, restored, unresolved, lost, .. } =
-                registry.repair(&context.signature(), &options)?;
+            let options =
+                RepairOptions { dry_run: self.dry_run, from: &from, accept_loss: self.accept_loss, pause: PAUSE };
+            let waiting = progress::spinner(context.shows_progress(), "repairing");
+            let done = registry.repair(&context.signature(), &options);
+            waiting.finish_and_clear();
+            let Repaired { quarantined, restored, unresolved, lost, .. } = done?;
             let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
             repaired = Some(RepairedFiles {
                 dry_run: self.dry_run,
@@ -224,7 +234,8 @@ impl Document for VerifyDocument {
             ));
         }
         text.push_str(&match self.problems.len() {
-            0 => "everything is sound\n".to_owned(),
+            0 if self.lost.is_empty() => "everything is sound\n".to_owned(),
+            0 => "everything else is sound\n".to_owned(),
             found => format!("{} found\n", count(found as u64, "problem")),
         });
         printable(&text)
@@ -256,6 +267,11 @@ impl RepairedFiles {
         }
         for run in &self.lost {
             text.push_str(&format!("{run}: {lost}\n"));
+        }
+        if !self.lost.is_empty() {
+            text.push_str(
+                "    hint: objects that no reference needs may be what they had published: publish those again\n",
+            );
         }
     }
 }

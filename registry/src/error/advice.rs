@@ -6,6 +6,7 @@ use std::io;
 use esmhub_store_format::{DigestPrefix, FormatError};
 
 use super::{Absence, RegistryError, io_cause};
+use crate::registry::MARKER_ADVICE;
 use crate::schema;
 
 impl RegistryError {
@@ -25,6 +26,9 @@ impl RegistryError {
             Self::NotFound { reference, .. } if DigestPrefix::new(reference).is_some() => {
                 Some(format!("a digest is written with `@` in front: @{reference}"))
             }
+            Self::NotFound { why: Absence::Name | Absence::Tag | Absence::Digest, after_loss: true, .. } => {
+                Some("log entries were declared lost, and what they had published is gone; `esmhub list` shows what there is".into())
+            }
             Self::NotFound { .. } => Some("`esmhub list` shows what there is".into()),
             Self::Ambiguous { .. } => Some("give more digits, or a name and a tag".into()),
             Self::Conflict { .. } | Self::TagGone { .. } => {
@@ -36,7 +40,7 @@ impl RegistryError {
                 tags => format!("write one of {}", tags.join(", ")),
             }),
             Self::Damaged { place, source: FormatError::Damaged { .. } } if place == schema::MARKER => {
-                Some(format!("copy {place} from a backup or a copy of this registry; it never changes"))
+                Some(MARKER_ADVICE.into())
             }
             Self::Damaged { source, .. } => source.hint().or_else(verify),
             Self::Unsound { advice, .. } => advice.clone().or_else(verify),

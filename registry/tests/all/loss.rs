@@ -1,6 +1,7 @@
 //! Accepting a loss: what nobody has any more is gone for everybody alike, and stays gone.
 
 use std::fs;
+use std::time::Duration;
 
 use esmhub_registry::{Catalog, ErrorKind, Registry, RepairOptions, Repaired, State};
 use esmhub_store_format::Digest;
@@ -364,4 +365,57 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     let done = pool.open_indexed().repair(&by(), &options).unwrap();
     assert_eq!((dry.lost, dry.restored.len()), (done.lost.clone(), done.restored.len()));
     assert_eq!((done.lost.as_slice(), done.restored.len()), (&[(4, 4)][..], 1));
+}
+
+#[test]
+fn what_is_not_found_may_have_been_lost_and_the_hint_says_so() {
+    let pool = pool();
+    let hint = |pool: &Pool| pool.open().catalog().unwrap().resolve(&reference("zzz")).unwrap_err().hint().unwrap();
+    assert!(!hint(&pool).contains("lost"), "{}", hint(&pool));
+    wreck(&pool, 2);
+    accept(&pool.open());
+    assert!(hint(&pool).contains("lost"), "{}", hint(&pool));
+}
+
+/// The index holds a declaration that nobody else can read any more.
+#[test]
+fn an_index_that_remembers_a_lost_declaration_says_what_everybody_says() {
+    let pool = pool();
+    let original = wreck(&pool, 2);
+    accept(&pool.open());
+    assert_eq!(names(&pool.open_indexed().catalog().unwrap()), ["a:v1", "c:v1"]);
+    pool.publish("d", 4);
+    // The declaration in entry 4 rots, and somebody puts entry 2 back before it is declared lost.
+    wreck(&pool, 4);
+    overwrite(&pool.entry(2), &original);
+    assert_eq!(accept(&pool.open()).lost, [(4, 4)]);
+    for registry in [pool.open(), pool.open_indexed(), pool.open_indexed()] {
+        let catalog = registry.catalog().unwrap();
+        assert_eq!(
+            (names(&catalog), catalog.damaged()),
+            (["a:v1", "b:v1", "c:v1", "d:v1"].map(str::to_owned).to_vec(), &[][..])
+        );
+        assert_eq!(catalog.notice(), None);
+    }
+    assert!(pool.open().verify(&|_| ()).unwrap().is_sound());
+}
+
+/// A file that shows up late on a network file system, or a device that fails for a moment.
+#[test]
+fn an_entry_that_can_be_read_after_a_moment_is_not_given_up() {
+    let pool = pool();
+    let original = wreck(&pool, 2);
+    wreck(&pool, 3);
+    let repaired = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            let beside = pool.file("late");
+            fs::write(&beside, &original).unwrap();
+            fs::rename(&beside, pool.entry(2)).unwrap();
+        });
+        let options = RepairOptions { accept_loss: true, pause: Duration::from_secs(2), ..RepairOptions::default() };
+        pool.open().repair(&by(), &options).unwrap()
+    });
+    assert_eq!(repaired.lost, [(3, 3)]);
+    assert_eq!(names(&pool.open().catalog().unwrap()), ["a:v1", "b:v1"]);
 }

@@ -1,0 +1,79 @@
+//! Repairing objects: they come back from the trash and from other registries, or are put aside.
+
+use std::collections::BTreeSet;
+
+use esmhub_store_format::{Digest, frame};
+
+use super::Repair;
+use crate::error::ErrorKind;
+use crate::fetch::{self, read_at};
+use crate::listing::Listing;
+use crate::storage::Storage;
+use crate::{Catalog, RegistryError, schema, trash};
+
+impl Repair<'_> {
+    /// Restores the objects that cannot be read, and those that are needed and missing.
+    pub(super) fn objects(&mut self) -> Result<(), RegistryError> {
+        let storage = &self.registry.storage;
+        let listing = Listing::new(storage)?;
+        let catalog = self.registry.read_log()?;
+        let all: BTreeSet<Digest> = listing.objects.into_iter().chain(needed(&catalog)).collect();
+        for digest in all {
+            let place = schema::object(&digest);
+            match read_at(storage, &place, &digest) {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Integrity => {}
+                Err(error) if error.kind() == ErrorKind::Newer => continue,
+                Err(error) => return Err(error),
+            }
+            let done = match self.find_object(&digest)? {
+                Some((bytes, source)) => {
+                    // A link or a folder cannot be copied, nor replaced by a file.
+                    if storage.size(&place).is_err_and(|error| error.kind() == ErrorKind::Integrity) {
+                        self.put_aside(&place)?;
+                    }
+                    self.put_back(&place, bytes, source)?
+                }
+                None => {
+                    self.put_aside(&place)?;
+                    false
+                }
+            };
+            if !done {
+                self.repaired.unresolved.push(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// A whole copy of an object's file, and where it was found.
+    fn find_object(&self, digest: &Digest) -> Result<Option<(Vec<u8>, String)>, RegistryError> {
+        let storage = &self.registry.storage;
+        for run in trash::names(storage)? {
+            let place = schema::trashed(&run, digest);
+            if let Some(bytes) = whole_file(storage, &place, digest) {
+                return Ok(Some((bytes, place)));
+            }
+        }
+        let place = schema::object(digest);
+        let mut found = self.options.from.iter().filter_map(|other| {
+            let bytes = whole_file(&other.storage, &place, digest)?;
+            Some((bytes, other.location().display().to_string()))
+        });
+        Ok(found.next())
+    }
+}
+
+/// A file that holds an object whole.
+fn whole_file(storage: &Storage, place: &str, digest: &Digest) -> Option<Vec<u8>> {
+    let bytes = storage.read(place, fetch::LIMIT).ok()??;
+    frame::decode_as(frame::Content::Object, &bytes, digest).ok()?;
+    Some(bytes)
+}
+
+/// The objects that the readable part of the log needs.
+fn needed(catalog: &Catalog) -> BTreeSet<Digest> {
+    let cards = catalog.esms().filter_map(|esm| esm.card().ok());
+    cards.map(|card| card.weights.digest).chain(catalog.all_anchors().map(|current| current.digest())).collect()
+}
