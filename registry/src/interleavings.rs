@@ -1,9 +1,11 @@
 //! A publish and a garbage collection on one registry, stopped and killed at every step of each other.
 //!
 //! The content that is published was published before, under a name that has been removed: so it is there, is not needed, and
-//! the collection takes it out while the publisher relies on it. And a publish and the acceptance of a loss.
+//! the collection takes it out while the publisher relies on it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod losses;
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex};
@@ -283,49 +285,6 @@ fn two_collections_that_meet_anywhere_are_not_in_each_others_way_whoever_is_kill
     for i in 0..=collect {
         for (j, more) in (0..=collect).flat_map(|j| [i, collect].map(|more| (j, more))) {
             take_turns([Actor::collector, Actor::collector], None, (i, j, more));
-        }
-    }
-}
-
-/// A registry of two references; the entry of the first one is rubbish.
-fn wrecked() -> InMemory {
-    let store = empty_store();
-    let registry = registry(Box::new(store.clone()));
-    publish(&registry, "first").unwrap();
-    publish(&registry, "second").unwrap();
-    let entry = Path::from(crate::schema::entry(1));
-    futures::executor::block_on(store.put_opts(&entry, "rubbish".into(), PutOptions::default())).unwrap();
-    store
-}
-
-fn acceptor(store: &InMemory) -> Actor {
-    Actor::new(store, |registry| registry.accept_loss(&by(), Duration::ZERO).map(|_| ()))
-}
-
-/// A publisher may be refused while the loss is not accepted yet; what it was told holds all the same.
-#[test]
-fn losses_that_are_accepted_while_others_publish_or_accept_them_leave_one_sound_log() {
-    let accept = acceptor(&wrecked()).finish().1;
-    for (other, publishes) in [(Actor::publisher as fn(&InMemory) -> Actor, true), (acceptor, false)] {
-        for (i, j) in (0..=accept).flat_map(|i| (0..=accept).map(move |j| (i, j))) {
-            for kill in [false, true] {
-                let case = format!("{i}, {j}, killed: {kill}");
-                let store = wrecked();
-                let (first, second) = (acceptor(&store), other(&store));
-                first.turnstile.grant(i);
-                second.turnstile.grant(j);
-                let accepted = if kill { first.kill() } else { first.finish().0 };
-                let (acknowledged, _) = second.finish();
-                assert!(kill || accepted, "{case}");
-                assert!(acceptor(&store).finish().0, "{case}");
-                let registry = registry(Box::new(store.clone()));
-                let catalog = registry.catalog().unwrap();
-                let is_there = |name: &str| catalog.resolve(&name.parse().unwrap()).is_ok();
-                assert!(!is_there("first") && is_there("second"), "{case}");
-                assert!(!publishes || acknowledged == is_there("again"), "{case}");
-                assert_eq!(registry.verify(&|_| ()).unwrap().problems, [], "{case}");
-                assert_eq!(catalog.lost().collect::<Vec<_>>(), [(1, 1)], "{case}");
-            }
         }
     }
 }
