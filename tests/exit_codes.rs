@@ -1,9 +1,8 @@
 //! Exit codes that scripts rely on.
 
-use std::collections::BTreeMap;
 use std::fs;
 
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::frame::{self, Content};
 use esmhub_store_format::log::{Action, CurrentAnchors, Entry, Published, Record, Writer};
 use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
@@ -146,16 +145,10 @@ fn unknown_kind(kind: u16, length: usize) -> (Card, Vec<u8>, Digest) {
     canonical[..2].copy_from_slice(&kind.to_le_bytes());
     canonical.truncate(length);
     let digest = Digest::of(&canonical);
-    let card = Card {
-        weights: Weights { digest, kind, bytes: length as u64, ..Weights::of(&known, 0.0) },
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: BTreeMap::new(),
-        extensions: Vec::new(),
-    };
+    let card = Card::imported(
+        Weights { digest, kind, bytes: length as u64, ..Weights::of(&known, 0.0) },
+        BaseModel::named("acme/encoder"),
+    );
     (card, frame::encode(Content::Object, &canonical).unwrap(), digest)
 }
 

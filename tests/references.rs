@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use esmhub_store_format::bundle::{self, Bundled};
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::log::Published;
 use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
 
@@ -116,14 +116,8 @@ fn ambiguous_prefix_lists_its_candidates() {
     let map = DenseMap::new(vec![1.0, 0.0, 0.0, 1.0], vec![0.0, 0.0]).unwrap();
     let object = Object::encode(&map, Codec::F32).unwrap();
     let card = |number: u32| Card {
-        weights: Weights::of(&object, 0.0),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
         extra: BTreeMap::from([("number".to_owned(), format!("{number:08}"))]),
-        extensions: Vec::new(),
+        ..Card::imported(Weights::of(&object, 0.0), BaseModel::named("acme/encoder"))
     };
     let mut seen: HashMap<String, u32> = HashMap::new();
     let (a, b, prefix) = (0..)

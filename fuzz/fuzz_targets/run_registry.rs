@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use esmhub_registry::{
     ErrorKind, GcOptions, NewEsm, Outcome, PublishOptions, Registry, RegistryError, RepairOptions, Settings, Signature,
 };
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::log::Writer;
 use esmhub_store_format::{Card, Codec, DenseMap, Name, Object, Tag};
 use libfuzzer_sys::fuzz_target;
@@ -216,16 +216,7 @@ fn object(content: u8) -> Object {
 
 fn esm(name: &str, tag: &str, content: u8) -> NewEsm {
     let object = object(content);
-    let card = Card {
-        weights: Weights::of(&object, 0.0),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: BTreeMap::new(),
-        extensions: Vec::new(),
-    };
+    let card = Card::imported(Weights::of(&object, 0.0), BaseModel::named("acme/encoder"));
     let name: Name = name.parse().expect("a name");
     NewEsm::new(name, Some(tag.parse::<Tag>().expect("a tag")), card, object).expect("a card of its object")
 }

@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use esmhub_store_format::anchors::AnchorDomain;
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::log::{RegistryId, Writer};
 use esmhub_store_format::{AnchorSet, Card, Codec, DenseMap, Object};
 use futures::TryStreamExt;
@@ -169,16 +168,7 @@ pub(crate) fn publish_batch(registry: &Registry, name: &str) -> Result<Publishin
 fn esm(name: &str, bias: f32) -> NewEsm {
     let map = DenseMap::new(vec![1.0, 0.5, 0.25, 1.0], vec![bias, 1.0]).unwrap();
     let object = Object::encode(&map, Codec::F32).unwrap();
-    let card = Card {
-        weights: Weights::of(&object, 0.0),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: BTreeMap::new(),
-        extensions: Vec::new(),
-    };
+    let card = Card::imported(Weights::of(&object, 0.0), BaseModel::named("acme/encoder"));
     NewEsm::new(name.parse().unwrap(), None, card, object).unwrap()
 }
 

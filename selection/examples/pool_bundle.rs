@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use esmhub_selection::SplitMix64;
 use esmhub_store_format::bundle::{self, Bundled};
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::log::Published;
 use esmhub_store_format::{Card, Codec, DenseMap, LowRankMap, Map, Object};
 
@@ -31,16 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn bundled(number: u64, object: Object) -> Result<Bundled, Box<dyn Error>> {
-    let card = Card {
-        weights: Weights::of(&object, 0.01),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: Default::default(),
-        extensions: Vec::new(),
-    };
+    let card = Card::imported(Weights::of(&object, 0.01), BaseModel::named("acme/encoder"));
     let name = format!("tasks/{number:05}").parse()?;
     Ok(Bundled { published: Published { name, tag: "v1".parse()?, card: card.to_canonical()? }, object })
 }

@@ -178,6 +178,40 @@ impl Weights {
     }
 }
 
+impl Card {
+    /// The card of an ESM made elsewhere, of which nothing is known but its weights and its base model.
+    ///
+    /// ```
+    /// use esmhub_store_format::card::{BaseModel, Weights};
+    /// use esmhub_store_format::{Card, Codec, DenseMap, Object};
+    ///
+    /// let identity = DenseMap::new(vec![1.0, 0.0, 0.0, 1.0], vec![0.0, 0.0])?;
+    /// let object = Object::encode(&identity, Codec::F32)?;
+    /// let card = Card::imported(Weights::of(&object, 0.0), BaseModel::named("acme/encoder"));
+    /// assert_eq!(card.weights.dimension, 2);
+    /// # Ok::<(), esmhub_store_format::FormatError>(())
+    /// ```
+    pub fn imported(weights: Weights, base: BaseModel) -> Self {
+        Self {
+            weights,
+            base,
+            source: Source::default(),
+            fit: Fit::imported(),
+            license: None,
+            authors: Vec::new(),
+            extra: BTreeMap::new(),
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl BaseModel {
+    /// A base model of which no more than its id is known.
+    pub fn named(id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+}
+
 impl Fit {
     /// An ESM made elsewhere, of which nothing more is known.
     pub fn imported() -> Self {

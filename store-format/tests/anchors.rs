@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use std::collections::BTreeMap;
-
 use esmhub_store_format::anchors::{AnchorDomain, AnchorSet, embedded_digest};
-use esmhub_store_format::card::{BaseModel, Derivation, DomainFidelity, Extension, Fidelity, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Derivation, DomainFidelity, Extension, Fidelity, Weights};
 use esmhub_store_format::log::{Action, CurrentAnchors, Record};
 use esmhub_store_format::sketch::{Sketch, TextSet};
 use esmhub_store_format::{Card, Codec, Digest, FormatError, LowRankMap, Object};
@@ -144,16 +142,8 @@ fn the_digest_of_embeddings_is_the_one_that_the_specification_states() {
 
 fn card() -> Card {
     let map = LowRankMap::new(1.0, vec![], vec![0.0]).unwrap();
-    Card {
-        weights: Weights::of(&Object::encode_low_rank(&map, Codec::F32).unwrap(), 0.0),
-        base: BaseModel { id: "base".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: vec![],
-        extra: BTreeMap::new(),
-        extensions: vec![],
-    }
+    let object = Object::encode_low_rank(&map, Codec::F32).unwrap();
+    Card::imported(Weights::of(&object, 0.0), BaseModel::named("base"))
 }
 
 #[test]

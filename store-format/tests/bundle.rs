@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use esmhub_store_format::bundle::{self, Bundled};
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::frame::{self, Content};
 use esmhub_store_format::log::Published;
 use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
@@ -11,16 +11,7 @@ use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
 fn bundled() -> Bundled {
     let weight = (0..32 * 32).map(|at| (at % 7) as f32 / 8.0).collect();
     let object = Object::encode(&DenseMap::new(weight, vec![0.5; 32]).unwrap(), Codec::F32).unwrap();
-    let card = Card {
-        weights: Weights::of(&object, 0.0),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: Default::default(),
-        extensions: Vec::new(),
-    };
+    let card = Card::imported(Weights::of(&object, 0.0), BaseModel::named("acme/encoder"));
     let published =
         Published { name: "a".parse().unwrap(), tag: "v1".parse().unwrap(), card: card.to_canonical().unwrap() };
     Bundled { published, object }

@@ -6,10 +6,8 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use esmhub_store_format::bundle::{self, Bundled};
-use esmhub_store_format::card::{BaseModel, Derivation, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Derivation, Weights};
 use esmhub_store_format::limits::MAX_SKETCH_BYTES;
 use esmhub_store_format::log::Published;
 use esmhub_store_format::sketch::{Overlap, Sketch, TextSet};
@@ -29,16 +27,7 @@ fn many() -> Vec<String> {
 }
 
 fn published(tag: &str, texts: &TextSet) -> Published {
-    let mut card = Card {
-        weights: Weights::of(&object(), 0.0),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: BTreeMap::new(),
-        extensions: Vec::new(),
-    };
+    let mut card = Card::imported(Weights::of(&object(), 0.0), BaseModel::named("acme/encoder"));
     card.set_sketch(&Sketch::of(texts, MAX_SKETCH_BYTES).unwrap());
     card.set_derivation(&Derivation { weights: Digest::of(b"another map"), how: "recompress".into() }).unwrap();
     let card = card.to_canonical().unwrap();

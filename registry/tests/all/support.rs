@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use esmhub_registry::{NewEsm, PublishOptions, Publishing, Registry, RegistryError, Settings, Signature};
 use esmhub_store_format::anchors::AnchorDomain;
-use esmhub_store_format::card::{BaseModel, Fit, Source, Weights};
+use esmhub_store_format::card::{BaseModel, Weights};
 use esmhub_store_format::log::{Entry, Record, Writer};
 use esmhub_store_format::{AnchorSet, Card, Codec, DenseMap, Digest, Name, Object, Reference, Tag};
 use tempfile::TempDir;
@@ -131,16 +131,7 @@ pub(crate) fn object(seed: u64) -> Object {
 }
 
 pub(crate) fn card(object: &Object) -> Card {
-    Card {
-        weights: Weights::of(object, 0.0),
-        base: BaseModel { id: "acme/encoder".into(), ..BaseModel::default() },
-        source: Source::default(),
-        fit: Fit::imported(),
-        license: None,
-        authors: Vec::new(),
-        extra: BTreeMap::new(),
-        extensions: Vec::new(),
-    }
+    Card::imported(Weights::of(object, 0.0), BaseModel::named("acme/encoder"))
 }
 
 /// An anchor set whose texts depend on the seed alone.
