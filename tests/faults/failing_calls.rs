@@ -2,6 +2,7 @@
 //! fails and says why, or succeeds and has done it; and a sync that failed is never taken for one that worked, for the
 //! system may tell of a failure only once.
 
+use crate::support::hub::Output;
 use crate::support::{Hub, damage};
 use crate::trace::can_trace;
 use crate::world::{Held, esm, figure, skipped, under};
@@ -32,15 +33,8 @@ fn call_that_fails_is_never_taken_for_one_that_worked() {
             let name = format!("{call}-{error}-{at}");
             let folders = ["a", "b"].map(|part| esm(&hub, &format!("{name}-{part}")));
             let before = Held::in_folder(&hub.path("pool"));
-            let mut command = hub.command();
-            command.args(["publish", "--no-cache"]).args(&folders);
-            let trace = hub.path("trace");
-            let inject = format!("inject={call}:error={error}:when={at}");
-            let strace = ["strace", "-f", "-o", trace.to_str().unwrap(), "-e", &format!("trace={call}"), "-e", &inject]
-                .map(str::to_owned);
-            let output = Hub::finish(&mut under(&strace, &command));
+            let (output, injected) = run_failing(&hub, call, error, at, &["publish", &folders[0], &folders[1]]);
             let held = Held::in_folder(&hub.path("pool"));
-            let injected = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
             assert!(held == before || held.0.len() == before.0.len() + 2, "{name}: half a batch");
             // Printing comes last: by then it is done, and the exit code still says that something went wrong.
             let printing = call == "write" && held != before;
@@ -78,8 +72,8 @@ const KEEPING: [(&str, &str, &str); 7] = [
     ("unlink", "EIO", "Input/output error"),
 ];
 
-/// Runs the command while one call fails; whether one did.
-fn with_failing(hub: &Hub, (call, error, said): (&str, &str, &str), at: usize, arguments: &[&str]) -> bool {
+/// Runs the command while the call of this number fails; what it said, and whether one did.
+fn run_failing(hub: &Hub, call: &str, error: &str, at: usize, arguments: &[&str]) -> (Output, bool) {
     let mut command = hub.command();
     command.args(arguments).arg("--no-cache");
     let trace = hub.path("trace");
@@ -87,6 +81,12 @@ fn with_failing(hub: &Hub, (call, error, said): (&str, &str, &str), at: usize, a
     let strace = ["strace", "-f", "-o", trace.to_str().unwrap(), "-e", &watch, "-e", &inject].map(str::to_owned);
     let output = Hub::finish(&mut under(&strace, &command));
     let injected = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
+    (output, injected)
+}
+
+/// The same for a collection or a repair, which says why; whether a call failed.
+fn with_failing(hub: &Hub, (call, error, said): (&str, &str, &str), at: usize, arguments: &[&str]) -> bool {
+    let (output, injected) = run_failing(hub, call, error, at, arguments);
     // A report that cannot be printed says nothing; all else says why.
     let said_why = output.code == 0 || output.stderr.contains(said) || call == "write";
     assert!(said_why && [0, 1].contains(&output.code), "{call} {error} {at}: {output:#?}");

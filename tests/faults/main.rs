@@ -19,6 +19,7 @@ mod disk;
 mod failing_calls;
 mod flipped_bits;
 mod full_disk;
+mod given_up;
 mod keeping;
 mod killed;
 mod no_locks;

@@ -1,0 +1,58 @@
+//! Power loss while a log entry that nobody has any more is given up: its place is held before anything says that it is
+//! lost, so that the gap is damage or a loss in every state, and never the end of the log.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use esmhub_registry::Registry;
+
+use crate::disk::{read, write};
+use crate::replay::History;
+use crate::support::{Hub, line};
+use crate::trace::{can_trace, record};
+use crate::world::{by, esm, figure, skipped};
+
+#[test]
+fn entry_that_is_given_up_when_the_power_fails_is_named_or_lost_and_hides_nothing() {
+    if !can_trace() {
+        return skipped("entry_that_is_given_up_when_the_power_fails", "strace cannot trace here");
+    }
+    let hub = Hub::without_registry();
+    let folders = ["a", "b"].map(|name| esm(&hub, name));
+    fs::create_dir(hub.path("disk")).unwrap();
+    let disk = hub.path("disk").canonicalize().unwrap();
+    let pool = disk.join("pool");
+    let command = |text: &str| -> Command {
+        let mut command = hub.command();
+        command.env("ESMHUB_REGISTRY", &pool).args(line(text)).arg("--no-cache");
+        command
+    };
+    for text in ["init", &format!("publish {}", folders[0]), &format!("publish {}", folders[1])] {
+        assert_eq!(Hub::finish(&mut command(text)).code, 0, "{text}");
+    }
+    fs::remove_file(pool.join("log/00000000000000000001")).unwrap();
+    let before = read(&disk);
+    let recorded = record(&command("verify --repair --accept-loss"), &disk);
+    let (mut states, mut given_up) = (0, 0);
+    History::new(&disk, &before, &recorded).each_state(100, |disk, acknowledged| {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        write(folder.path(), disk);
+        let pool = folder.path().join("pool");
+        let registry = Registry::open(&pool, None).unwrap();
+        let catalog = registry.catalog().unwrap();
+        let lost: Vec<(u64, u64)> = catalog.lost().collect();
+        assert!(lost == [(1, 1)] || !acknowledged, "{lost:?}");
+        assert_ne!(lost.is_empty(), catalog.damaged().is_empty(), "the gap is taken for nothing");
+        // Whoever had read the log to there would not look behind it.
+        assert!(lost.is_empty() || pool.join("log/00000000000000000001").exists(), "nothing holds its place");
+        assert!(catalog.resolve(&"b:v1".parse().unwrap()).is_ok());
+        registry.accept_loss(&by(), Duration::ZERO).unwrap();
+        registry.yank(&"b:v1".parse().unwrap(), &by(), false).unwrap();
+        assert_eq!(registry.verify(&|_| ()).unwrap().problems, []);
+        states += 1;
+        given_up += usize::from(!lost.is_empty());
+    });
+    assert!(given_up > 0 && given_up < states, "{given_up} of {states}");
+    figure("power loss while an entry is given up, states", states);
+}
