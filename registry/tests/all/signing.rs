@@ -72,6 +72,7 @@ fn a_signer_that_never_makes_the_same_twice_is_asked_once_for_each() {
     assert_eq!(published.esms.iter().map(|esm| esm.signed).collect::<Vec<_>>(), [Some(true), Some(true), Some(false)]);
     assert_eq!(*asked.lock().unwrap(), HashMap::from([("v1".to_owned(), 1), ("v2".to_owned(), 1)]));
     assert_eq!(published.entries, [1]);
+    assert!(pool.open().verify(&|_| ()).unwrap().is_sound(), "what is there twice in the batch is signed once");
 }
 
 #[test]
