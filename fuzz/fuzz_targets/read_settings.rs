@@ -1,12 +1,11 @@
-//! The settings of a language model: the same bytes as config.json, modules.json, the pooling's config.json, and the index
-//! of the shards.
+//! The settings of a language model: config.json, modules.json, the pooling's config.json, or the index of the shards.
 
 #![no_main]
 
 use std::fs;
 use std::sync::LazyLock;
 
-use esmhub_fuzz::model;
+use esmhub_fuzz::{model, role};
 use esmhub_selection::encoder::ModelFiles;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -18,19 +17,19 @@ static MODEL: LazyLock<TempDir> = LazyLock::new(|| {
     folder
 });
 
+const ROLES: [&str; 4] = ["config.json", "1_Pooling/config.json", "modules.json", "model.safetensors.index.json"];
+
 fuzz_target!(|bytes: &[u8]| {
-    for name in ["config.json", "1_Pooling/config.json", "modules.json", "model.safetensors.index.json"] {
-        let path = MODEL.path().join(name);
-        let before = fs::read(&path).ok();
-        fs::write(&path, bytes).expect("a file on the RAM disk");
-        if let Ok(files) = ModelFiles::in_folder(MODEL.path()) {
-            if let Ok((dimension, _)) = files.output() {
-                assert!((1..=8192).contains(&dimension));
-            }
+    let path = MODEL.path().join(role(bytes, &ROLES));
+    let before = fs::read(&path).ok();
+    fs::write(&path, bytes).expect("a file on the RAM disk");
+    if let Ok(files) = ModelFiles::in_folder(MODEL.path()) {
+        if let Ok((dimension, _)) = files.output() {
+            assert!((1..=8192).contains(&dimension));
         }
-        match before {
-            Some(before) => fs::write(&path, before).expect("a file on the RAM disk"),
-            None => fs::remove_file(&path).expect("a file on the RAM disk"),
-        }
+    }
+    match before {
+        Some(before) => fs::write(&path, before).expect("a file on the RAM disk"),
+        None => fs::remove_file(&path).expect("a file on the RAM disk"),
     }
 });

@@ -1,12 +1,11 @@
 //! A small database in a user's cache. The one home of sled.
 //!
 //! It is disposable, and nothing that happens in here can take a command down: all of sled runs in a thread of its own,
-//! whose panics are caught and which is left behind when it hangs. The caller then does without. The database is locked by
+//! whose panics end it alone and which is left behind when it hangs. The caller then does without. The database is locked by
 //! whoever has it open, so it is opened for one job, and no longer.
 
 use std::fs;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
@@ -187,9 +186,29 @@ fn in_thread<T: Send + 'static>(
 ) -> Result<Job<T>, DatabaseError> {
     let (sender, receiver) = sync_channel(1);
     thread::Builder::new().name("database".into()).spawn(move || {
-        let outcome = catch_unwind(AssertUnwindSafe(job)).unwrap_or(Err(DatabaseError::Panicked));
-        // Whoever no longer waits does not need to know.
-        let _ = sender.send(outcome);
+        // Whoever no longer waits does not need to know. A panic ends this thread, and drops what would answer.
+        let _ = sender.send(job());
     })?;
     Ok(Job(receiver))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_another_version_keeps_is_not_taken_for_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::at(folder.path().join("index"));
+        let write = |tables: &Tables| Ok(tables.table("log")?.insert(b"key", b"value")?);
+        assert!(database.start(write).unwrap().outcome(PATIENCE).unwrap());
+        let other = sled::open(database.folder()).unwrap();
+        other.insert(FORMAT.0, b"another").unwrap();
+        drop(other);
+        let refused = database.start(write).unwrap().outcome(PATIENCE);
+        assert!(matches!(refused, Err(DatabaseError::Format)), "{refused:?}");
+        database.discard().unwrap();
+        assert!(database.start(write).unwrap().outcome(PATIENCE).unwrap());
+    }
 }
