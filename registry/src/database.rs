@@ -194,7 +194,7 @@ fn in_thread<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -210,5 +210,16 @@ mod tests {
         assert!(matches!(refused, Err(DatabaseError::Format)), "{refused:?}");
         database.discard().unwrap();
         assert!(database.start(write).unwrap().outcome(PATIENCE).unwrap());
+    }
+
+    #[test]
+    fn what_hangs_or_panics_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::at(folder.path().join("index"));
+        let hangs = database.start(|_| Ok(thread::sleep(Duration::from_secs(300)))).unwrap();
+        assert!(matches!(hangs.outcome(Duration::from_millis(50)), Err(DatabaseError::Slow)));
+        let beside = Database::at(folder.path().join("beside"));
+        let panics = beside.start(|_| -> Result<(), _> { panic!("as sled does") }).unwrap();
+        assert!(matches!(panics.outcome(PATIENCE), Err(DatabaseError::Panicked)));
     }
 }
