@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use esmhub_store_format::log::{Action, Signed};
 use serde_json::{Value, json};
 
-use crate::support::keys::{has_ssh_keygen, new_key, ssh_keygen};
+use crate::support::keys::{append, has_ssh_keygen, new_key, ssh_keygen};
 use crate::support::{Hub, at, line};
 
 /// `mr`, signed by ada; and ada's public key.
@@ -138,6 +139,44 @@ fn a_line_means_what_it_means_to_openssh() {
         assert_eq!((openssh, ours), (counts, counts), "{text}");
         let pulled = hub.run(line("pull mr --output out --dry-run --require-signature --trusted-keys signers"));
         assert_eq!(pulled.code == 0, counts, "{text}: {pulled:?}");
+    }
+}
+
+/// The neutral element of the curve as a key, of which the signature of all zeros but for one bit verifies over anything.
+#[test]
+fn a_weak_key_is_refused_with_its_file_and_line_and_verifies_for_nobody() {
+    let hub = Hub::with(&["mr"]);
+    let weak = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    hub.write("signers", format!("# keys\nada {weak}\n"));
+    for command in ["show mr", "pull mr --output out --require-signature"] {
+        let said = ["signers, line 2: its key is weak", "anybody can sign", "hint: "];
+        hub.refused_saying(1, line(format!("{command} --trusted-keys signers")), &said);
+    }
+    let registry = esmhub_registry::Registry::open(&hub.path("pool"), None).unwrap();
+    let catalog = registry.catalog().unwrap();
+    let esm = catalog.esms().next().unwrap();
+    let text = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
+    let typed = |bytes: &[u8]| text(&[text(b"ssh-ed25519"), text(bytes)].concat());
+    let neutral = [&[1_u8][..], &[0; 31]].concat();
+    let head = [&b"SSHSIG\0\0\0\x01"[..], &typed(&neutral), &text(b"esmhub"), &text(b""), &text(b"sha512")].concat();
+    let signature = [head, typed(&[&neutral[..], &[0; 32]].concat())].concat();
+    let (name, tag, digest) = (esm.name().clone(), esm.tag().clone(), esm.digest());
+    append(&hub, &[Action::Signed(Signed { name, tag, digest, signature })]);
+    let shown = hub.json(["show", "mr"]);
+    assert_eq!(at(&shown["signatures"][0], ["key", "valid"]), json!([weak, false]));
+}
+
+#[test]
+fn a_name_that_can_pass_for_another_is_no_principal() {
+    if !has_ssh_keygen("a_name_that_can_pass_for_another_is_no_principal") {
+        return;
+    }
+    let (hub, public) = signed();
+    for (name, code) in
+        [("ada\u{202e}x", "U+202E"), ("ada\u{2066}", "U+2066"), ("\u{feff}ada", "U+FEFF"), ("a\u{200b}da", "U+200B")]
+    {
+        hub.write("signers", format!("ada {public}\n{name} {public}\n"));
+        hub.refused_saying(1, line("show mr --trusted-keys signers"), &["signers, line 2: ", "invisible", code]);
     }
 }
 

@@ -16,6 +16,7 @@ mod embedding_cache;
 mod failure;
 mod hub;
 mod model;
+mod printable;
 mod program;
 mod progress;
 mod source;

@@ -7,7 +7,7 @@ use esmhub_registry::Catalog;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::document::{Document, bytes, columns, count, fields};
+use crate::document::{Document, bytes, columns, count, fields, printable};
 use crate::failure::Outcome;
 
 /// Show totals: objects, bytes, and the reduction factor against keeping the fine-tuned models
@@ -132,6 +132,6 @@ impl Document for StatsDocument {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.bases.iter().map(|base| base.base.clone()).collect()
+        self.bases.iter().map(|base| printable(&base.base)).collect()
     }
 }
