@@ -22,5 +22,6 @@ mod progress;
 mod source;
 mod texts;
 pub mod trust;
+mod values;
 
 pub use program::run;
