@@ -25,6 +25,11 @@ pub(crate) trait Document: Serialize {
         Vec::new()
     }
 
+    /// What can be done about the remarks; each is printed once.
+    fn hints(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The exit code of a command that got this far.
     fn exit_code(&self) -> u8 {
         0
