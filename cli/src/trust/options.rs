@@ -35,6 +35,11 @@ pub(crate) struct TrustOptions {
 }
 
 impl TrustOptions {
+    /// Whether a file is named, which then must be there.
+    pub(crate) fn names_a_file(&self) -> bool {
+        self.trusted_keys.is_some()
+    }
+
     /// The keys, to show whose signatures there are.
     pub(crate) fn keyring(&self, context: &Context, registry: &Registry) -> Outcome<Keyring> {
         Keyring::load_to_show(context, registry, self.trusted_keys.as_deref())
