@@ -221,3 +221,23 @@ fn one_damaged_esm_of_several_costs_no_other() {
     assert!(hub.path("out/a/config.json").is_file() && hub.path("out/c/config.json").is_file());
     assert!(!hub.path("out/b").exists());
 }
+
+#[test]
+fn what_is_wrong_is_said_once() {
+    let hub = pool();
+    for name in ["a", "b"] {
+        damage(&hub.object_of(name));
+    }
+    let verified = hub.run(["verify"]);
+    assert_eq!((verified.code, verified.stdout.matches("hint: ").count()), (16, 1), "{verified:#?}");
+    let problems = hub.json_with(16, ["verify"])["problems"].clone();
+    assert!(problems.as_array().unwrap().iter().all(|problem| problem["hint"].is_string()), "{problems}");
+    damage(&hub.entry(2));
+    fs::remove_dir_all(hub.path("cache")).unwrap();
+    for arguments in [&["pull", "*"][..], &["pull", "a"], &["resolve", "a"], &["yank", "a:v1"]] {
+        let message = hub.refused(16, arguments);
+        let detail = message.lines().find_map(|line| line.strip_prefix("warning: log entry 2: ")).unwrap_or("");
+        assert!(detail.is_empty() || message.matches(detail).count() == 1, "{arguments:?}: {message}");
+        assert!(arguments[0] == "yank" || !detail.is_empty(), "{arguments:?}: {message}");
+    }
+}

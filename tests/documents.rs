@@ -159,6 +159,15 @@ fn names_that_look_like_others_are_shown_as_they_are() {
     hub.ok(["publish", &source]);
     let shown = hub.ok(["show", "mr"]);
     assert!(!shown.contains('\u{202e}') && shown.contains("\\u{202e}"), "{shown}");
+    // The base model's name stands in most tables.
+    let esm = EsmFolder::new("mr", 8, 2).set("base_model_name", "acme/\u{2067}enc\u{2060}oder");
+    let source = hub.esm(&esm);
+    hub.ok(["publish", &source]);
+    hub.write("t.npz", target(40, 8, 2, 1));
+    for arguments in [&["list"][..], &["stats"], &["stats", "-q"], &["anchors", "stats"], &["rank", "t.npz"]] {
+        let shown = hub.ok(arguments);
+        assert!(shown.contains("acme/\\u{2067}enc\\u{2060}oder"), "{arguments:?}: {shown}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use esmhub_store_format::{Card, Codec, DenseMap, Digest, Object};
 
 use serde_json::json;
 
-use crate::support::{Hub, at, csv, line, overwrite, target, tiny_base, tiny_model, words};
+use crate::support::{Hub, at, csv, damage, line, overwrite, target, tiny_base, tiny_model, words};
 
 const COMMANDS: [&[&str]; 16] = [
     &["publish", "esms/mr"],
@@ -86,6 +86,35 @@ fn command_lines_that_make_no_sense_are_usage() {
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{arguments:?}: {output:#?}");
         assert!(output.stderr.starts_with("error: ") || arguments.is_empty(), "{output:#?}");
     }
+}
+
+/// Whoever is told only that a value is wrong has to guess how it is written.
+#[test]
+fn values_that_are_refused_come_with_a_hint() {
+    let hub = pool();
+    for (arguments, said) in [
+        ("rank t.npz --max-overlap 5", &["--max-overlap", "\nhint: 5 % is written 5%, or 0.05\n"][..]),
+        ("rank t.npz --max-overlap much", &["--max-overlap", "\nhint: 5 % is written"]),
+        ("rank t.npz --rows 0", &["--rows", "at least 2", "\nhint: 1000 are the default"]),
+        ("publish --base a --tuned b --data c.csv --text d --rows 0", &["--rows", "at least 1", "\nhint: "]),
+        ("anchors set --base a b.txt --rows 0", &["--rows", "at least 1", "\nhint: "]),
+        ("stats --model-bytes 5x", &["--model-bytes", "a number of bytes", "\nhint: "]),
+        ("stats --model-bytes 0", &["--model-bytes", "at least 1", "\nhint: "]),
+    ] {
+        hub.refused_saying(2, line(arguments), said);
+    }
+}
+
+/// "File exists" says neither which of the two is wrong nor what to do.
+#[test]
+fn a_file_where_a_folder_is_expected_is_named() {
+    let hub = pool();
+    hub.write("file", "mine");
+    for command in ["demo", "init"] {
+        hub.refused_saying(2, [command, "file"], &["file is a file, and a folder is expected", "hint: "]);
+        hub.refused_saying(2, [command, "file/deep/er"], &["file/deep/er: file is a file", "hint: "]);
+    }
+    hub.refused_saying(1, ["pull", "mr", "--output", "file/deep"], &["file is not a folder", "hint: "]);
 }
 
 #[test]
@@ -174,6 +203,13 @@ fn meets_newer(kind: u16, length: usize) {
     assert_eq!(at(&ranking, ["ranked", "skipped/0/name"]), json!([1, "later"]));
     assert_eq!(hub.json(["verify"])["sound"], true, "newer is no damage");
     hub.ok(["pull", "mr"]);
+    // Of several, those that can be are pulled; and damage is worse than what is too new.
+    let several = |code, folder: &str| hub.json_with(code, ["pull", "mr", "later", "--output", folder]);
+    assert_eq!(at(&several(12, "some"), ["pulled/0/name", "failed/0/name"]), json!(["mr", "later"]));
+    let whole = fs::read(hub.object_of("mr")).unwrap();
+    damage(&hub.object_of("mr"));
+    assert_eq!(several(16, "none")["pulled"], json!([]));
+    overwrite(&hub.object_of("mr"), &whole);
     hub.refused_saying(12, ["recompress", "mr", "later"], &["later", "newer"]);
 
     let record = frame::encode(Content::Record, &published.to_canonical().unwrap()).unwrap();

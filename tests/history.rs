@@ -127,6 +127,44 @@ fn list_shows_what_fits_the_pattern() {
 }
 
 #[test]
+fn pattern_that_fits_nothing_is_told_from_an_empty_registry() {
+    let hub = two_tags();
+    assert_eq!(hub.ok(["list", "zzz*"]), "no ESM's name matches \"zzz*\"\n");
+    assert_eq!(hub.json(["list", "zzz*"])["esms"], json!([]));
+    assert_eq!(Hub::new().ok(["list"]), "no ESMs\n");
+    hub.ok(["yank", "mr:v1"]);
+    hub.ok(["yank", "mr:v2"]);
+    assert_eq!(hub.ok(["list", "m*"]), "no ESM's name matches \"m*\" but 2 yanked: --all lists them\n");
+    assert_eq!(hub.ok(["list"]), "no ESMs but 2 yanked: --all lists them\n");
+}
+
+/// `list` and `publish` must not give two sizes for one ESM.
+#[test]
+fn size_is_that_of_the_file_everywhere() {
+    let hub = Hub::new();
+    let source = hub.esm(&EsmFolder::new("mr", 40, 1));
+    let published = hub.ok(["publish", &source, "--codec", "f32"]);
+    let file = hub.object_of("mr");
+    let stored = std::fs::metadata(&file).unwrap().len();
+    let again = hub.json(["publish", &source, "--codec", "f32"]);
+    let listed = hub.json(["list"]);
+    assert_eq!(
+        (&again["published"][0]["stored_bytes"], &listed["esms"][0]["stored_bytes"]),
+        (&json!(stored), &json!(stored))
+    );
+    assert_ne!(listed["esms"][0]["size_bytes"], json!(stored), "zstd packs it");
+    let size = |table: &str, at: usize| {
+        let row = table.lines().find(|line| line.contains("mr:v1")).unwrap();
+        row.split_whitespace().skip(at).take(2).collect::<Vec<_>>().join(" ")
+    };
+    let (published, listed) = (size(&published, 3), size(&hub.ok(["list"]), 4));
+    assert!(published == listed && published.ends_with(" KB"), "{published}, {listed}");
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(hub.json(["list"])["esms"][0]["stored_bytes"], Value::Null);
+    assert!(hub.ok(["list"]).contains(" missing "));
+}
+
+#[test]
 fn stats_count_every_byte_once() {
     let hub = two_tags();
     let source = hub.esm(&EsmFolder::new("twin", 8, 2));

@@ -25,6 +25,7 @@ mod hostile;
 mod hostile_links;
 mod low_rank;
 mod matching;
+mod moving;
 mod overlap;
 mod peer;
 mod publish;

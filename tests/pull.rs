@@ -167,6 +167,37 @@ fn one_damaged_esm_among_several_leaves_whole_folders_only() {
 }
 
 #[test]
+fn code_of_several_says_whether_anything_was_pulled() {
+    let hub = Hub::with(&["a", "b"]);
+    hub.write("out/a/notes.txt", "mine");
+    let some = hub.json_with(3, ["pull", "a", "b", "--output", "out"]);
+    assert_eq!(at(&some, ["failed/0/name", "pulled/0/name"]), json!(["a", "b"]));
+    hub.write("none/a/notes.txt", "mine");
+    hub.write("none/b/notes.txt", "mine");
+    let output = hub.run(["pull", "*", "--output", "none"]);
+    assert_eq!((output.code, output.stdout.as_str()), (1, "nothing was pulled\n"), "{output:#?}");
+    for (said, times) in [("a:v1 not pulled: ", 1), ("b:v1 not pulled: ", 1), ("hint: give another --output", 1)] {
+        assert_eq!(output.stderr.matches(said).count(), times, "{said}: {output:#?}");
+    }
+    // Integrity comes first, whatever else went wrong and whatever was pulled.
+    damage(&hub.object_of("b"));
+    hub.json_with(16, ["pull", "a", "b", "--output", "none"]);
+    hub.json_with(16, ["pull", "a", "b", "--output", "fresh"]);
+}
+
+/// Nobody can write there, not even the superuser, for whom every other folder is writable.
+#[cfg(target_os = "linux")]
+#[test]
+fn folder_that_cannot_be_written_to_is_named_and_no_temporary_one() {
+    let hub = Hub::with(&["mr"]);
+    let message = hub.refused(1, ["pull", "mr", "--output", "/proc/winner"]);
+    assert!(message.contains("/proc/winner cannot be written: ") && message.contains("hint: "), "{message}");
+    let exported = hub.refused(1, ["export", "mr", "/proc/mr.esm"]);
+    assert!(exported.contains("/proc/mr.esm: "), "{exported}");
+    assert!([message, exported].iter().all(|said| !said.contains("/.")), "a temporary name");
+}
+
+#[test]
 fn dry_run_writes_nothing() {
     let hub = Hub::with(&["mr"]);
     let before = hub.tree();

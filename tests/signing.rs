@@ -163,6 +163,7 @@ fn what_is_no_ed25519_key_of_openssh_is_refused_with_what_to_do() {
     make("-q -t rsa -b 2048 -f rsa");
     make("-q -t rsa -b 2048 -m PEM -f pem");
     make("-q -t ecdsa -f ecdsa");
+    fs::copy(hub.path("ada.pub"), hub.path("lone.pub")).unwrap();
     hub.write("text", "no key at all\n");
     hub.write("binary", [0xff; 3000]);
     hub.write("large", "x".repeat(70_000));
@@ -173,7 +174,8 @@ fn what_is_no_ed25519_key_of_openssh_is_refused_with_what_to_do() {
         (2, "rsa", &["rsa", "another kind", "ed25519", "hint: `ssh-keygen -t ed25519"][..]),
         (2, "ecdsa", &["ecdsa", "another kind", "ed25519", "hint: `ssh-keygen -t ed25519"]),
         (1, "pem", &["pem", "no private key of OpenSSH", "hint: `ssh-keygen -p"]),
-        (2, "ada.pub", &["ada.pub", "a public key", "hint: "]),
+        (2, "ada.pub", &["ada.pub", "the public key", "hint: ", "beside it: --sign ada\n"]),
+        (2, "lone.pub", &["lone.pub", "the public key", "hint: ", "without .pub"]),
         (1, "text", &["text", "no private key of OpenSSH", "hint: `ssh-keygen -t"]),
         (1, "binary", &["binary", "no private key of OpenSSH"]),
         (1, "large", &["large", "no private key of OpenSSH"]),
@@ -221,6 +223,9 @@ fn a_key_that_others_can_read_is_warned_of() {
     fs::set_permissions(hub.path("ada"), fs::Permissions::from_mode(0o640)).unwrap();
     let said = publish();
     assert!(said.contains("warning: ") && said.contains("ada can be read by others (mode 640)"), "{said}");
+    // A public key is there to be read by others.
+    let said = hub.run(line("publish esms/mr --sign ada.pub"));
+    assert!(said.code == 2 && !said.stderr.contains("warning"), "{said:?}");
 }
 
 #[test]

@@ -239,3 +239,28 @@ fn without_a_key_to_trust_nothing_is_begun() {
     assert_eq!((pull("mr").code, pull("cola").code), (0, 16));
     assert!(fs::exists(hub.path("mr")).unwrap() && !fs::exists(hub.path("cola")).unwrap());
 }
+
+/// A bare name means the newest tag of all; whoever meets an unsigned one must learn of the one that they can use.
+#[test]
+fn the_newest_signed_tag_is_named_where_the_newest_is_not_signed() {
+    if !has_ssh_keygen("the_newest_signed_tag_is_named_where_the_newest_is_not_signed") {
+        return;
+    }
+    let hub = signed_pool();
+    for (seed, more) in [(60, "--sign ada"), (61, "")] {
+        EsmFolder::new("mr", 8, seed).write(&hub.path("other"));
+        hub.ok(line(format!("publish other --codec f32 {more}")));
+    }
+    assert_refused(&hub, "mr", &["mr:v3: expected", "found none", "hint: mr:v2 is the newest tag that has one"]);
+    hub.ok(["yank", "mr:v2"]);
+    assert_refused(&hub, "mr", &["hint: mr:v1 is the newest tag that has one"]);
+    assert_refused(&hub, "cola", &["hint: ask its publisher"]);
+    // Of several each is named once, and what is the same for all is said once.
+    hub.ok(line("publish esms/cola --codec f32 --name twin"));
+    let arguments = line("pull cola twin trec --output some --require-signature --trusted-keys trusted");
+    let output = hub.run(arguments);
+    assert_eq!(output.code, 16, "{output:#?}");
+    for (said, times) in [("cola:v1", 1), ("twin:v1", 1), ("trec:v1", 0), ("hint: ", 1), ("ask its publisher", 1)] {
+        assert_eq!(output.stderr.matches(said).count(), times, "{said}: {output:#?}");
+    }
+}

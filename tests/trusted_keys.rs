@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use esmhub_store_format::log::{Action, Signed};
 use serde_json::{Value, json};
 
-use crate::support::keys::{has_ssh_keygen, new_key, ssh_keygen};
+use crate::support::keys::{append, has_ssh_keygen, new_key, public_key, ssh_keygen, ssh_sign};
 use crate::support::{Hub, at, line};
 
 /// `mr`, signed by ada; and ada's public key.
@@ -66,7 +67,7 @@ fn a_link_is_followed_in_the_users_folder_and_refused_in_the_registry() {
     symlink(hub.path("nowhere"), &user).unwrap();
     fs::remove_file(hub.path("pool/trusted-keys")).unwrap();
     hub.write("pool/trusted-keys", format!("registry {public}\n"));
-    for arguments in ["show mr", "pull mr --output out --require-signature"] {
+    for arguments in ["show mr", "log", "pull mr --output out --require-signature"] {
         hub.refused_saying(1, line(arguments), &["esmhub/trusted-keys", "No such file"]);
     }
     fs::remove_file(&user).unwrap();
@@ -141,6 +142,44 @@ fn a_line_means_what_it_means_to_openssh() {
     }
 }
 
+/// The neutral element of the curve as a key, of which the signature of all zeros but for one bit verifies over anything.
+#[test]
+fn a_weak_key_is_refused_with_its_file_and_line_and_verifies_for_nobody() {
+    let hub = Hub::with(&["mr"]);
+    let weak = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    hub.write("signers", format!("# keys\nada {weak}\n"));
+    for command in ["show mr", "pull mr --output out --require-signature"] {
+        let said = ["signers, line 2: its key is weak", "anybody can sign", "hint: "];
+        hub.refused_saying(1, line(format!("{command} --trusted-keys signers")), &said);
+    }
+    let registry = esmhub_registry::Registry::open(&hub.path("pool"), None).unwrap();
+    let catalog = registry.catalog().unwrap();
+    let esm = catalog.esms().next().unwrap();
+    let text = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
+    let typed = |bytes: &[u8]| text(&[text(b"ssh-ed25519"), text(bytes)].concat());
+    let neutral = [&[1_u8][..], &[0; 31]].concat();
+    let head = [&b"SSHSIG\0\0\0\x01"[..], &typed(&neutral), &text(b"esmhub"), &text(b""), &text(b"sha512")].concat();
+    let signature = [head, typed(&[&neutral[..], &[0; 32]].concat())].concat();
+    let (name, tag, digest) = (esm.name().clone(), esm.tag().clone(), esm.digest());
+    append(&hub, &[Action::Signed(Signed { name, tag, digest, signature })]);
+    let shown = hub.json(["show", "mr"]);
+    assert_eq!(at(&shown["signatures"][0], ["key", "valid"]), json!([weak, false]));
+}
+
+#[test]
+fn a_name_that_can_pass_for_another_is_no_principal() {
+    if !has_ssh_keygen("a_name_that_can_pass_for_another_is_no_principal") {
+        return;
+    }
+    let (hub, public) = signed();
+    for (name, code) in
+        [("ada\u{202e}x", "U+202E"), ("ada\u{2066}", "U+2066"), ("\u{feff}ada", "U+FEFF"), ("a\u{200b}da", "U+200B")]
+    {
+        hub.write("signers", format!("ada {public}\n{name} {public}\n"));
+        hub.refused_saying(1, line("show mr --trusted-keys signers"), &["signers, line 2: ", "invisible", code]);
+    }
+}
+
 #[test]
 fn a_key_that_is_not_used_is_said_with_its_line() {
     if !has_ssh_keygen("a_key_that_is_not_used_is_said_with_its_line") {
@@ -157,4 +196,53 @@ fn a_key_that_is_not_used_is_said_with_its_line() {
         assert!(said.code == 0 && said.stderr.contains("signers, line 2, a key of ada, is not used: "), "{said:?}");
         assert!(said.stderr.contains(why) && said.stdout.contains("not trusted"), "{said:?}");
     }
+}
+
+#[test]
+fn log_and_list_say_what_is_signed_and_log_by_whom() {
+    if !has_ssh_keygen("log_and_list_say_what_is_signed_and_log_by_whom") {
+        return;
+    }
+    let hub = Hub::with(&["mr", "trec"]);
+    // Without any signature there is no column for them.
+    assert!(!hub.ok(["log"]).contains("SIGNED BY") && !hub.ok(["list"]).contains("SIGNATURES"));
+    for name in ["ada", "grace"] {
+        new_key(&hub, name);
+        hub.ok(line(format!("publish esms/mr --codec f32 --sign {name}")));
+    }
+    hub.write("trusted", format!("ada@engine {}\n", public_key(&hub, "ada")));
+    let fingerprints: Vec<Value> =
+        shown(&hub, "")["signatures"].as_array().unwrap().iter().map(|one| one["fingerprint"].clone()).collect();
+    let log = hub.json(line("log --trusted-keys trusted"));
+    assert_eq!(at(&log, ["events/0/signature", "trusted_keys/keys"]), json!([null, 1]));
+    for (event, expected) in
+        [(2, json!([fingerprints[0], "ada@engine", true])), (3, json!([fingerprints[1], null, true]))]
+    {
+        let places = ["action", "signature/fingerprint", "signature/principal", "signature/valid"];
+        let found = at(&log["events"][event], places);
+        assert_eq!(found, json!(["sign", expected[0], expected[1], expected[2]]), "{log}");
+    }
+    let table = hub.ok(line("log mr --trusted-keys trusted"));
+    let by = fingerprints.iter().map(|by| by.as_str().unwrap()).collect::<Vec<_>>();
+    for said in ["SIGNED BY".to_owned(), format!("  ada@engine ({})\n", by[0]), format!("  {}, not trusted\n", by[1])] {
+        assert!(table.contains(&said), "{said}: {table}");
+    }
+    let list = hub.ok(["list"]);
+    let last = |name: &str| list.lines().find(|line| line.contains(name)).unwrap().split_whitespace().last().unwrap();
+    assert_eq!([last("DIGEST"), last("mr:v1"), last("trec:v1")], ["SIGNATURES", "2", "-"], "{list}");
+    // What is gone was signed all the same; and what was signed was the card, not the tag.
+    hub.ok(["remove", "mr:v1"]);
+    assert_eq!(hub.json(["log", "mr:v1"])["events"][1]["signature"]["fingerprint"], fingerprints[0]);
+    let registry = esmhub_registry::Registry::open(&hub.path("pool"), None).unwrap();
+    let esm = registry.catalog().unwrap().esms().next().unwrap().clone();
+    let signature = ssh_sign(&hub, "ada", "esmhub", "", "something else");
+    let (name, tag, digest) = (esm.name().clone(), esm.tag().clone(), esm.digest());
+    append(&hub, &[Action::Signed(Signed { name, tag, digest, signature })]);
+    let table = hub.ok(line("log trec --trusted-keys trusted"));
+    assert!(table.contains(&format!("{}, does not verify: ", by[0])) && !table.contains("ada@engine ("), "{table}");
+    // A file of keys that cannot be read is no reason to hide a log in which nothing is signed, unless it was asked for.
+    let plain = Hub::with(&["mr"]);
+    plain.write("home/.config/esmhub/trusted-keys", "ada\n");
+    plain.ok(["log"]);
+    plain.refused_saying(1, line("log --trusted-keys home/.config/esmhub/trusted-keys"), &["trusted-keys, line 1: "]);
 }

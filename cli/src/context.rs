@@ -1,7 +1,9 @@
 //! What every command works with: where the registry is, how to print, who the user is.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use esmhub_registry::{Catalog, Registry, Signature};
@@ -21,6 +23,8 @@ pub(crate) struct Context {
     cache: Option<PathBuf>,
     form: Form,
     verbose: bool,
+    /// What is wrong with log entries, as far as it was warned of.
+    warned: Mutex<Vec<String>>,
     /// Whether the network is out of bounds.
     pub(crate) offline: bool,
     /// Threads to compute with.
@@ -53,6 +57,7 @@ impl Context {
             cache: if global.no_cache { None } else { global.cache_dir.clone().or_else(platform) },
             form,
             verbose: global.verbose,
+            warned: Mutex::default(),
             offline: global.offline,
             threads,
             device: global.device,
@@ -66,6 +71,7 @@ impl Context {
             cache: self.cache.clone(),
             form: self.form,
             verbose: self.verbose,
+            warned: Mutex::default(),
             offline: self.offline,
             threads: self.threads,
             device: self.device,
@@ -99,6 +105,9 @@ impl Context {
         }
         for damage in catalog.damaged() {
             self.warn(damage);
+            if let Ok(mut warned) = self.warned.lock() {
+                warned.push(damage.detail.clone());
+            }
         }
         Ok((registry, catalog))
     }
@@ -141,11 +150,23 @@ impl Context {
         }
     }
 
+    /// A failure without what this command has warned of already.
+    pub(crate) fn without_repeating(&self, failure: Failure) -> Failure {
+        match self.warned.lock() {
+            Ok(warned) => failure.beside(&warned),
+            Err(_) => failure,
+        }
+    }
+
     /// Prints the command's document; its exit code.
     pub(crate) fn emit<D: Document>(&self, document: &D) -> Outcome<u8> {
         document::print(document, self.form)?;
         if self.form != Form::Json {
             document.remarks().iter().for_each(|remark| self.warn(remark));
+            let mut said = HashSet::new();
+            for hint in document.hints().into_iter().filter(|hint| said.insert(hint.clone())) {
+                anstream::eprintln!("\nhint: {}", printable(&hint));
+            }
         }
         Ok(document.exit_code())
     }

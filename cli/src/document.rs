@@ -7,6 +7,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArran
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
+pub(crate) use crate::printable::printable;
 
 /// What a command has to say.
 pub(crate) trait Document: Serialize {
@@ -21,6 +22,11 @@ pub(crate) trait Document: Serialize {
 
     /// What must be said beside the document, on stderr: why it is not all that was asked for. JSON says it itself.
     fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What can be done about the remarks; each is printed once.
+    fn hints(&self) -> Vec<String> {
         Vec::new()
     }
 
@@ -65,19 +71,6 @@ fn to_json<D: Document>(document: &D) -> Outcome<String> {
     serde_json::to_string(&WithSchema { schema: D::SCHEMA, document }).map(|text| text + "\n").map_err(|error| {
         Failure::new(crate::failure::OTHER, format!("the document cannot be written as JSON: {error}"))
     })
-}
-
-/// A text from outside, fit for a terminal: control characters, which could move the cursor or change the window's title,
-/// are shown as escapes. Line breaks stay.
-pub(crate) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        // Bidirectional overrides can make a name read as another one.
-        let hidden =
-            matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
-        if (c.is_control() && c != '\n') || hidden { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    shown
 }
 
 /// Bytes for people, in powers of 1000: `83.7 KB`.

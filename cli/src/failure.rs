@@ -56,9 +56,11 @@ impl Failure {
         Self::new(USAGE, message)
     }
 
-    /// A failure of an operation on a file.
+    /// A failure of an operation on a file. The name of a temporary file, which `tempfile` puts behind its errors, tells nobody anything.
     pub(crate) fn io(what: impl std::fmt::Display, error: std::io::Error) -> Self {
-        Self::new(OTHER, format!("{what}: {error}"))
+        let text = error.to_string();
+        let said = text.split_once(" at path \"").filter(|_| error.get_ref().is_some());
+        Self::new(OTHER, format!("{what}: {}", said.map_or(text.as_str(), |(said, _)| said)))
     }
 
     /// With advice.
@@ -91,6 +93,20 @@ impl Failure {
     /// The message with its causes, on one line.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The advice.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Without what was said before it: the details of these warnings.
+    pub(crate) fn beside(mut self, warned: &[String]) -> Self {
+        let repeated = warned.iter().find_map(|detail| self.message.strip_suffix(detail)?.strip_suffix(": "));
+        if let Some(place) = repeated.filter(|place| place.contains("log")) {
+            self.message = format!("{place}: as the warning says");
+        }
+        self
     }
 
     /// What goes to stderr.

@@ -16,10 +16,12 @@ mod embedding_cache;
 mod failure;
 mod hub;
 mod model;
+mod printable;
 mod program;
 mod progress;
 mod source;
 mod texts;
 pub mod trust;
+mod values;
 
 pub use program::run;

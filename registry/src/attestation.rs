@@ -30,19 +30,19 @@ pub type Sign<'a> = dyn Fn(&Target) -> Result<Vec<u8>, Box<dyn Error + Send + Sy
 impl Catalog {
     /// Attaches a signature to what it is about; or why it does nothing.
     pub(crate) fn attest(&mut self, signed: Signed, stamp: &Stamp) -> Result<Happening, String> {
-        let Signed { name, tag, digest, signature } = signed;
-        let held = self.tagged_mut(&name, &tag).filter(|held| held.digest == digest && !held.is_removed());
+        let Signed { name, tag, digest, signature } = &signed;
+        let held = self.tagged_mut(name, tag).filter(|held| held.digest == *digest && !held.is_removed());
         let Some(held) = held else {
             return Err(format!("{name}:{tag}@{digest} is signed, but does not stand for that"));
         };
-        if held.attestations.iter().any(|attestation| attestation.signature == signature) {
+        if held.attestations.iter().any(|attestation| attestation.signature == *signature) {
             return Err(format!("{name}:{tag} is signed again by the same signature"));
         }
         if held.attestations.len() >= MAX_SIGNATURES {
             return Err(format!("{name}:{tag} is signed again, it has {MAX_SIGNATURES} signatures already"));
         }
-        held.attestations.push(Attestation { entry: stamp.entry, signature });
-        Ok(Happening::Signed(Target { name, tag, digest }))
+        held.attestations.push(Attestation { entry: stamp.entry, signature: signature.clone() });
+        Ok(Happening::Signed(signed))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{CurrentAnchors, Loss, Target, Writer};
+use esmhub_store_format::log::{CurrentAnchors, Loss, Signed, Target, Writer};
 use esmhub_store_format::{Digest, Name, Reference, Tag};
 
 use crate::error::Absence;
@@ -37,8 +37,8 @@ pub enum Happening {
     Anchors(CurrentAnchors),
     /// Log entries were declared lost.
     Lost(Loss),
-    /// It was signed; by whom is not known here.
-    Signed(Target),
+    /// It was signed; by whom, and whether it verifies, is not known here.
+    Signed(Signed),
     /// Something that this program does not know and need not know.
     Unknown {
         /// The record's kind.
@@ -65,11 +65,10 @@ impl Happening {
     /// What it was done to: name, tag, and the digest of the card; `None` for what was not done to an ESM.
     pub fn target(&self) -> Option<(&Name, &Tag, Digest)> {
         match self {
-            Self::Published(target)
-            | Self::Yanked(target)
-            | Self::Unyanked(target)
-            | Self::Removed(target)
-            | Self::Signed(target) => Some((&target.name, &target.tag, target.digest)),
+            Self::Published(target) | Self::Yanked(target) | Self::Unyanked(target) | Self::Removed(target) => {
+                Some((&target.name, &target.tag, target.digest))
+            }
+            Self::Signed(signed) => Some((&signed.name, &signed.tag, signed.digest)),
             Self::Anchors(_) | Self::Lost(_) | Self::Unknown { .. } => None,
         }
     }

@@ -10,6 +10,7 @@ use clap::Args;
 use esmhub_registry::{Registry, Settings};
 use serde::Serialize;
 
+use super::init::check_folder;
 use super::publish::{PublishDocument, store};
 use super::pull::{PulledEsm, write};
 use super::rank::{Rank, RankDocument};
@@ -40,6 +41,7 @@ struct DemoDocument {
 
 impl Demo {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        check_folder(&self.dir)?;
         let pool = self.dir.join("pool");
         fs::create_dir_all(&self.dir).map_err(|error| Failure::io(self.dir.display(), error))?;
         let registry = Registry::init(&pool, &Settings::default(), context.cache())?.registry;

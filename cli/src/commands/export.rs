@@ -53,7 +53,9 @@ impl Export {
         let guard = self.require.guard(context, &registry)?;
         let esms = select(&catalog, std::slice::from_ref(&self.reference))?;
         if let Some(guard) = guard {
-            esms.iter().try_for_each(|esm| guard.check(esm).map(drop))?;
+            for esm in &esms {
+                guard.check(&catalog, esm).map_err(|failure| failure.at(esm.reference()))?;
+            }
         }
         let mut out = Vec::new();
         let mut exported = Vec::new();

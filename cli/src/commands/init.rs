@@ -1,6 +1,6 @@
 //! `esmhub init`: an empty registry.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use esmhub_registry::{Registry, Settings};
@@ -42,6 +42,7 @@ impl Init {
             Some(dir) => dir.clone(),
             None => context.location()?.to_owned(),
         };
+        check_folder(&location)?;
         let settings = Settings { grace_seconds: self.grace, shared: self.shared };
         if self.dry_run {
             let existing = Registry::open(&location, None).ok();
@@ -86,6 +87,21 @@ impl Document for InitDocument {
 
     fn lines(&self) -> Vec<String> {
         vec![self.registry.clone()]
+    }
+}
+
+/// That a folder can be made: what is there of its path is no file.
+pub(super) fn check_folder(folder: &Path) -> Outcome<()> {
+    let nearest = folder.ancestors().find_map(|at| Some((at, std::fs::metadata(at).ok()?)));
+    match nearest {
+        Some((at, found)) if !found.is_dir() => {
+            let message = match at == folder {
+                true => format!("{} is a file, and a folder is expected", folder.display()),
+                false => format!("{}: {} is a file, and a folder is expected", folder.display(), at.display()),
+            };
+            Err(Failure::usage(message).hint("name a folder that is not there yet, or one that is"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,16 +1,20 @@
 //! `esmhub list`: what there is.
 
 use clap::Args;
-use esmhub_registry::{Esm, Pattern};
+use esmhub_registry::{Esm, Pattern, Registry};
 use esmhub_store_format::Digest;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::document::{Document, bytes, columns, count, time};
-use crate::failure::{Outcome, PARTIAL};
+use crate::failure::{Failure, Outcome, PARTIAL};
 use crate::source::SketchSummary;
 
 /// List the ESMs of the registry
+///
+/// SIZE is what an ESM's weights take on disk; R2 is that on pairs that the fit did not see. SIGNATURES are counted as the log holds
+/// them: `esmhub show` says whose they are and whether they verify.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Names to list: `*` and `?` stand for any characters
@@ -25,6 +29,12 @@ struct ListDocument {
     esms: Vec<Listed>,
     /// Log entries that cannot be read: what they published is missing here.
     damaged: Vec<String>,
+    /// The pattern, where there is one.
+    #[serde(skip)]
+    pattern: Option<String>,
+    /// How many fit and are not shown.
+    #[serde(skip)]
+    yanked: usize,
 }
 
 #[derive(Serialize)]
@@ -39,6 +49,8 @@ struct Listed {
     #[serde(skip)]
     shape: Option<String>,
     size_bytes: Option<u64>,
+    /// What the weights take on disk; `None` where they are missing.
+    stored_bytes: Option<u64>,
     method: Option<String>,
     rows: Option<u64>,
     r2: Option<f64>,
@@ -51,27 +63,36 @@ struct Listed {
     publisher: String,
     /// How many signatures the log holds; whose they are, and whether they verify, `show` says.
     signatures: usize,
-    /// Why the card cannot be read, where it cannot.
+    /// Why the card, or the size of the weights, cannot be read, where it cannot.
     problem: Option<String>,
 }
 
 impl List {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let (_, catalog) = context.open_catalog()?;
+        let (registry, catalog) = context.open_catalog()?;
         let pattern = Pattern::new(self.pattern.as_deref().unwrap_or("*"));
-        let esms = catalog.matching(&pattern).filter(|esm| self.all || !esm.is_yanked());
+        let (esms, hidden): (Vec<&Esm>, Vec<&Esm>) =
+            catalog.matching(&pattern).partition(|esm| self.all || !esm.is_yanked());
         context.emit(&ListDocument {
-            esms: esms.map(Listed::of).collect(),
+            // Each asks the file system for a size.
+            esms: esms.into_par_iter().map(|esm| Listed::of(&registry, esm)).collect(),
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
+            pattern: self.pattern,
+            yanked: hidden.len(),
         })
     }
 }
 
 impl Listed {
-    fn of(esm: &Esm) -> Self {
+    fn of(registry: &Registry, esm: &Esm) -> Self {
         let card = esm.card();
-        let problem = card.as_ref().err().map(ToString::to_string);
+        let mut problem = card.as_ref().err().map(ToString::to_string);
         let card = card.ok();
+        let stored = card.as_ref().map(|card| registry.stored_bytes(&card.weights.digest)).transpose();
+        let stored_bytes = stored.unwrap_or_else(|error| {
+            problem = Some(Failure::from(error).message().to_owned());
+            None
+        });
         Self {
             name: esm.name().to_string(),
             tag: esm.tag().to_string(),
@@ -82,6 +103,7 @@ impl Listed {
             rank: card.as_ref().and_then(|card| card.weights.rank()),
             shape: card.as_ref().map(|card| card.weights.shape()),
             size_bytes: card.as_ref().map(|card| card.weights.bytes),
+            stored_bytes: stored_bytes.flatten(),
             method: card.as_ref().map(|card| card.fit.method.to_string()),
             rows: card.as_ref().and_then(|card| card.source.rows),
             r2: card.as_ref().and_then(|card| card.fit.held_out).map(|held_out| held_out.r2),
@@ -98,13 +120,28 @@ impl Listed {
     }
 }
 
+impl ListDocument {
+    /// That there is nothing, and where it may be.
+    fn nothing(&self) -> String {
+        let what = match &self.pattern {
+            Some(pattern) => format!("no ESM's name matches {pattern:?}"),
+            None => "no ESMs".to_owned(),
+        };
+        match self.yanked {
+            0 => format!("{what}\n"),
+            yanked => format!("{what} but {yanked} yanked: --all lists them\n"),
+        }
+    }
+}
+
 impl Document for ListDocument {
     const SCHEMA: &'static str = "esmhub.list/1";
 
     fn table(&self) -> String {
         if self.esms.is_empty() {
-            return "no ESMs\n".to_owned();
+            return self.nothing();
         }
+        let any_signed = self.esms.iter().any(|esm| esm.signatures > 0);
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let rows = self.esms.iter().map(|esm| {
             let mut name = format!("{}:{}", esm.name, esm.tag);
@@ -112,18 +149,24 @@ impl Document for ListDocument {
                 name.push_str(" (yanked)");
             }
             let base = esm.base.clone().or_else(|| esm.problem.clone());
-            vec![
+            // Without a card nobody knows which weights are meant.
+            let size = esm.stored_bytes.map(bytes).or_else(|| esm.size_bytes.map(|_| "missing".to_owned()));
+            let mut row = vec![
                 name,
                 esm.digest.short(),
                 or_dash(base),
                 or_dash(esm.shape.clone()),
-                or_dash(esm.size_bytes.map(bytes)),
+                or_dash(size),
                 or_dash(esm.r2.map(|r2| format!("{r2:.3}"))),
                 time(esm.published).split(' ').next().unwrap_or_default().to_owned(),
-            ]
+            ];
+            row.extend(any_signed.then(|| or_dash(Some(esm.signatures).filter(|n| *n > 0).map(|n| n.to_string()))));
+            row
         });
-        let header = ["ESM", "DIGEST", "BASE MODEL", "CODEC", "SIZE", "R2", "PUBLISHED"];
-        format!("{}\n{}\n", columns(&header, &["SIZE", "R2"], rows), count(self.esms.len() as u64, "ESM"))
+        let mut header = vec!["ESM", "DIGEST", "BASE MODEL", "CODEC", "SIZE", "R2", "PUBLISHED"];
+        header.extend(any_signed.then_some("SIGNATURES"));
+        let right = ["SIZE", "R2", "SIGNATURES"];
+        format!("{}\n{}\n", columns(&header, &right, rows), count(self.esms.len() as u64, "ESM"))
     }
 
     fn lines(&self) -> Vec<String> {

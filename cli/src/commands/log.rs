@@ -2,13 +2,16 @@
 
 use clap::Args;
 use esmhub_registry::{Event, Happening};
+use esmhub_store_format::log::Signed;
 use esmhub_store_format::{Digest, Reference};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::verify::{Run, runs};
 use crate::context::Context;
 use crate::document::{Document, columns, time};
 use crate::failure::{Outcome, PARTIAL};
+use crate::trust::{Keyring, KeyringSummary, TrustOptions, Verdict};
 
 /// Show who published, signed, yanked or removed what, when, from where
 #[derive(Debug, Args)]
@@ -16,12 +19,16 @@ pub(crate) struct Log {
     /// Only what happened to this ESM
     #[arg(value_name = "REF")]
     reference: Option<Reference>,
+    #[command(flatten)]
+    trust: TrustOptions,
 }
 
 #[derive(Serialize)]
 struct LogDocument {
     events: Vec<LoggedEvent>,
     damaged: Vec<String>,
+    /// Those that signatures were compared with, where there are any.
+    trusted_keys: Option<KeyringSummary>,
 }
 
 #[derive(Serialize)]
@@ -39,21 +46,33 @@ struct LoggedEvent {
     base: Option<String>,
     /// The entries that were declared lost.
     lost: Option<Vec<Run>>,
+    /// What the signature is worth.
+    signature: Option<Verdict>,
 }
 
 impl Log {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let (_, catalog) = context.open_catalog()?;
-        let events = match &self.reference {
-            Some(reference) => catalog.history_of(reference)?.into_iter().map(LoggedEvent::of).collect(),
-            None => catalog.history().iter().map(LoggedEvent::of).collect(),
+        let (registry, catalog) = context.open_catalog()?;
+        let events: Vec<&Event> = match &self.reference {
+            Some(reference) => catalog.history_of(reference)?,
+            None => catalog.history().iter().collect(),
         };
-        context.emit(&LogDocument { events, damaged: catalog.damaged().iter().map(ToString::to_string).collect() })
+        // A file of keys that nothing is compared with is nobody's trouble, unless it was named.
+        let any_signed = events.iter().any(|event| matches!(event.what, Happening::Signed(_)));
+        let keyring = match any_signed || self.trust.names_a_file() {
+            true => self.trust.keyring(context, &registry)?,
+            false => Keyring::default(),
+        };
+        context.emit(&LogDocument {
+            events: events.into_par_iter().map(|event| LoggedEvent::of(event, &keyring)).collect(),
+            damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
+            trusted_keys: keyring.summary().cloned(),
+        })
     }
 }
 
 impl LoggedEvent {
-    fn of(event: &Event) -> Self {
+    fn of(event: &Event, keyring: &Keyring) -> Self {
         let target = event.what.target();
         let anchors = match &event.what {
             Happening::Anchors(current) => Some(current),
@@ -70,6 +89,12 @@ impl LoggedEvent {
             tag: target.map(|(_, tag, _)| tag.to_string()),
             digest: target.map(|(_, _, digest)| digest).or(anchors.and_then(|current| current.set)),
             base: anchors.map(|current| current.base.clone()),
+            signature: match &event.what {
+                Happening::Signed(Signed { name, tag, digest, signature }) => {
+                    Some(Verdict::of(signature, event.entry, &Signed::statement(name, tag, digest), keyring))
+                }
+                _ => None,
+            },
             lost: match &event.what {
                 Happening::Lost(loss) => Some(runs(loss.ranges())),
                 _ => None,
@@ -85,22 +110,27 @@ impl Document for LogDocument {
         if self.events.is_empty() {
             return "nothing has happened yet\n".to_owned();
         }
+        let any_signed = self.events.iter().any(|event| event.signature.is_some());
         let rows = self.events.iter().map(|event| {
             let esm = match (&event.name, &event.tag, &event.lost) {
                 (Some(name), Some(tag), _) => format!("{name}:{tag}"),
                 (_, _, Some(runs)) => runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                 _ => event.base.clone().unwrap_or_else(|| "-".to_owned()),
             };
-            vec![
+            let mut row = vec![
                 event.entry.to_string(),
                 time(event.time),
                 format!("{}@{}", event.user, event.host),
                 event.action.to_owned(),
                 esm,
                 event.digest.map(|digest| digest.short()).unwrap_or_default(),
-            ]
+            ];
+            row.extend(any_signed.then(|| event.signature.as_ref().map(Verdict::describe).unwrap_or_default()));
+            row
         });
-        columns(&["ENTRY", "TIME", "WHO", "ACTION", "ESM", "DIGEST"], &["ENTRY"], rows)
+        let mut header = vec!["ENTRY", "TIME", "WHO", "ACTION", "ESM", "DIGEST"];
+        header.extend(any_signed.then_some("SIGNED BY"));
+        columns(&header, &["ENTRY"], rows)
     }
 
     fn lines(&self) -> Vec<String> {

@@ -25,7 +25,11 @@ use crate::failure::Outcome;
 
 /// Runs the command; the process's exit code.
 pub(crate) fn run(arguments: Arguments) -> u8 {
-    match dispatch(arguments) {
+    let context = Context::new(&arguments.global);
+    let done = context.and_then(|context| {
+        dispatch(arguments.command, &context).map_err(|failure| context.without_repeating(failure))
+    });
+    match done {
         Ok(code) => code,
         Err(failure) => {
             anstream::eprint!("{}", failure.render());
@@ -34,9 +38,8 @@ pub(crate) fn run(arguments: Arguments) -> u8 {
     }
 }
 
-fn dispatch(arguments: Arguments) -> Outcome<u8> {
-    let context = &Context::new(&arguments.global)?;
-    match arguments.command {
+fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
+    match command {
         Command::Init(init) => init.run(context),
         Command::Publish(publish) => publish.run(context),
         Command::Pull(pull) => pull.run(context),

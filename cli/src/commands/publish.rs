@@ -24,12 +24,15 @@ use crate::model::Model;
 use crate::progress;
 use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share, read_texts};
 use crate::trust::{SignOptions, SigningKey};
+use crate::values::parse_texts;
 
 /// Put ESMs into the registry: all of them, or none
 ///
 /// A SOURCE is a folder as hfselect saves an ESM, a .npz or .safetensors file with x (base embeddings, N x D) and y (tuned
 /// embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub export` wrote. Instead of a SOURCE,
 /// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM.
+///
+/// SIZE is what the weights take on disk, as in `esmhub list`.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("texts").args(["data", "source_texts"]))]
 pub(crate) struct Publish {
@@ -93,7 +96,7 @@ pub(crate) struct Publish {
     #[arg(long, requires = "tuned", conflicts_with = "source_texts")]
     no_sketch: bool,
     /// The most texts that are used
-    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "tuned")]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = parse_texts, requires = "tuned")]
     rows: usize,
     /// Tokens per text, special ones included
     #[arg(long, value_name = "TOKENS", default_value_t = 128)]

@@ -54,12 +54,15 @@ struct FailedEsm {
     reason: String,
     #[serde(skip)]
     code: u8,
+    #[serde(skip)]
+    hint: Option<String>,
 }
 
 impl FailedEsm {
     fn new(esm: &Esm, failure: &Failure) -> Self {
         let (name, tag) = (esm.name().to_string(), esm.tag().to_string());
-        Self { name, tag, digest: esm.digest(), reason: failure.message().to_owned(), code: failure.code() }
+        let (reason, hint) = (failure.message().to_owned(), failure.advice().map(str::to_owned));
+        Self { name, tag, digest: esm.digest(), reason, code: failure.code(), hint }
     }
 }
 
@@ -86,7 +89,7 @@ impl Pull {
         let trusted_keys = guard.as_ref().and_then(|guard| guard.keyring().summary().cloned());
         let mut document = PullDocument { dry_run: self.dry_run, pulled: Vec::new(), failed: Vec::new(), trusted_keys };
         let pull = |esm: &Esm, folder: &Path| -> Outcome<PulledEsm> {
-            let signed_by = guard.as_ref().map(|guard| guard.check(esm)).transpose()?;
+            let signed_by = guard.as_ref().map(|guard| guard.check(&catalog, esm)).transpose()?;
             check_way(self.output.as_deref(), folder)?;
             Ok(PulledEsm { signed_by, ..write(&registry, esm, folder, self.dry_run)? })
         };
@@ -156,7 +159,10 @@ pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool
         }
     };
     if !unchanged && !dry_run {
-        place(folder, &files).map_err(|error| Failure::io(folder.display(), error))?;
+        place(folder, &files).map_err(|error| {
+            Failure::io(format!("{} cannot be written", folder.display()), error)
+                .hint("choose another folder with --output")
+        })?;
     }
     Ok(PulledEsm {
         name: esm.name().to_string(),
@@ -235,6 +241,9 @@ impl Document for PullDocument {
     const SCHEMA: &'static str = "esmhub.pull/1";
 
     fn table(&self) -> String {
+        if self.pulled.is_empty() {
+            return "nothing was pulled\n".to_owned();
+        }
         let rows = self.pulled.iter().map(|esm| {
             let state = match (esm.unchanged, self.dry_run) {
                 (true, _) => "there already",
@@ -254,7 +263,15 @@ impl Document for PullDocument {
         self.failed.iter().map(|esm| format!("{}:{} not pulled: {}", esm.name, esm.tag, esm.reason)).collect()
     }
 
+    fn hints(&self) -> Vec<String> {
+        self.failed.iter().filter_map(|esm| esm.hint.clone()).collect()
+    }
+
     fn exit_code(&self) -> u8 {
-        if self.failed.is_empty() { 0 } else { Failure::worst(self.failed.iter().map(|esm| esm.code), PARTIAL) }
+        if self.failed.is_empty() {
+            return 0;
+        }
+        let otherwise = if self.pulled.is_empty() { OTHER } else { PARTIAL };
+        Failure::worst(self.failed.iter().map(|esm| esm.code), otherwise)
     }
 }

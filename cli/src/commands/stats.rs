@@ -7,14 +7,15 @@ use esmhub_registry::Catalog;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::document::{Document, bytes, columns, count, fields};
+use crate::document::{Document, bytes, columns, count, fields, printable};
 use crate::failure::Outcome;
+use crate::values::parse_bytes;
 
 /// Show totals: objects, bytes, and the reduction factor against keeping the fine-tuned models
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
     /// The size in bytes of one fine-tuned model, where the cards do not say
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     model_bytes: Option<u64>,
 }
 
@@ -132,6 +133,6 @@ impl Document for StatsDocument {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.bases.iter().map(|base| base.base.clone()).collect()
+        self.bases.iter().map(|base| printable(&base.base)).collect()
     }
 }

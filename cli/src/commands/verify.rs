@@ -1,5 +1,6 @@
 //! `esmhub verify`: everything read and checked.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -195,10 +196,11 @@ impl Document for VerifyDocument {
             if !problem.used_by.is_empty() {
                 text.push_str(&format!("    used by {}\n", problem.used_by.join(", ")));
             }
-            if let Some(hint) = &problem.hint {
-                text.push_str(&format!("    hint: {hint}\n"));
-            }
         }
+        let mut hints: Vec<&String> = self.problems.iter().filter_map(|problem| problem.hint.as_ref()).collect();
+        let mut said = HashSet::new();
+        hints.retain(|hint| said.insert(hint.as_str()));
+        hints.iter().for_each(|hint| text.push_str(&format!("hint: {hint}\n")));
         text.push_str(&format!(
             "checked {} ({}), {} ({}) and {}\n",
             count(self.objects, "object"),

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use ssh_key::PublicKey;
 
 use super::restriction::Restriction;
+use super::seal::fault_of;
+use crate::printable::is_invisible;
 
 const ED25519: &str = "ssh-ed25519";
 /// Kinds of keys that OpenSSH has and that no signature of an ESM can be by.
@@ -116,6 +118,9 @@ impl AllowedSigners {
         let parsed = PublicKey::from_openssh(&format!("{kind} {key}"));
         let parsed = parsed.map_err(|error| format!("its ssh-ed25519 key cannot be read: {error}"))?;
         let key = parsed.key_data().ed25519().ok_or("its key is not ed25519")?.0;
+        if let Some(fault) = fault_of(&key) {
+            return Err(fault.to_owned());
+        }
         if let Some(why) = restriction.refuses(now) {
             leave_out(why);
             return Ok(());
@@ -138,6 +143,12 @@ fn principals(line: &str) -> Result<(&str, &str), String> {
     let named = !principals.is_empty() && principals.split(',').all(|principal| !principal.trim().is_empty());
     if !named || principals.contains('"') {
         return Err(format!("{:?} is no list of principals", start(principals)));
+    }
+    if let Some(hidden) = principals.chars().find(|c| is_invisible(*c)) {
+        let code = u32::from(hidden);
+        return Err(format!(
+            "its principals hold the invisible character U+{code:04X}, by which one name can pass for another"
+        ));
     }
     if !rest.is_empty() && !rest.starts_with([' ', '\t']) {
         return Err("a space is expected behind the principals".to_owned());
@@ -218,6 +229,48 @@ mod tests {
         }
     }
 
+    /// The eight points of small order, and how else their bytes can be written: anything verifies by one of them.
+    #[test]
+    fn a_weak_key_is_refused_however_it_is_written() {
+        let order_8 = [
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        ];
+        let from_hex = |hex: &str| -> [u8; 32] {
+            std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+        };
+        let between = |first: u8, middle: u8, last: u8| {
+            let mut bytes = [middle; 32];
+            (bytes[0], bytes[31]) = (first, last);
+            bytes
+        };
+        // y = 0, 1, -1, p and p + 1.
+        let others = [between(0, 0, 0), between(1, 0, 0)].into_iter();
+        let others = others.chain([0xec, 0xed, 0xee].map(|first| between(first, 0xff, 0x7f)));
+        let weak = order_8.map(from_hex).into_iter().chain(others);
+        for key in weak.flat_map(|key| [key, mirrored(key)]) {
+            let line = super::super::seal::public_key(key).to_openssh().unwrap();
+            let error = parse(&format!("grace {KEY}\nada {line}\n")).unwrap_err();
+            assert!(error.line == 2 && error.reason.contains("weak"), "{key:x?}: {error}");
+        }
+        // y = 2 is on no point.
+        let line = super::super::seal::public_key(between(2, 0, 0)).to_openssh().unwrap();
+        assert!(parse(&format!("ada {line}")).unwrap_err().reason.contains("no point"));
+    }
+
+    /// The same key with the other sign of x.
+    fn mirrored(mut key: [u8; 32]) -> [u8; 32] {
+        key[31] ^= 0x80;
+        key
+    }
+
+    #[test]
+    fn names_in_other_scripts_are_names() {
+        for name in ["Ада", "アダ", "عادل", "Ada\u{301}"] {
+            assert_eq!(only(&format!("\"{name}\" {KEY}")).as_deref(), Some(name));
+        }
+    }
+
     #[test]
     fn a_line_that_cannot_be_read_is_an_error_with_its_number() {
         let (kind, base64) = KEY.split_once(' ').unwrap();
@@ -240,6 +293,9 @@ mod tests {
             (format!("\"\" {KEY}"), "principals"),
             (format!("ada\u{1b}[2J {KEY}"), "control character"),
             (format!("ada\0 {KEY}"), "control character"),
+            (format!("ada\u{202e}@evil {KEY}"), "invisible character U+202E"),
+            (format!("\"ada\u{200b}\" {KEY}"), "invisible character U+200B"),
+            (format!("\u{feff}ada {KEY}"), "invisible character U+FEFF"),
         ] {
             let error = parse(&format!("grace {KEY}\n\n{line}\n")).unwrap_err();
             assert!(error.line == 3 && error.reason.contains(said), "{line}: {error}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use esmhub_registry::{Esm, Registry};
+use esmhub_registry::{Catalog, Esm, Registry};
 
 use super::{Keyring, SigningKey, Standing};
 use crate::context::Context;
@@ -35,6 +35,11 @@ pub(crate) struct TrustOptions {
 }
 
 impl TrustOptions {
+    /// Whether a file is named, which then must be there.
+    pub(crate) fn names_a_file(&self) -> bool {
+        self.trusted_keys.is_some()
+    }
+
     /// The keys, to show whose signatures there are.
     pub(crate) fn keyring(&self, context: &Context, registry: &Registry) -> Outcome<Keyring> {
         Keyring::load_to_show(context, registry, self.trusted_keys.as_deref())
@@ -75,26 +80,42 @@ impl Guard {
         &self.0
     }
 
-    /// Who vouches for an ESM.
+    /// Who vouches for an ESM of a catalog.
     ///
     /// # Errors
-    /// [`INTEGRITY`] where nobody does who is trusted.
-    pub(crate) fn check(&self, esm: &Esm) -> Outcome<String> {
+    /// [`INTEGRITY`] where nobody does who is trusted; the message does not name the ESM.
+    pub(crate) fn check(&self, catalog: &Catalog, esm: &Esm) -> Outcome<String> {
         match Standing::of(esm, &self.0) {
             Standing::Trusted(principal) => Ok(principal),
-            Standing::Unsigned(found) | Standing::Invalid(found) => Err(self.refusal(&esm.reference(), &found)),
+            Standing::Unsigned(found) | Standing::Invalid(found) => {
+                let refusal = self.refusal(&found);
+                Err(match self.newest_signed(catalog, esm) {
+                    Some(other) => {
+                        let other = other.reference();
+                        refusal
+                            .hint(format!("{other} is the newest tag that has one; `esmhub show` lists all signatures"))
+                    }
+                    None => refusal,
+                })
+            }
         }
     }
 
-    fn refusal(&self, what: &impl std::fmt::Display, found: &str) -> Failure {
+    /// The newest tag of the same name for which somebody vouches.
+    fn newest_signed<'a>(&self, catalog: &'a Catalog, esm: &Esm) -> Option<&'a Esm> {
+        let others: Vec<&Esm> = catalog.tags(esm.name()).filter(|other| !other.is_yanked()).collect();
+        others.into_iter().rev().find(|other| matches!(Standing::of(other, &self.0), Standing::Trusted(_)))
+    }
+
+    fn refusal(&self, found: &str) -> Failure {
         let place = self.0.place();
-        Failure::new(INTEGRITY, format!("{what}: expected a signature by a key of {place}, found {found}")).hint(
+        Failure::new(INTEGRITY, format!("expected a signature by a key of {place}, found {found}")).hint(
             "ask its publisher for `esmhub publish --sign`, or trust a key of theirs; `esmhub show` lists all signatures",
         )
     }
 
     /// That nothing is left of what was asked for.
     pub(crate) fn nothing_left(&self) -> Failure {
-        self.refusal(&"every ESM", "none, or others, on all of them")
+        self.refusal("none, or others, on all of them").at("every ESM")
     }
 }

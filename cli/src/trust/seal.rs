@@ -1,6 +1,7 @@
 //! The one form that a signature has here: SSHSIG, version 1, by an ed25519 key, namespace `esmhub`, hash sha512, nothing in
 //! its reserved field (R44). All but the key's 32 bytes and the signature's 64 is fixed, 176 bytes in all.
 
+use ed25519_dalek::VerifyingKey;
 use ssh_key::public::{Ed25519PublicKey, KeyData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PublicKey, Signature, SshSig};
 
@@ -62,10 +63,13 @@ impl Seal {
         self.key
     }
 
-    /// Whether that key signed this statement.
+    /// Whether that key signed this statement. The check is the strict one: `ssh-key` has the other, by which a key of small
+    /// order has signed everything.
     pub fn verifies(&self, statement: &str) -> bool {
-        let sshsig = self.to_sshsig();
-        sshsig.is_some_and(|sshsig| self.public_key().verify(NAMESPACE, statement.as_bytes(), &sshsig).is_ok())
+        let key = VerifyingKey::from_bytes(&self.key);
+        let signed = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, statement.as_bytes());
+        let signature = ed25519_dalek::Signature::from_bytes(&self.signature);
+        key.is_ok_and(|key| signed.is_ok_and(|signed| key.verify_strict(&signed, &signature).is_ok()))
     }
 
     /// The text that `ssh-keygen -Y verify` reads.
@@ -94,6 +98,15 @@ impl Seal {
     fn to_sshsig(self) -> Option<SshSig> {
         let signature = Signature::new(Algorithm::Ed25519, self.signature).ok()?;
         SshSig::new(KeyData::Ed25519(Ed25519PublicKey(self.key)), NAMESPACE, HashAlg::Sha512, signature).ok()
+    }
+}
+
+/// Why nobody can be trusted by an ed25519 key, where nobody can.
+pub(super) fn fault_of(key: &[u8; 32]) -> Option<&'static str> {
+    match VerifyingKey::from_bytes(key) {
+        Ok(key) if key.is_weak() => Some("its key is weak (a point of small order): anybody can sign anything by it"),
+        Ok(_) => None,
+        Err(_) => Some("its key is none: no point of the curve has these bytes"),
     }
 }
 
@@ -160,6 +173,20 @@ mod tests {
         let changed = changed.map(|(from, to)| STATEMENT.replacen(from, to, 1));
         for other in others.into_iter().chain(changed.iter().map(String::as_str)) {
             assert!(other != STATEMENT && !seal.verifies(other), "{other:?}");
+        }
+    }
+
+    /// Whoever plants such a key and signature has signed everything, by the check that RFC 8032 leaves open.
+    #[test]
+    fn no_key_of_small_order_has_signed_anything() {
+        let neutral = [&[1_u8][..], &[0; 31]].concat();
+        let base_point = [&[0x58_u8][..], &[0x66; 31]].concat();
+        // S B = R, whatever is signed: 0 B is the neutral element, 1 B the base point.
+        for (r, s) in [(&neutral, 0_u8), (&base_point, 1)] {
+            let signature = [&r[..], &[s], &[0; 31]].concat();
+            let seal = Seal { key: neutral[..].try_into().unwrap(), signature: signature[..].try_into().unwrap() };
+            let lenient = seal.public_key().verify(NAMESPACE, STATEMENT.as_bytes(), &seal.to_sshsig().unwrap());
+            assert!(lenient.is_ok() && !seal.verifies(STATEMENT), "R = {r:x?}");
         }
     }
 

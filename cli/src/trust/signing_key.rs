@@ -27,11 +27,11 @@ impl SigningKey {
     /// Where the file holds no ed25519 key of OpenSSH, and where the passphrase is wrong.
     pub(super) fn load(context: &Context, path: &Path) -> Outcome<Self> {
         let file = path.display();
-        let bytes = read(context, path)?;
+        let (bytes, mode) = read(path)?;
         let text = str::from_utf8(&bytes).map_err(|_| none(path).hint(MAKE_ONE))?.trim();
         if ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| text.starts_with(kind)) {
-            return Err(Failure::usage(format!("{file} holds a public key, and a private one signs"))
-                .hint("it lies beside it, by custom without the extension .pub"));
+            return Err(Failure::usage(format!("{file} holds the public key, and the private one signs"))
+                .hint(private_beside(path)));
         }
         if !text.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
             let hint = match text.contains("PRIVATE KEY-----") {
@@ -39,6 +39,9 @@ impl SigningKey {
                 false => MAKE_ONE.to_owned(),
             };
             return Err(none(path).hint(hint));
+        }
+        if let Some(mode) = mode.filter(|mode| mode & 0o077 != 0) {
+            context.warn(format!("{file} can be read by others (mode {mode:o}); `chmod 600` keeps it to you"));
         }
         let key = match PrivateKey::from_openssh(text) {
             Ok(key) if key.algorithm() == Algorithm::Ed25519 => key,
@@ -68,14 +71,25 @@ impl SigningKey {
     }
 }
 
-fn read(context: &Context, path: &Path) -> Outcome<Zeroizing<Vec<u8>>> {
+/// What a file holds, and the rights to it, where it is one that has any.
+fn read(path: &Path) -> Outcome<(Zeroizing<Vec<u8>>, Option<u32>)> {
     let failed = |error| Failure::io(path.display(), error);
     let file = File::open(path).map_err(failed)?;
-    warn_of_readers(context, path, &file);
+    let mode = mode_of(&file);
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_BYTES as usize + 1));
     file.take(MAX_KEY_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_KEY_BYTES { Err(none(path).hint(MAKE_ONE)) } else { Ok(bytes) }
+    if bytes.len() as u64 > MAX_KEY_BYTES { Err(none(path).hint(MAKE_ONE)) } else { Ok((bytes, mode)) }
+}
+
+/// Where the private half of a public key should be.
+fn private_beside(public: &Path) -> String {
+    let private = public.with_extension("");
+    let is_named_so = public.extension().is_some_and(|extension| extension == "pub");
+    match is_named_so && private.is_file() {
+        true => format!("the private one lies beside it: --sign {}", private.display()),
+        false => "the private one lies beside it, by custom under the same name without .pub".to_owned(),
+    }
 }
 
 fn none(path: &Path) -> Failure {
@@ -89,16 +103,12 @@ fn other_kind(path: &Path, kind: Option<&Algorithm>) -> Failure {
 }
 
 #[cfg(unix)]
-fn warn_of_readers(context: &Context, path: &Path, file: &File) {
+fn mode_of(file: &File) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    if let Ok(found) = file.metadata()
-        && found.is_file()
-        && found.permissions().mode() & 0o077 != 0
-    {
-        let mode = found.permissions().mode() & 0o777;
-        context.warn(format!("{} can be read by others (mode {mode:o}); `chmod 600` keeps it to you", path.display()));
-    }
+    file.metadata().ok().filter(|found| found.is_file()).map(|found| found.permissions().mode() & 0o777)
 }
 
 #[cfg(not(unix))]
-fn warn_of_readers(_: &Context, _: &Path, _: &File) {}
+fn mode_of(_: &File) -> Option<u32> {
+    None
+}

@@ -31,6 +31,31 @@ pub(crate) struct Verdict {
 const OF_SOMETHING_ELSE: &str = "it is not of this reference and content";
 
 impl Verdict {
+    /// That on a signature of a statement, which a log entry holds.
+    pub(crate) fn of(signature: &[u8], entry: u64, statement: &str, keyring: &Keyring) -> Self {
+        let seal = match Seal::read(signature) {
+            Ok(seal) => seal,
+            Err(problem) => {
+                let (key, fingerprint, principal, signature) = (None, None, None, None);
+                let (valid, trusted, problem) = (false, false, Some(problem));
+                return Self { key, fingerprint, principal, valid, trusted, problem, entry, signature };
+            }
+        };
+        let valid = seal.verifies(statement);
+        let principal = if valid { keyring.principal(&seal.key()).map(str::to_owned) } else { None };
+        let key = seal.public_key();
+        Self {
+            key: key.to_openssh().ok(),
+            fingerprint: Some(key.fingerprint(HashAlg::Sha256).to_string()),
+            trusted: principal.is_some(),
+            principal,
+            valid,
+            problem: (!valid).then_some(OF_SOMETHING_ELSE),
+            entry,
+            signature: seal.to_armored(),
+        }
+    }
+
     /// For people: whose it is, or why it is nobody's.
     pub(crate) fn describe(&self) -> String {
         let by = self.fingerprint.as_deref().unwrap_or("nobody known");
@@ -46,41 +71,9 @@ impl Verdict {
 pub(crate) fn judge(esm: &Esm, keyring: &Keyring) -> Vec<Verdict> {
     let statement = esm.statement();
     let mut seen = HashSet::new();
-    let mut verdicts = Vec::new();
-    for attestation in esm.attestations() {
-        let entry = attestation.entry;
-        match Seal::read(&attestation.signature) {
-            Ok(seal) => {
-                let valid = seal.verifies(&statement);
-                if valid && !seen.insert(seal.key()) {
-                    continue;
-                }
-                let principal = if valid { keyring.principal(&seal.key()).map(str::to_owned) } else { None };
-                let key = seal.public_key();
-                verdicts.push(Verdict {
-                    key: key.to_openssh().ok(),
-                    fingerprint: Some(key.fingerprint(HashAlg::Sha256).to_string()),
-                    trusted: principal.is_some(),
-                    principal,
-                    valid,
-                    problem: (!valid).then_some(OF_SOMETHING_ELSE),
-                    entry,
-                    signature: seal.to_armored(),
-                });
-            }
-            Err(problem) => verdicts.push(Verdict {
-                key: None,
-                fingerprint: None,
-                principal: None,
-                valid: false,
-                trusted: false,
-                problem: Some(problem),
-                entry,
-                signature: None,
-            }),
-        }
-    }
-    verdicts
+    let attestations = esm.attestations().iter();
+    let verdicts = attestations.map(|held| Verdict::of(&held.signature, held.entry, &statement, keyring));
+    verdicts.filter(|verdict| !verdict.valid || seen.insert(verdict.key.clone())).collect()
 }
 
 /// Whether somebody who is trusted vouches for an ESM.
@@ -97,10 +90,17 @@ pub(crate) enum Standing {
 impl Standing {
     /// That of an ESM.
     pub(crate) fn of(esm: &Esm, keyring: &Keyring) -> Self {
-        let verdicts = judge(esm, keyring);
-        if let Some(principal) = verdicts.iter().find_map(|verdict| verdict.principal.clone()) {
-            return Self::Trusted(principal);
+        // Verifying is most of what a ranking that remembers its scores does: one good signature is enough, and what strangers
+        // have signed besides need not be looked at.
+        let statement = esm.statement();
+        let principal = esm.attestations().iter().find_map(|held| {
+            let seal = Seal::read(&held.signature).ok()?;
+            keyring.principal(&seal.key()).filter(|_| seal.verifies(&statement))
+        });
+        if let Some(principal) = principal {
+            return Self::Trusted(principal.to_owned());
         }
+        let verdicts = judge(esm, keyring);
         let found: Vec<String> = verdicts.iter().map(Verdict::describe).collect();
         match (found.is_empty(), verdicts.iter().all(|verdict| verdict.valid)) {
             (true, _) => Self::Unsigned("none".to_owned()),

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::document::{Document, bytes, count};
 use crate::failure::Outcome;
 use crate::model::Model;
+use crate::values::parse_texts;
 
 /// Make a set of texts the anchors of a base model
 ///
@@ -34,7 +35,7 @@ pub(crate) struct Set {
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     text: Vec<String>,
     /// The most texts of each file
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = parse_texts)]
     rows: usize,
     /// Seed of the sample where a file has more
     #[arg(long, value_name = "N", default_value_t = 42)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::commands::newest::newest;
 use crate::context::Context;
-use crate::document::{Document, columns, count, strong};
+use crate::document::{Document, columns, count, printable, strong};
 use crate::failure::{Failure, NOT_FOUND, Outcome};
 
 /// Show which ESMs were fitted on which anchors, and how well their maps predict each domain that is left out
@@ -119,7 +119,7 @@ impl BaseStats {
             Some(digest) => format!("current anchors {}", digest.short()),
             None => "no current anchors".to_owned(),
         };
-        let mut text = format!("{}  {current}\n", strong(&self.base));
+        let mut text = format!("{}  {current}\n", strong(&printable(&self.base)));
         for group in &self.fitted_on {
             let on = match (group.anchors, group.current) {
                 (Some(digest), true) => format!("{}, the current ones", digest.short()),

@@ -31,6 +31,7 @@ use crate::document::count;
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 use crate::model::Model;
 use crate::trust::RequireOptions;
+use crate::values::parse_rows;
 
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
@@ -51,7 +52,7 @@ pub(crate) struct Rank {
     #[arg(long, value_name = "MODEL")]
     base: Option<Model>,
     /// The most rows that are used
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = parse_rows)]
     rows: u32,
     /// Which rows, where there are more
     #[arg(long, value_enum, default_value = "random")]

@@ -14,6 +14,7 @@ use super::output::Ranked;
 use crate::context::Context;
 use crate::document::count;
 use crate::failure::{Failure, OTHER, Outcome};
+use crate::values::refusal;
 
 /// Above this share of the target's texts, a source's score is warned of.
 const NOTABLE: f64 = 0.05;
@@ -163,7 +164,15 @@ fn percent(share: f64) -> String {
 pub(super) fn parse_overlap(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number.trim_end(), 100.0));
     let share = number.parse::<f64>().ok().map(|number| number / scale).filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "expected a share from 0 to 1, or from 0% to 100%".to_owned())
+    share.ok_or_else(|| {
+        let expected = "expected a share from 0 to 1, or from 0% to 100%";
+        match text.parse::<f64>() {
+            Ok(number) if number > 1.0 && number <= 100.0 => {
+                refusal(expected, format!("{number} % is written {number}%, or {}", number / 100.0))
+            }
+            _ => refusal(expected, "5 % is written 5%, or 0.05"),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -176,7 +185,16 @@ mod tests {
             assert_eq!(parse_overlap(text), Ok(share), "{text}");
         }
         for text in ["5", "101%", "-1%", "-0.1", "", "%", "nan", "inf", "1.0001", "five", "5%%"] {
-            assert!(parse_overlap(text).is_err(), "{text}");
+            assert!(parse_overlap(text).is_err_and(|said| said.contains("\n\nhint: ")), "{text}");
+        }
+    }
+
+    /// Whoever writes 5 means 5 %, and must not get 500 %, nor be left to guess.
+    #[test]
+    fn whole_number_is_answered_with_the_percent_that_it_means() {
+        for (text, said) in [("5", "5%, or 0.05"), ("2.5", "2.5%, or 0.025"), ("100", "100%, or 1")] {
+            let refused = parse_overlap(text).is_err_and(|refused| refused.ends_with(&format!(" is written {said}")));
+            assert!(refused, "{text}");
         }
     }
 

@@ -15,7 +15,7 @@ impl RankDocument {
             "{}  {} rows, {task}, {} ({} dimensions)\n\n",
             strong(&printable(&self.target.source)),
             self.target.rows,
-            self.base.id,
+            printable(&self.base.id),
             self.base.dimension
         );
         let shown = self.shown.min(self.results.len());
