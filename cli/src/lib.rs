@@ -18,6 +18,7 @@ mod hub;
 mod model;
 mod program;
 mod progress;
+mod report;
 mod source;
 mod texts;
 pub mod trust;
