@@ -135,7 +135,7 @@ fn by_definition(points: &[Vec<f64>]) -> (Vec<[f64; 2]>, f64) {
     let trace: f64 = (0..n).map(|i| b[i][i]).sum();
     let mut positions = vec![[0.0; 2]; n];
     let mut shown = 0.0;
-    for axis in 0..2 {
+    for axis in [0, 1] {
         let mut vector: Vec<f64> = (0..n).map(|i| 1.0 + (i as f64 * 1.7).sin()).collect();
         for _ in 0..5000 {
             let next: Vec<f64> = b.iter().map(|row| dot(row, &vector)).collect();
@@ -145,10 +145,10 @@ fn by_definition(points: &[Vec<f64>]) -> (Vec<[f64; 2]>, f64) {
         let value: f64 = dot(&vector, &b.iter().map(|row| dot(row, &vector)).collect::<Vec<_>>());
         shown += value;
         let sign = vector[0].signum();
-        for i in 0..n {
-            positions[i][axis] = sign * value.sqrt() * vector[i];
-            for j in 0..n {
-                b[i][j] -= value * vector[i] * vector[j];
+        for (i, position) in positions.iter_mut().enumerate() {
+            position[axis] = sign * value.sqrt() * vector[i];
+            for (j, entry) in b[i].iter_mut().enumerate() {
+                *entry -= value * vector[i] * vector[j];
             }
         }
     }

@@ -88,7 +88,7 @@ mod tests {
         // A crowd in the middle, and points in the corners.
         let spot = |at: usize| {
             let (x, y) = match at {
-                0..4 => (if at % 2 == 0 { 6.0 } else { 294.0 }, if at < 2 { 6.0 } else { 194.0 }),
+                0..4 => (if at.is_multiple_of(2) { 6.0 } else { 294.0 }, if at < 2 { 6.0 } else { 194.0 }),
                 _ => (150.0 + ((at * 37) % 61) as f64, 100.0 + ((at * 53) % 47) as f64),
             };
             Spot { x, y, radius: 5.0 }
