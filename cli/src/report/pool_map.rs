@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::labels::{Frame, Spot, place};
-use super::number::{gain, grouped, px, score, shown, tick};
+use super::number::{gain, grouped, px, score, shown};
 
 /// What lies where.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl PoolMap {
                 }
                 g.scale {
                     path d=(format!("M14 {}h{}", px(size[1] - 14.0), px(bar * scale))) {}
-                    text x="14" y=(px(size[1] - 20.0)) { (tick(bar, 3, false).trim_end_matches('0')) }
+                    text x="14" y=(px(size[1] - 20.0)) { (length(bar)) }
                 }
             }
         }
@@ -204,6 +204,12 @@ fn round_length(most: f64) -> f64 {
     [5.0, 2.0, 1.0].map(|by| by * power).into_iter().find(|length| *length <= most).unwrap_or(power)
 }
 
+/// A round length as it is written.
+fn length(value: f64) -> String {
+    let text = format!("{value:.9}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A text of at most so many letters: beginning and end, which tell names apart, with `…` between.
 pub(super) fn shortened(text: &str, letters: usize) -> String {
     let all: Vec<char> = text.chars().collect();
@@ -214,4 +220,27 @@ pub(super) fn shortened(text: &str, letters: usize) -> String {
     let ends =
         [all.get(..front), all.get(all.len() - back..)].map(|part| part.unwrap_or_default().iter().collect::<String>());
     ends.join("…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_is_a_round_length_that_can_be_read() {
+        let scales = [0.27, 0.0099, 192.0, 1.0, 0.00052].map(|most| length(round_length(most)));
+        assert_eq!(scales, ["0.2", "0.005", "100", "1", "0.0005"]);
+    }
+
+    #[test]
+    fn steps_are_thirds_of_the_largest() {
+        assert_eq!([0.0, 0.1, -0.3, 0.31, -0.61, 0.9].map(|gain| step(gain, 0.9)), [0, 0, 0, 1, 2, 2]);
+        assert_eq!(step(0.0, 0.0), 0);
+    }
+
+    #[test]
+    fn cut_names_keep_both_ends() {
+        assert_eq!(["short", "a/long/name:v12"].map(|text| shortened(text, 9)), ["short", "a/lo…:v12"]);
+        assert_eq!(shortened("日本語のとても長い名前:v1", 7), "日本語…:v1");
+    }
 }
