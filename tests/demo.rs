@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, Tree, at};
+use crate::support::{EsmFolder, Hub, Tree, at, page_agrees};
 
 /// No registry is named, no network is there, and nothing has been made before.
 fn newcomer() -> Hub {
@@ -16,9 +16,14 @@ fn newcomer() -> Hub {
 fn demo_does_the_main_job_twice() {
     let hub = newcomer();
     let said = hub.ok(["demo"]);
-    for part in
-        ["20 ESMs", "tweet_emotion", "(no transfer)", "esmhub-demo/winner", "esmhub --registry esmhub-demo/pool list"]
-    {
+    for part in [
+        "20 ESMs",
+        "tweet_emotion",
+        "(no transfer)",
+        "esmhub-demo/winner",
+        "esmhub-demo/ranking.html",
+        "esmhub --registry esmhub-demo/pool list",
+    ] {
         assert!(said.contains(part), "{part:?} is not said: {said}");
     }
     let before = Tree::of(&hub.path("esmhub-demo"));
@@ -38,6 +43,13 @@ fn demo_is_a_whole_document() {
     let folder = document["pull"]["folder"].as_str().unwrap();
     assert_eq!(EsmFolder::bits_in(&hub.path(folder)).1.len(), 384);
     assert!(hub.path(folder).join("config.json").is_file());
+    let page = fs::read_to_string(hub.path(document["report"].as_str().unwrap())).unwrap();
+    page_agrees(&page, &document["rank"], 20);
+    // What the page says to run makes the same page.
+    let command = "esmhub --registry here/pool rank here/tweet_emotion.npz --report here/ranking.html";
+    assert!(page.contains(command), "{page}");
+    hub.ok(command.split(' ').skip(1));
+    assert!(fs::read_to_string(hub.path("here/ranking.html")).unwrap() == page);
 }
 
 /// What it says to try next works as it stands, with the program named as it was called.

@@ -19,6 +19,7 @@ mod model;
 mod printable;
 mod program;
 mod progress;
+mod report;
 mod source;
 mod texts;
 pub mod trust;

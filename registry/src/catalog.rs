@@ -140,6 +140,11 @@ impl Catalog {
         self.last
     }
 
+    /// The digest of the last entry, by which the whole log up to it is pinned; `None` where that entry cannot be read.
+    pub fn head(&self) -> Option<Digest> {
+        self.head
+    }
+
     /// Everything that ever had this name, removed or not.
     pub(crate) fn named(&self, name: &Name) -> impl Iterator<Item = &Esm> {
         let positions = self.by_name.get(&name.key());

@@ -2,7 +2,7 @@
 //!
 //! Texts become [`Embeddings`] through an [`encoder`]; pairs of embeddings become an Embedding Space Map through
 //! [`fit`](mod@fit); and a [`Target`] gives every map a score, [`Formula::Exact`] or [`Formula::Hfselect`], by which a pool is
-//! ranked (arXiv 2410.15148).
+//! ranked (arXiv 2410.15148). [`Target::shape`] and [`layout`](fn@layout) show which of them act alike.
 //!
 //! It promises: everything that decides a score is computed in f64, unless [`Precision::Single`] is asked for; the same input gives the same bits, whatever the number
 //! of threads; NaN and infinity are refused where they enter, never carried along.
@@ -15,15 +15,18 @@ mod features;
 pub mod fit;
 mod gram;
 mod labels;
+mod layout;
 mod logme;
 mod pickle;
 mod random;
+mod shape;
 mod simd;
 mod target;
 mod worth;
 
 pub use embeddings::Embeddings;
 pub use labels::Labels;
+pub use layout::{Layout, layout};
 pub use logme::Formula;
 pub use pickle::{PickleError, read_pickle};
 pub use random::SplitMix64;

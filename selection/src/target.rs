@@ -10,6 +10,7 @@ use crate::features::{apply, to_matrix};
 use crate::logme::{
     Basis, Dense, Formula, Interpolant, LowRank, Problem, Reduced, Spectrum, fixed_points, log_evidence,
 };
+use crate::shape::{ROWS, sample, shape};
 use crate::worth::{Contributions, contributions};
 use crate::{Embeddings, Labels};
 
@@ -22,6 +23,7 @@ pub struct Target {
     basis: OnceLock<Result<Basis, ScoreError>>,
     reduced: OnceLock<Reduced>,
     expected: OnceLock<f64>,
+    sample: OnceLock<Mat<f64>>,
     plain: AtomicUsize,
 }
 
@@ -105,6 +107,7 @@ impl Target {
             basis: OnceLock::new(),
             reduced: OnceLock::new(),
             expected: OnceLock::new(),
+            sample: OnceLock::new(),
             plain: AtomicUsize::new(0),
         })
     }
@@ -138,9 +141,7 @@ impl Target {
     /// # Errors
     /// [`ScoreError::Dimension`], [`ScoreError::NotFinite`], [`ScoreError::Decomposition`].
     pub fn score(&self, map: &Map, formula: Formula) -> Result<f64, ScoreError> {
-        if map.dimension() as usize != self.dimension() {
-            return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
-        }
+        self.check_dimension(Some(map))?;
         let fast = match map {
             _ if self.rows() < FEW_ROWS => return self.score_plainly(map, formula),
             Map::LowRank(map) if self.suits(map.rank() as usize) => {
@@ -193,13 +194,35 @@ impl Target {
     /// # Errors
     /// As [`Target::score`].
     pub fn contributions(&self, map: Option<&Map>, score: f64) -> Result<Contributions, ScoreError> {
-        if let Some(map) = map.filter(|map| map.dimension() as usize != self.dimension()) {
-            return Err(ScoreError::Dimension { expected: self.dimension(), found: map.dimension() as usize });
-        }
+        self.check_dimension(map)?;
         let features = map.map(|map| apply(map, self.x.as_ref()));
         let features = features.as_ref().unwrap_or(&self.x);
         let rows = contributions(features.as_ref(), self.y.as_ref())?;
         Ok(Contributions { score, rows })
+    }
+
+    /// What a map, or no transfer, makes of the target, as a point: two are `sqrt(2 - 2 CKA)` apart, 0 where they treat the rows
+    /// alike and 1 or more where they have nothing in common. Computed on [`Target::rows_compared`] rows, n (n + 1) / 2 values.
+    ///
+    /// # Errors
+    /// [`ScoreError::Dimension`], [`ScoreError::NotFinite`].
+    pub fn shape(&self, map: Option<&Map>) -> Result<Vec<f64>, ScoreError> {
+        self.check_dimension(map)?;
+        shape(map, self.sample.get_or_init(|| sample(self.x.as_ref())).as_ref())
+    }
+
+    /// How many rows [`Target::shape`] compares maps on: at most 128, the same for all of them.
+    pub fn rows_compared(&self) -> usize {
+        self.rows().min(ROWS)
+    }
+
+    fn check_dimension(&self, map: Option<&Map>) -> Result<(), ScoreError> {
+        match map.map(|map| map.dimension() as usize) {
+            Some(found) if found != self.dimension() => {
+                Err(ScoreError::Dimension { expected: self.dimension(), found })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The definition, and nothing clever.

@@ -17,12 +17,13 @@ use super::rank::{Rank, RankDocument};
 use crate::context::Context;
 use crate::document::{Document, strong};
 use crate::failure::{Failure, OTHER, Outcome};
+use crate::report::quoted;
 use crate::source::{SourceOptions, from_bytes};
 
 static POOL: &[u8] = include_bytes!("../../demo/pool.esm");
 static TARGET: &[u8] = include_bytes!("../../demo/tweet_emotion.npz");
 
-/// Do the main job on real data that ships with esmhub: publish a pool, rank a target, pull the winner
+/// Do the main job on real data that ships with esmhub: publish a pool, rank a target, pull the winner, write the report
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Where to put everything; what is there already is used again
@@ -35,6 +36,8 @@ struct DemoDocument {
     publish: PublishDocument,
     rank: RankDocument,
     pull: PulledEsm,
+    /// The file of the ranking's page.
+    report: String,
     #[serde(skip)]
     dir: String,
 }
@@ -53,7 +56,19 @@ impl Demo {
 
         let target = self.dir.join("tweet_emotion.npz");
         fs::write(&target, TARGET).map_err(|error| Failure::io(target.display(), error))?;
-        let rank = Rank::of_embeddings(target).execute(context)?;
+        let page = self.dir.join("ranking.html");
+        let words = [
+            "esmhub",
+            "--registry",
+            &self.dir.join("pool").to_string_lossy(),
+            "rank",
+            &target.to_string_lossy(),
+            "--report",
+            &page.to_string_lossy(),
+        ]
+        .map(quoted);
+        let report = page.display().to_string();
+        let rank = Rank::of_embeddings(target, page, words.join(" ")).execute(context)?;
 
         let winner = rank.winner().ok_or_else(|| Failure::new(OTHER, "the ranking is empty"))?;
         let catalog = registry.catalog()?;
@@ -65,7 +80,7 @@ impl Demo {
             fs::remove_dir_all(&folder).map_err(|error| Failure::io(folder.display(), error))?;
         }
         let pull = write(&registry, esm, &folder, false)?;
-        context.emit(&DemoDocument { publish, rank, pull, dir: self.dir.display().to_string() })
+        context.emit(&DemoDocument { publish, rank, pull, report, dir: self.dir.display().to_string() })
     }
 }
 
@@ -78,7 +93,7 @@ impl Document for DemoDocument {
         // As it was called: after `cargo run`, there is no `esmhub` on the path yet.
         let program = std::env::args().next().unwrap_or_else(|| "esmhub".to_owned());
         format!(
-            "{}\n{}\n\n{}\nIts own source task is in the pool, so that one should come first.\n\n{}\n{}\n{winner} lies in {}, as `hfselect.ESM.from_pretrained` loads it\n\n{}\n\
+            "{}\n{}\n\n{}\nIts own source task is in the pool, so that one should come first.\n\n{}\n{}\n{winner} lies in {}, as `hfselect.ESM.from_pretrained` loads it\n\n{}\n{} shows the ranking in a browser: chart, map of the pool, how to repeat it\n\n{}\n\
              {program} --registry {dir}/pool list\n\
              {program} --registry {dir}/pool show {winner}\n\
              {program} --registry {dir}/pool rank {dir}/tweet_emotion.npz --rows 300 --json\n\
@@ -89,6 +104,8 @@ impl Document for DemoDocument {
             self.rank.table(),
             strong("3. The winner"),
             self.pull.folder,
+            strong("4. The report"),
+            self.report,
             strong("What to try next"),
         )
     }

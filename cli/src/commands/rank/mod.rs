@@ -7,6 +7,7 @@ mod base;
 mod filter;
 mod output;
 mod overlap;
+mod picture;
 mod scoring;
 mod signed;
 mod target;
@@ -17,7 +18,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use esmhub_selection::{Formula, Precision, Target};
 
-pub(crate) use output::RankDocument;
+pub(crate) use output::{RankDocument, Ranked, Skipped, letters as tie_letters};
+pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
 
 use self::base::Matching;
 use self::filter::Filter;
@@ -30,6 +32,7 @@ use crate::dataset::{Sampling, Task};
 use crate::document::count;
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 use crate::model::Model;
+use crate::report::ReportOptions;
 use crate::trust::RequireOptions;
 use crate::values::parse_rows;
 
@@ -89,6 +92,11 @@ pub(crate) struct Rank {
     #[arg(long, value_enum, default_value = "double")]
     precision: PrecisionChoice,
     #[command(flatten)]
+    report: ReportOptions,
+    /// The command line that a report names, where it is not that of the process.
+    #[arg(skip)]
+    command: Option<String>,
+    #[command(flatten)]
     require: RequireOptions,
 }
 
@@ -102,10 +110,12 @@ enum PrecisionChoice {
 }
 
 impl Rank {
-    /// What `demo` ranks: a file of embeddings, with the defaults.
-    pub(crate) fn of_embeddings(target: PathBuf) -> Self {
+    /// What `demo` ranks: a file of embeddings, with the defaults; with a report, which names the command that makes it again.
+    pub(crate) fn of_embeddings(target: PathBuf, report: PathBuf, command: String) -> Self {
         Self {
             target,
+            report: ReportOptions::at(report),
+            command: Some(command),
             text: Vec::new(),
             label: None,
             base: None,
@@ -134,11 +144,14 @@ impl Rank {
 
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let document = self.execute(context)?;
-        context.emit(&document)
+        let code = context.emit(&document)?;
+        self.report.written().for_each(|line| context.note(line));
+        Ok(code)
     }
 
-    /// Ranks, and prints only warnings.
+    /// Ranks, writes the pictures that are asked for, and prints only warnings.
     pub(crate) fn execute(&self, context: &Context) -> Outcome<RankDocument> {
+        let pictures = self.report.plan(&self.target)?;
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;
         let Pool { esms: pool, skipped: unproven, unsigned } = self.pool(&catalog, guard.as_ref())?;
@@ -171,7 +184,13 @@ impl Rank {
             return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
         }
         put_in_order(&mut scores.ranked);
-        let problems = self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
+        let mut problems = self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
+        let map = match pictures.has_report() {
+            true => Some(Self::map_of(context, &registry, &esms, &target, &scores.ranked)?),
+            false => None,
+        };
+        let (map, missing) = map.unzip();
+        problems.extend(missing.into_iter().flatten());
         if target.plainly_scored() > 0 {
             let what = count(target.plainly_scored() as u64, "score");
             context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
@@ -188,6 +207,7 @@ impl Rank {
         document.unsigned = unsigned;
         document.trusted_keys = guard.as_ref().and_then(|guard| guard.keyring().summary().cloned());
         document.damaged.extend(problems);
+        pictures.write(&document, map.as_ref(), &self.origin(context, &registry, &catalog)?)?;
         Ok(document)
     }
 }

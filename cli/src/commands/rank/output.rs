@@ -1,5 +1,6 @@
 //! The ranking as a document.
 
+mod picture;
 mod table;
 
 use esmhub_registry::{Catalog, Esm};
@@ -15,35 +16,37 @@ use crate::document::Document;
 use crate::failure::PARTIAL;
 use crate::trust::KeyringSummary;
 
+pub(crate) use table::letters;
+
 /// A ranking.
 #[derive(Serialize)]
 pub(crate) struct RankDocument {
-    target: TargetSummary,
-    base: BaseSummary,
-    score: &'static str,
-    baseline: Baseline,
+    pub(crate) target: TargetSummary,
+    pub(crate) base: BaseSummary,
+    pub(crate) score: &'static str,
+    pub(crate) baseline: Baseline,
     /// The score of a feature that is 1 in every row: what the labels' frequencies or mean say by themselves.
-    labels_alone: Baseline,
-    results: Vec<Ranked>,
+    pub(crate) labels_alone: Baseline,
+    pub(crate) results: Vec<Ranked>,
     /// How many ESMs were ranked; `results` can hold fewer.
-    ranked: usize,
-    other_base: usize,
-    cached: usize,
-    skipped: Vec<Skipped>,
+    pub(crate) ranked: usize,
+    pub(crate) other_base: usize,
+    pub(crate) cached: usize,
+    pub(crate) skipped: Vec<Skipped>,
     /// What `--max-overlap` left out.
-    pub(super) left_out: Vec<LeftOut>,
+    pub(crate) left_out: Vec<LeftOut>,
     /// How many `--require-signature` left out: no signature, or none by a trusted key.
-    pub(super) unsigned: usize,
+    pub(crate) unsigned: usize,
     /// The trusted keys, where a signature was required.
-    pub(super) trusted_keys: Option<KeyringSummary>,
+    pub(crate) trusted_keys: Option<KeyringSummary>,
     /// Log entries and objects that were found damaged on the way.
-    pub(super) damaged: Vec<String>,
+    pub(crate) damaged: Vec<String>,
     /// How many of all that were ranked score above the baseline.
-    above: usize,
+    pub(crate) above: usize,
     /// How many of the first were compared on resampled rows.
-    compared: usize,
+    pub(crate) compared: usize,
     /// How many of those are better than the baseline in nearly all resamples.
-    better: usize,
+    pub(crate) better: usize,
     #[serde(skip)]
     shown: usize,
     /// Whether the target came as texts.
@@ -52,53 +55,56 @@ pub(crate) struct RankDocument {
 }
 
 #[derive(Serialize)]
-struct TargetSummary {
-    source: String,
-    digest: Digest,
-    rows: usize,
-    unlabelled: usize,
-    classes: Option<usize>,
-    task: &'static str,
+pub(crate) struct TargetSummary {
+    pub(crate) source: String,
+    pub(crate) digest: Digest,
+    pub(crate) rows: usize,
+    pub(crate) unlabelled: usize,
+    pub(crate) classes: Option<usize>,
+    pub(crate) task: &'static str,
 }
 
 #[derive(Serialize)]
-struct BaseSummary {
-    id: String,
-    revision: Option<String>,
-    digest: Option<Digest>,
-    dimension: usize,
-    pooling: Option<String>,
-    max_length: Option<u32>,
+pub(crate) struct BaseSummary {
+    pub(crate) id: String,
+    pub(crate) revision: Option<String>,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) dimension: usize,
+    pub(crate) pooling: Option<String>,
+    pub(crate) max_length: Option<u32>,
 }
 
 #[derive(Serialize)]
-struct Baseline {
-    score: f64,
+pub(crate) struct Baseline {
+    pub(crate) score: f64,
 }
 
 /// One ESM's place.
 #[derive(Serialize)]
 pub(crate) struct Ranked {
-    rank: usize,
-    pub(super) name: String,
-    pub(super) tag: String,
-    pub(super) digest: Digest,
-    pub(super) score: f64,
+    pub(crate) rank: usize,
+    pub(crate) name: String,
+    pub(crate) tag: String,
+    pub(crate) digest: Digest,
+    pub(crate) score: f64,
     /// Where 95 % of the scores on resampled rows lie; the first ESMs have one.
-    interval: Option<[f64; 2]>,
+    pub(crate) interval: Option<[f64; 2]>,
     /// From 1 on: ESMs of one group cannot be told apart from the group's first.
-    tie_group: Option<usize>,
-    gain: f64,
+    pub(crate) tie_group: Option<usize>,
+    pub(crate) gain: f64,
     /// Where 95 % of the gains on the same resampled rows lie.
-    gain_interval: Option<[f64; 2]>,
+    pub(crate) gain_interval: Option<[f64; 2]>,
     /// Whether it is better than no transfer in nearly all resamples.
     #[serde(skip)]
-    is_better: bool,
+    pub(crate) is_better: bool,
     /// The estimated share of the target's texts that the source holds.
-    pub(super) overlap: Option<f64>,
+    pub(crate) overlap: Option<f64>,
     /// How many of the target's texts that was estimated from.
-    pub(super) overlap_compared: Option<u64>,
-    size_bytes: u64,
+    pub(crate) overlap_compared: Option<u64>,
+    /// Whether that share is worth a warning.
+    #[serde(skip)]
+    pub(crate) overlap_notable: bool,
+    pub(crate) size_bytes: u64,
 }
 
 /// Puts ESMs in the order of their scores, best first, and counts them; equal scores in that of their names, so that two runs
@@ -113,10 +119,10 @@ pub(super) fn put_in_order(ranked: &mut [Ranked]) {
 /// An ESM that could not be scored.
 #[derive(Serialize)]
 pub(crate) struct Skipped {
-    pub(super) name: String,
-    tag: String,
-    digest: Digest,
-    pub(super) reason: String,
+    pub(crate) name: String,
+    pub(crate) tag: String,
+    pub(crate) digest: Digest,
+    pub(crate) reason: String,
     #[serde(skip)]
     pub(super) code: u8,
 }
@@ -136,6 +142,7 @@ impl Ranked {
             is_better: false,
             overlap: None,
             overlap_compared: None,
+            overlap_notable: false,
             size_bytes,
         }
     }

@@ -33,12 +33,12 @@ pub(super) struct Overlaps {
 
 /// An ESM that `--max-overlap` leaves out of the ranking.
 #[derive(Serialize)]
-pub(super) struct LeftOut {
-    name: String,
-    tag: String,
-    digest: Digest,
-    overlap: f64,
-    overlap_compared: u64,
+pub(crate) struct LeftOut {
+    pub(crate) name: String,
+    pub(crate) tag: String,
+    pub(crate) digest: Digest,
+    pub(crate) overlap: f64,
+    pub(crate) overlap_compared: u64,
 }
 
 impl Overlaps {
@@ -101,6 +101,7 @@ impl Overlaps {
             let Some(share) = overlap.share() else { continue };
             (esm.overlap, esm.overlap_compared) = (Some(share), Some(overlap.compared));
             if share > NOTABLE && overlap.found >= LEAST_FOUND {
+                esm.overlap_notable = true;
                 notable.push((share, described(&esm.name, &esm.tag, share, overlap.compared)));
             }
         }
@@ -142,7 +143,7 @@ fn listed<T>(things: &[T], describe: impl Fn(&T) -> String) -> String {
 }
 
 /// An overlap in a table; where it was estimated from few texts, from how many.
-pub(super) fn cell(overlap: Option<f64>, compared: Option<u64>) -> String {
+pub(crate) fn cell(overlap: Option<f64>, compared: Option<u64>) -> String {
     match (overlap, compared) {
         (Some(share), Some(compared)) if compared < FEW => format!("{} of {compared}", percent(share)),
         (Some(share), _) => percent(share),
@@ -151,7 +152,7 @@ pub(super) fn cell(overlap: Option<f64>, compared: Option<u64>) -> String {
 }
 
 /// Whether an overlap is more than nothing, as it is shown.
-pub(super) fn shows(overlap: Option<f64>) -> bool {
+pub(crate) fn shows(overlap: Option<f64>) -> bool {
     overlap.is_some_and(|share| share >= 0.005)
 }
 

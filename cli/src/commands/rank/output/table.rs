@@ -7,17 +7,7 @@ use crate::document::{columns, count, printable, strong};
 
 impl RankDocument {
     pub(super) fn to_table(&self) -> String {
-        let task = match self.target.classes {
-            Some(classes) => format!("{classes} classes"),
-            None => "regression".to_owned(),
-        };
-        let mut text = format!(
-            "{}  {} rows, {task}, {} ({} dimensions)\n\n",
-            strong(&printable(&self.target.source)),
-            self.target.rows,
-            printable(&self.base.id),
-            self.base.dimension
-        );
+        let mut text = format!("{}  {}\n\n", strong(&printable(&self.target.source)), printable(&self.subject()));
         let shown = self.shown.min(self.results.len());
         let with_ties = self.results.iter().any(|esm| esm.tie_group.is_some());
         let with_overlap = self.results.iter().take(shown).any(|esm| overlap::shows(esm.overlap));
@@ -78,8 +68,8 @@ impl RankDocument {
         rows
     }
 
-    /// What to make of it.
-    fn verdict(&self, shown: usize) -> String {
+    /// What to make of it, one finding a line; `shown` are how many the reader sees.
+    pub(crate) fn verdict(&self, shown: usize) -> String {
         let Self { above, compared, better, ranked, .. } = *self;
         let of_first = if compared == ranked { String::new() } else { format!(" of the first {compared}") };
         let all = count(ranked as u64, "ESM");
@@ -112,7 +102,7 @@ impl RankDocument {
     }
 
     /// What is not known of the overlap, so that silence is not taken for none.
-    fn unknown_overlap(&self) -> Option<String> {
+    pub(crate) fn unknown_overlap(&self) -> Option<String> {
         if !self.has_texts {
             return Some("overlap was not checked: the target holds embeddings, no texts".to_owned());
         }
@@ -148,7 +138,7 @@ fn with_width(value: String, interval: Option<[f64; 2]>, with_intervals: bool) -
 }
 
 /// Tie groups as letters, so that they are not taken for ranks: a to z, then aa, ab …
-fn letters(group: usize) -> String {
+pub(crate) fn letters(group: usize) -> String {
     let mut rest = group;
     let mut letters = Vec::new();
     while rest > 0 {

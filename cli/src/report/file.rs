@@ -1,0 +1,77 @@
+//! A file that is written whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, OTHER, Outcome};
+
+/// A file that is to be written, checked before there is anything to write.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    path: PathBuf,
+}
+
+impl Page {
+    /// Where this file may be written: into a folder that is there, over nothing but an earlier file of its own kind, and never over
+    /// what is read.
+    ///
+    /// # Errors
+    /// That name the path.
+    pub(crate) fn check(path: &Path, extensions: &[&str], read: &Path) -> Outcome<Self> {
+        let shown = path.display();
+        let parent = folder_of(path);
+        if !parent.is_dir() {
+            return Err(Failure::usage(format!("{shown}: there is no folder {}", parent.display())));
+        }
+        let suits = path
+            .extension()
+            .and_then(|found| found.to_str())
+            .is_some_and(|found| extensions.iter().any(|known| found.eq_ignore_ascii_case(known)));
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Failure::io(shown, error)),
+            Ok(found) if !found.is_file() => {
+                return Err(Failure::usage(format!("{shown} is there already and is no file"))
+                    .hint("choose another name, or move it away"));
+            }
+            // A slip of the tongue must not cost a data set.
+            Ok(_) if !suits || same(path, read) => {
+                let kind = extensions.first().unwrap_or(&"");
+                return Err(Failure::usage(format!("{shown} is there already, and only a .{kind} file is replaced"))
+                    .hint("choose another name, or move it away"));
+            }
+            Ok(_) => {}
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Writes it beside its place and renames it there.
+    pub(crate) fn write(&self, text: &str) -> Outcome<()> {
+        self.place(text.as_bytes()).map_err(|error| {
+            Failure::new(OTHER, format!("{}: cannot be written: {error}", self.path.display()))
+                .hint("the ranking itself is complete: run the command again with another path")
+        })
+    }
+
+    fn place(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".esmhub-report-");
+        // Temporary files are private; this one is to have the modes of any new file.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut staged = builder.tempfile_in(folder_of(&self.path))?;
+        staged.write_all(bytes)?;
+        staged.as_file().sync_all()?;
+        staged.persist(&self.path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+}
