@@ -1,19 +1,18 @@
 //! `esmhub list`: what there is.
 
 use clap::Args;
-use esmhub_registry::{Esm, Pattern, Registry};
+use esmhub_registry::{Esm, Pattern};
 use esmhub_store_format::Digest;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::document::{Document, bytes, columns, count, time};
-use crate::failure::{Failure, Outcome, PARTIAL};
+use crate::failure::{Outcome, PARTIAL};
 use crate::source::SketchSummary;
 
 /// List the ESMs of the registry
 ///
-/// SIZE is what an ESM's weights take on disk; R2 is that on pairs that the fit did not see. SIGNATURES are counted as the log holds
+/// SIZE is that of an ESM's weights before they are packed; R2 is that on pairs that the fit did not see. SIGNATURES are counted as the log holds
 /// them: `esmhub show` says whose they are and whether they verify.
 #[derive(Debug, Args)]
 pub(crate) struct List {
@@ -49,8 +48,6 @@ struct Listed {
     #[serde(skip)]
     shape: Option<String>,
     size_bytes: Option<u64>,
-    /// What the weights take on disk; `None` where they are missing.
-    stored_bytes: Option<u64>,
     method: Option<String>,
     rows: Option<u64>,
     r2: Option<f64>,
@@ -63,19 +60,19 @@ struct Listed {
     publisher: String,
     /// How many signatures the log holds; whose they are, and whether they verify, `show` says.
     signatures: usize,
-    /// Why the card, or the size of the weights, cannot be read, where it cannot.
+    /// Why the card cannot be read, where it cannot.
     problem: Option<String>,
 }
 
 impl List {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let (registry, catalog) = context.open_catalog()?;
+        let (_, catalog) = context.open_catalog()?;
         let pattern = Pattern::new(self.pattern.as_deref().unwrap_or("*"));
         let (esms, hidden): (Vec<&Esm>, Vec<&Esm>) =
             catalog.matching(&pattern).partition(|esm| self.all || !esm.is_yanked());
         context.emit(&ListDocument {
-            // Each asks the file system for a size.
-            esms: esms.into_par_iter().map(|esm| Listed::of(&registry, esm)).collect(),
+            // From the log alone: a request for each ESM would take long on a network.
+            esms: esms.into_iter().map(Listed::of).collect(),
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
             pattern: self.pattern,
             yanked: hidden.len(),
@@ -84,15 +81,10 @@ impl List {
 }
 
 impl Listed {
-    fn of(registry: &Registry, esm: &Esm) -> Self {
+    fn of(esm: &Esm) -> Self {
         let card = esm.card();
-        let mut problem = card.as_ref().err().map(ToString::to_string);
+        let problem = card.as_ref().err().map(ToString::to_string);
         let card = card.ok();
-        let stored = card.as_ref().map(|card| registry.stored_bytes(&card.weights.digest)).transpose();
-        let stored_bytes = stored.unwrap_or_else(|error| {
-            problem = Some(Failure::from(error).message().to_owned());
-            None
-        });
         Self {
             name: esm.name().to_string(),
             tag: esm.tag().to_string(),
@@ -103,7 +95,6 @@ impl Listed {
             rank: card.as_ref().and_then(|card| card.weights.rank()),
             shape: card.as_ref().map(|card| card.weights.shape()),
             size_bytes: card.as_ref().map(|card| card.weights.bytes),
-            stored_bytes: stored_bytes.flatten(),
             method: card.as_ref().map(|card| card.fit.method.to_string()),
             rows: card.as_ref().and_then(|card| card.source.rows),
             r2: card.as_ref().and_then(|card| card.fit.held_out).map(|held_out| held_out.r2),
@@ -149,14 +140,12 @@ impl Document for ListDocument {
                 name.push_str(" (yanked)");
             }
             let base = esm.base.clone().or_else(|| esm.problem.clone());
-            // Without a card nobody knows which weights are meant.
-            let size = esm.stored_bytes.map(bytes).or_else(|| esm.size_bytes.map(|_| "missing".to_owned()));
             let mut row = vec![
                 name,
                 esm.digest.short(),
                 or_dash(base),
                 or_dash(esm.shape.clone()),
-                or_dash(size),
+                or_dash(esm.size_bytes.map(bytes)),
                 or_dash(esm.r2.map(|r2| format!("{r2:.3}"))),
                 time(esm.published).split(' ').next().unwrap_or_default().to_owned(),
             ];

@@ -32,7 +32,7 @@ use crate::values::parse_texts;
 /// embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub export` wrote. Instead of a SOURCE,
 /// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM.
 ///
-/// SIZE is what the weights take on disk, as in `esmhub list`.
+/// SIZE is that of the weights before they are packed, as in `esmhub list`; the last line says what was added on disk.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("texts").args(["data", "source_texts"]))]
 pub(crate) struct Publish {

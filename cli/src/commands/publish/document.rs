@@ -107,7 +107,7 @@ impl Document for PublishDocument {
                 None => {}
             }
             let name = format!("{}:{}", esm.name, esm.tag);
-            let size = bytes(esm.stored_bytes);
+            let size = bytes(esm.size_bytes);
             vec![name, esm.digest.short(), esm.shape.clone(), size, r2, share(esm.across), status]
         });
         let header = ["ESM", "DIGEST", "CODEC", "SIZE", "HELD-OUT R2", "OTHER DOMAINS", "STATUS"];
