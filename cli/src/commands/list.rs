@@ -5,6 +5,7 @@ use esmhub_registry::{Esm, Pattern};
 use esmhub_store_format::Digest;
 use serde::Serialize;
 
+use super::newest::suggestion;
 use crate::context::Context;
 use crate::document::{Document, bytes, columns, count, time};
 use crate::failure::{Outcome, PARTIAL};
@@ -59,11 +60,12 @@ impl List {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (_, catalog) = context.open_catalog()?;
         let pattern = Pattern::new(self.pattern.as_deref().unwrap_or("*"));
-        let esms = catalog.matching(&pattern).filter(|esm| self.all || !esm.is_yanked());
-        context.emit(&ListDocument {
-            esms: esms.map(Listed::of).collect(),
-            damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
-        })
+        let esms: Vec<Listed> =
+            catalog.matching(&pattern).filter(|esm| self.all || !esm.is_yanked()).map(Listed::of).collect();
+        if let Some(pattern) = self.pattern.as_deref().filter(|_| esms.is_empty()) {
+            context.note(format!("hint: {}", suggestion(&catalog, pattern)));
+        }
+        context.emit(&ListDocument { esms, damaged: catalog.damaged().iter().map(ToString::to_string).collect() })
     }
 }
 
