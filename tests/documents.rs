@@ -15,7 +15,7 @@ fn pool() -> Hub {
 #[test]
 fn every_command_has_its_schema() {
     let hub = pool();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &["init"],
         &["publish", "esms/mr"],
         &["pull", "mr"],
@@ -23,6 +23,7 @@ fn every_command_has_its_schema() {
         &["list"],
         &["show", "mr"],
         &["resolve", "mr"],
+        &["diff", "mr", "trec"],
         &["log"],
         &["log", "mr:v1"],
         &["stats"],

@@ -40,6 +40,7 @@ pub(crate) struct Global {
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         env = "ESMHUB_COLOR",
         hide_env_values = true,
         value_name = "WHEN",
@@ -47,22 +48,30 @@ pub(crate) struct Global {
     )]
     pub(crate) color: ColorChoice,
     /// Never reach for the network; use what the Hugging Face cache holds
-    #[arg(long, global = true, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, hide_short_help = true, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) offline: bool,
     /// Where indexes, embeddings and scores are kept, all of which can be deleted at any time [default: the platform's
     /// cache folder]
-    #[arg(long, global = true, env = "ESMHUB_CACHE", hide_env_values = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "ESMHUB_CACHE",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Neither read nor write there: compute everything again
-    #[arg(long, global = true, env = "ESMHUB_NO_CACHE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, hide_short_help = true, env = "ESMHUB_NO_CACHE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_cache: bool,
     /// Threads to compute with [default: one per core]
-    #[arg(long, global = true, env = "ESMHUB_THREADS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, hide_short_help = true, env = "ESMHUB_THREADS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
     /// What models compute on
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         env = "ESMHUB_DEVICE",
         hide_env_values = true,
         value_name = "DEVICE",
@@ -99,9 +108,10 @@ pub(crate) enum Command {
     Init(commands::init::Init),
     Publish(Box<commands::publish::Publish>),
     Pull(commands::pull::Pull),
-    Rank(commands::rank::Rank),
+    Rank(Box<commands::rank::Rank>),
     List(commands::list::List),
     Show(commands::show::Show),
+    Diff(commands::diff::Diff),
     Anchors(commands::anchors::Anchors),
     Recompress(commands::recompress::Recompress),
     Resolve(commands::resolve::Resolve),
@@ -113,4 +123,8 @@ pub(crate) enum Command {
     Gc(commands::gc::Gc),
     Export(commands::export::Export),
     Demo(commands::demo::Demo),
+    Completions(commands::completions::Completions),
+    Man(commands::man::Man),
+    #[command(name = "__complete", hide = true)]
+    Complete(commands::completions::Complete),
 }

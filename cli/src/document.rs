@@ -1,11 +1,13 @@
 //! The one document on stdout: a table for people, JSON for programs, or bare names.
 
+mod table;
+
 use std::io::{ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+pub(crate) use self::table::columns;
 use crate::failure::{Failure, Outcome};
 pub(crate) use crate::printable::printable;
 
@@ -107,38 +109,6 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 pub(crate) fn time(milliseconds: u64) -> String {
     let at = i64::try_from(milliseconds).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-}
-
-/// Below this a table is unreadable, however narrow the terminal says it is.
-const MIN_WIDTH: u16 = 60;
-
-/// An aligned table that fits the terminal. Columns named in `right` are aligned to the right.
-pub(crate) fn columns(header: &[&str], right: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    // Some terminals do not know their width and say 0.
-    if table.width().is_some_and(|width| width < MIN_WIDTH) {
-        table.set_width(MIN_WIDTH);
-    }
-    let aligned = |index: usize| header.get(index).is_some_and(|name| right.contains(name));
-    let cell = |index: usize, text: String| {
-        let cell = Cell::new(text);
-        if aligned(index) { cell.set_alignment(CellAlignment::Right) } else { cell }
-    };
-    let head =
-        header.iter().enumerate().map(|(index, name)| cell(index, (*name).to_owned()).add_attribute(Attribute::Bold));
-    table.set_header(head);
-    for row in rows {
-        table.add_row(row.into_iter().enumerate().map(|(index, text)| cell(index, printable(&text))));
-    }
-    // A broken reference cannot be copied.
-    if let Some(at) = header.iter().position(|name| *name == "ESM")
-        && let Some(column) = table.column_mut(at)
-    {
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n") + "\n"
 }
 
 /// Two aligned columns: a label and what it is. Rows without a value are left out.

@@ -25,6 +25,8 @@ pub(crate) const PARTIAL: u8 = 3;
 pub(crate) const NOT_FOUND: u8 = 13;
 /// A format newer than this program.
 pub(crate) const NEWER: u8 = 12;
+/// What is there is not what was expected.
+pub(crate) const CONFLICT: u8 = 15;
 /// Damage.
 pub(crate) const INTEGRITY: u8 = 16;
 /// Base model, dimension or labels do not fit.
@@ -142,7 +144,7 @@ impl From<RegistryError> for Failure {
             ErrorKind::Newer => NEWER,
             ErrorKind::NotFound => NOT_FOUND,
             ErrorKind::Ambiguous => 14,
-            ErrorKind::Conflict => 15,
+            ErrorKind::Conflict => CONFLICT,
             ErrorKind::Integrity => INTEGRITY,
             _ => OTHER,
         };

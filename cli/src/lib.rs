@@ -9,11 +9,14 @@
 mod anchors;
 mod arguments;
 mod commands;
+mod completion;
 mod context;
 pub mod dataset;
 mod document;
 mod embedding_cache;
 mod failure;
+mod files;
+mod help;
 mod hub;
 mod model;
 mod printable;

@@ -10,6 +10,7 @@ use esmhub_store_format::card::BaseModel;
 
 use crate::arguments::DeviceChoice;
 use crate::context::Context;
+use crate::dataset::nearest;
 use crate::failure::{Failure, OTHER, Outcome};
 use crate::hub;
 
@@ -53,6 +54,13 @@ impl FromStr for Model {
             id => Ok(Self { id, revision, folder }),
         }
     }
+}
+
+/// Of the ids of base models, the one that was meant by one that is none of them: misspelt, or without its owner.
+pub(crate) fn nearest_id<'a>(wanted: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let last = |id: &str| id.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let same_model = |id: &&str| last(id) == last(wanted);
+    ids.clone().find(same_model).or_else(|| nearest(wanted, ids))
 }
 
 /// Whether a text that is no folder can only have been meant as one.

@@ -9,6 +9,8 @@ use crate::{Catalog, Esm, RegistryError, State};
 
 /// The most suggestions that an error carries.
 const MAX_SUGGESTIONS: usize = 5;
+/// Longer texts are no mistyped names, and the distance costs the product of the lengths.
+const MAX_WANTED: usize = 512;
 /// How alike (1 is equal) a name must be to be suggested.
 const ALIKE: f64 = 0.6;
 
@@ -98,7 +100,7 @@ impl Catalog {
             return error;
         }
         let suggestions = match (why, reference.name()) {
-            (Absence::Name, Some(name)) => self.alike(name),
+            (Absence::Name, Some(name)) => self.names_like(name.as_str()),
             (Absence::Digest, _) | (_, None) => Vec::new(),
             (_, Some(name)) => self.references(name),
         };
@@ -114,9 +116,9 @@ impl Catalog {
         all
     }
 
-    /// Names that may have been meant, the most alike first.
-    fn alike(&self, name: &Name) -> Vec<String> {
-        let wanted = name.key();
+    /// Names that may have been meant by a text that is none of them, the most alike first; at most five.
+    pub fn names_like(&self, text: &str) -> Vec<String> {
+        let wanted: String = text.to_lowercase().chars().take(MAX_WANTED).collect();
         let names: BTreeSet<&Name> = self.esms().map(Esm::name).collect();
         let mut scored: Vec<(f64, &Name)> = names
             .into_iter()

@@ -9,6 +9,7 @@
 //!
 //! It never prints, never reads the environment, and knows nothing of registries and directories of ESMs.
 
+mod distance;
 mod embeddings;
 pub mod encoder;
 mod features;
@@ -24,6 +25,7 @@ mod simd;
 mod target;
 mod worth;
 
+pub use distance::Distance;
 pub use embeddings::Embeddings;
 pub use labels::Labels;
 pub use layout::{Layout, layout};

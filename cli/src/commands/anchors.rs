@@ -9,6 +9,7 @@ use esmhub_registry::{Catalog, CurrentSet};
 
 use crate::context::Context;
 use crate::failure::{Failure, NOT_FOUND, Outcome};
+use crate::model::nearest_id;
 
 /// Set, show and judge the anchors of a base model
 ///
@@ -41,7 +42,9 @@ impl Anchors {
 fn current<'a>(catalog: &'a Catalog, base: Option<&str>) -> Outcome<&'a CurrentSet> {
     let hint = "`esmhub anchors set --built-in --base MODEL` sets those that ship with esmhub";
     if let Some(base) = base {
-        let none = || Failure::new(NOT_FOUND, format!("the pool has no anchors of {base}")).hint(hint);
+        let near = nearest_id(base, catalog.all_anchors().map(CurrentSet::base).collect::<Vec<_>>().into_iter());
+        let hint = near.map_or(hint.to_owned(), |id| format!("did you mean --base {id}?"));
+        let none = || Failure::new(NOT_FOUND, format!("the pool has no anchors of {base}")).hint(&hint);
         return catalog.anchors(base)?.ok_or_else(none);
     }
     let mut all = catalog.all_anchors();

@@ -5,6 +5,7 @@ use esmhub_registry::{Esm, Pattern};
 use esmhub_store_format::Digest;
 use serde::Serialize;
 
+use super::newest::suggestion;
 use crate::context::Context;
 use crate::document::{Document, bytes, columns, count, time};
 use crate::failure::{Outcome, PARTIAL};
@@ -70,6 +71,9 @@ impl List {
         let pattern = Pattern::new(self.pattern.as_deref().unwrap_or("*"));
         let (esms, hidden): (Vec<&Esm>, Vec<&Esm>) =
             catalog.matching(&pattern).partition(|esm| self.all || !esm.is_yanked());
+        if let Some(pattern) = self.pattern.as_deref().filter(|_| esms.is_empty() && hidden.is_empty()) {
+            context.note(format!("hint: {}", suggestion(&catalog, pattern)));
+        }
         context.emit(&ListDocument {
             // From the log alone: a request for each ESM would take long on a network.
             esms: esms.into_iter().map(Listed::of).collect(),

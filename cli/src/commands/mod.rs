@@ -2,12 +2,15 @@
 //! on also have a function that does the work and prints nothing.
 
 pub(crate) mod anchors;
+pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod man;
 mod newest;
 pub(crate) mod publish;
 pub(crate) mod pull;
@@ -46,6 +49,7 @@ fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
         Command::Rank(rank) => rank.run(context),
         Command::List(list) => list.run(context),
         Command::Show(show) => show.run(context),
+        Command::Diff(diff) => diff.run(context),
         Command::Anchors(anchors) => anchors.run(context),
         Command::Recompress(recompress) => recompress.run(context),
         Command::Resolve(resolve) => resolve.run(context),
@@ -57,5 +61,8 @@ fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
         Command::Gc(gc) => gc.run(context),
         Command::Export(export) => export.run(context),
         Command::Demo(demo) => demo.run(context),
+        Command::Completions(completions) => completions.run(context),
+        Command::Man(man) => man.run(context),
+        Command::Complete(complete) => complete.run(context),
     }
 }

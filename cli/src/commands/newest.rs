@@ -48,9 +48,17 @@ fn matching<'a>(catalog: &'a Catalog, text: &str) -> Outcome<Vec<&'a Esm>> {
     }
     let found = newest(catalog.matching(&Pattern::new(text)));
     if found.is_empty() {
-        return Err(Failure::new(NOT_FOUND, format!("no ESM's name matches {text:?}")).hint("`esmhub list` shows all"));
+        return Err(Failure::new(NOT_FOUND, format!("no ESM's name matches {text:?}")).hint(suggestion(catalog, text)));
     }
     Ok(found)
+}
+
+/// Names that a pattern without a match may have been meant for: those like its letters.
+pub(crate) fn suggestion(catalog: &Catalog, pattern: &str) -> String {
+    match catalog.names_like(&pattern.replace(['*', '?'], "")).as_slice() {
+        [] => "`esmhub list` shows all".to_owned(),
+        names => format!("did you mean {}?", names.join(", ")),
+    }
 }
 
 fn referred<'a>(catalog: &'a Catalog, text: &str) -> Outcome<&'a Esm> {

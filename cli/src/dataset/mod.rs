@@ -25,6 +25,7 @@ pub use arrays::{PairArrays, read_embeddings, read_pairs, read_target};
 pub use error::{DatasetError, Fault};
 pub use format::Format;
 pub use labels::{LabelSet, RawLabel, Task, interpret};
+pub(crate) use nearest::nearest;
 pub use sampling::{Sampling, choose};
 pub use table::{Columns, Limit, Table};
 

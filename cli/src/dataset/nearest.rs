@@ -2,7 +2,7 @@
 
 /// The candidate closest to `wanted` by edits and swapped neighbours (Damerau and Levenshtein, upper and lower case
 /// alike), if at most a third of its characters differ; the first of several equally close ones.
-pub(super) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer names are no typing errors, and the distance costs the product of the lengths.
     const MAX_CHARS: usize = 128;
     let wanted = wanted.trim().to_lowercase();

@@ -1,10 +1,10 @@
 //! A file that is written whole or not at all.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, OTHER, Outcome};
+use crate::files::{folder_of, replace};
 
 /// A file that is to be written, checked before there is anything to write.
 #[derive(Debug, Clone)]
@@ -46,30 +46,13 @@ impl Page {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Writes it beside its place and renames it there.
+    /// Writes it, whole or not at all.
     pub(crate) fn write(&self, text: &str) -> Outcome<()> {
-        self.place(text.as_bytes()).map_err(|error| {
+        replace(&self.path, text.as_bytes()).map_err(|error| {
             Failure::new(OTHER, format!("{}: cannot be written: {error}", self.path.display()))
                 .hint("the ranking itself is complete: run the command again with another path")
         })
     }
-
-    fn place(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".esmhub-report-");
-        // Temporary files are private; this one is to have the modes of any new file.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut staged = builder.tempfile_in(folder_of(&self.path))?;
-        staged.write_all(bytes)?;
-        staged.as_file().sync_all()?;
-        staged.persist(&self.path).map_err(|error| error.error)?;
-        Ok(())
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn same(a: &Path, b: &Path) -> bool {

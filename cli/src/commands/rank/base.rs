@@ -10,6 +10,7 @@ use super::output::Skipped;
 use crate::context::Context;
 use crate::document::count;
 use crate::failure::{Failure, INCOMPATIBLE, NEWER, Outcome};
+use crate::model::nearest_id;
 
 const ID_HINT: &str = "if the folder is their base model, write --base ID=FOLDER";
 
@@ -124,8 +125,12 @@ impl<'a> Matching<'a> {
             return Failure::new(INCOMPATIBLE, message).hint(ID_HINT);
         }
         let held: Vec<String> = self.bases.iter().map(|(id, number)| format!("{id} ({number})")).collect();
+        let hint = match nearest_id(&base.id, self.bases.keys().map(String::as_str)) {
+            Some(id) => format!("did you mean --base {id}, or --base {id}=FOLDER?"),
+            None => "name the base model as the pool does: --base ID, or --base ID=FOLDER".to_owned(),
+        };
         Failure::new(INCOMPATIBLE, format!("no ESM of the base model {}: the pool holds {}", base.id, held.join(", ")))
-            .hint("name the base model as the pool does: --base ID, or --base ID=FOLDER")
+            .hint(hint)
     }
 }
 

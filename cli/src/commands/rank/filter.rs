@@ -5,6 +5,8 @@ use std::str::FromStr;
 use esmhub_registry::Esm;
 use esmhub_store_format::Card;
 
+use crate::dataset::nearest;
+
 /// Terms such as `name~review` or `rows>=500`. Texts are compared in any case; what a card does not state fits no term.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Filter(Vec<Term>);
@@ -83,7 +85,9 @@ impl FromStr for Term {
         let (operator, value) = found.ok_or_else(|| format!("{text:?}: expected ~, =, !=, >=, <=, > or <"))?;
         let Some((_, key)) = KEYS.into_iter().find(|(name, _)| *name == key) else {
             let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("{key:?} cannot be filtered by: expected one of {}", known.join(", ")));
+            let meant =
+                nearest(key, known.iter().copied()).map_or(String::new(), |key| format!("; did you mean {key}?"));
+            return Err(format!("{key:?} cannot be filtered by: expected one of {}{meant}", known.join(", ")));
         };
         if value.is_empty() {
             return Err(format!("{text:?}: a value is missing"));

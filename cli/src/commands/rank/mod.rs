@@ -5,6 +5,7 @@
 
 mod base;
 mod filter;
+mod lock;
 mod output;
 mod overlap;
 mod picture;
@@ -13,7 +14,7 @@ mod signed;
 mod target;
 mod worth;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use esmhub_selection::{Formula, Precision, Target};
@@ -23,6 +24,7 @@ pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
 
 use self::base::Matching;
 use self::filter::Filter;
+use self::lock::{Lock, LockOptions};
 use self::output::put_in_order;
 use self::overlap::{Overlaps, parse_overlap};
 use self::signed::Pool;
@@ -41,64 +43,72 @@ use crate::values::parse_rows;
 /// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, or a .npz or .safetensors file with x (base
 /// embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of
 /// different targets, and of different numbers of rows, cannot be compared.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Rank {
     /// The target task's data
     target: PathBuf,
     /// The columns that hold the texts, joined by ` [SEP] `
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', help_heading = TARGET)]
     text: Vec<String>,
     /// The column that holds the labels
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", help_heading = TARGET)]
     label: Option<String>,
     /// The base model: a Hugging Face id, a folder, or ID=FOLDER [default: the one that the whole pool has]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = TARGET)]
     base: Option<Model>,
     /// The most rows that are used
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = parse_rows)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = parse_rows, help_heading = TARGET)]
     rows: u32,
     /// Which rows, where there are more
-    #[arg(long, value_enum, default_value = "random")]
+    #[arg(long, value_enum, default_value = "random", help_heading = TARGET, hide_short_help = true)]
     sample: Sampling,
     /// Seed of the sample
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = TARGET, hide_short_help = true)]
     seed: u64,
     /// Tokens per text, special ones included
-    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
+    #[arg(long, value_name = "TOKENS", default_value_t = 128, help_heading = TARGET, hide_short_help = true)]
     max_length: usize,
     /// What the labels are
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "auto", help_heading = TARGET, hide_short_help = true)]
     task: Task,
-    /// How many to show, 0 for all [default: 10, all with --json]
-    #[arg(long, value_name = "N")]
-    top: Option<usize>,
-    /// How many of the first get an interval and a tie group, by resampling rows; none below 100 rows [default: those of --top, at most 50, else 10]
-    #[arg(long, value_name = "N")]
-    intervals: Option<usize>,
     /// Rank only ESMs like this: `name~review rows>=500 license=mit`
-    #[arg(long, value_name = "TERMS", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TERMS", default_value = "", hide_default_value = true, help_heading = POOL)]
     filter: Filter,
     /// Rank every tag, not just each name's newest
-    #[arg(long)]
+    #[arg(long, help_heading = POOL)]
     all_tags: bool,
     /// Leave out ESMs whose source holds more than this share of the target's texts, such as `5%`: an estimate, and only where
     /// the card has a sketch of them
-    #[arg(long, value_name = "SHARE", value_parser = parse_overlap)]
+    #[arg(long, value_name = "SHARE", value_parser = parse_overlap, help_heading = POOL)]
     max_overlap: Option<f64>,
+    /// How many to show, 0 for all [default: 10, all with --json]
+    #[arg(long, value_name = "N", help_heading = SCORES)]
+    top: Option<usize>,
+    /// How many of the first get an interval and a tie group, by resampling rows; none below 100 rows [default: those of
+    /// --top, at most 50, else 10]
+    #[arg(long, value_name = "N", help_heading = SCORES, hide_short_help = true)]
+    intervals: Option<usize>,
     /// Which evidence: exact, or hfselect as that package computes it (wrong where rows are fewer than dimensions)
-    #[arg(long, value_name = "FORMULA", default_value = "exact")]
+    #[arg(long, value_name = "FORMULA", default_value = "exact", help_heading = SCORES, hide_short_help = true)]
     score: Formula,
     /// In which precision dense ESMs are scored
-    #[arg(long, value_enum, default_value = "double")]
+    #[arg(long, value_enum, default_value = "double", help_heading = SCORES, hide_short_help = true)]
     precision: PrecisionChoice,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "To look at")]
     report: ReportOptions,
     /// The command line that a report names, where it is not that of the process.
     #[arg(skip)]
     command: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = POOL)]
     require: RequireOptions,
+    #[command(flatten, next_help_heading = "Repeating a ranking")]
+    locking: LockOptions,
 }
+
+/// Headings of the help.
+const TARGET: &str = "The target";
+const POOL: &str = "Which ESMs";
+const SCORES: &str = "Scores";
 
 /// In which precision dense ESMs are scored; those of low rank are always scored in double precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,6 +142,7 @@ impl Rank {
             max_overlap: None,
             score: Formula::Exact,
             require: RequireOptions::default(),
+            locking: LockOptions::default(),
         }
     }
 
@@ -151,11 +162,29 @@ impl Rank {
 
     /// Ranks, writes the pictures that are asked for, and prints only warnings.
     pub(crate) fn execute(&self, context: &Context) -> Outcome<RankDocument> {
+        if let Some(file) = self.locking.locked() {
+            let lock = Lock::read(file)?;
+            return lock.applied_to(self)?.rank(context, Some((&lock, file)));
+        }
+        // Before minutes of work, not after.
+        self.locking.lock().map(Lock::require_place).transpose()?;
+        self.rank(context, None)
+    }
+
+    /// Ranks the pool, or what a lock pins.
+    fn rank(&self, context: &Context, locked: Option<(&Lock, &Path)>) -> Outcome<RankDocument> {
         let pictures = self.report.plan(&self.target)?;
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;
-        let Pool { esms: pool, skipped: unproven, unsigned } = self.pool(&catalog, guard.as_ref())?;
+        let Pool { esms: pool, skipped: unproven, unsigned } = match locked {
+            Some((lock, _)) => Pool { esms: lock.pool(&catalog, guard.as_ref())?, skipped: Vec::new(), unsigned: 0 },
+            None => self.pool(&catalog, guard.as_ref())?,
+        };
         let mut loaded = LoadedTarget::load(self, context, &pool)?;
+        let digest = loaded.digest();
+        if let Some((lock, _)) = locked {
+            lock.require_target(&loaded, &digest)?;
+        }
         let matching = Matching::of(&pool, &loaded.base, loaded.x.dimension());
         matching.report(context, &loaded.base);
         if matching.esms.is_empty() && matching.skipped.is_empty() {
@@ -171,8 +200,7 @@ impl Rank {
         let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
         let (esms, left_out) = overlaps.leave_out(context, &matching.esms, self.max_overlap)?;
         let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(self.precision());
-        let digest = loaded.digest();
-        let baseline = target.baseline(self.score)?;
+        let (baseline, labels_alone) = (target.baseline(self.score)?, target.labels_alone()?);
         let mut scores = self.score_all(context, &registry, &esms, (&digest, &target), baseline);
         overlaps.mark(context, &mut scores.ranked);
         scores.skipped.extend(matching.skipped);
@@ -184,6 +212,15 @@ impl Rank {
             return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
         }
         put_in_order(&mut scores.ranked);
+        let own = (baseline, labels_alone);
+        let reproduced = match (locked, self.locking.lock()) {
+            (Some((lock, file)), _) => Some(lock.compare(file, &digest, own, (&scores.ranked, &scores.skipped))?),
+            (None, Some(file)) => {
+                Lock::of(self, (&loaded, digest), own, &scores.ranked)?.write(file)?;
+                None
+            }
+            (None, None) => None,
+        };
         let mut problems = self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
         let map = match pictures.has_report() {
             true => Some(Self::map_of(context, &registry, &esms, &target, &scores.ranked)?),
@@ -195,14 +232,9 @@ impl Rank {
             let what = count(target.plainly_scored() as u64, "score");
             context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
         }
-        let mut document = RankDocument::new(
-            self,
-            (loaded, digest),
-            (baseline, target.labels_alone()?),
-            scores,
-            matching.other_base,
-            &catalog,
-        );
+        let mut document = RankDocument::new(self, (loaded, digest), own, scores, matching.other_base, &catalog);
+        document.lock = self.locking.lock().map(|file| file.display().to_string());
+        document.locked = reproduced;
         document.left_out = left_out;
         document.unsigned = unsigned;
         document.trusted_keys = guard.as_ref().and_then(|guard| guard.keyring().summary().cloned());

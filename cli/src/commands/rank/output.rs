@@ -9,6 +9,7 @@ use esmhub_store_format::Digest;
 use serde::Serialize;
 
 use super::Rank;
+use super::lock::Reproduced;
 use super::overlap::LeftOut;
 use super::scoring::Scores;
 use super::target::LoadedTarget;
@@ -39,6 +40,10 @@ pub(crate) struct RankDocument {
     pub(crate) unsigned: usize,
     /// The trusted keys, where a signature was required.
     pub(crate) trusted_keys: Option<KeyringSummary>,
+    /// The lock that was written.
+    pub(crate) lock: Option<String>,
+    /// The lock that was followed, and how well.
+    pub(crate) locked: Option<Reproduced>,
     /// Log entries and objects that were found damaged on the way.
     pub(crate) damaged: Vec<String>,
     /// How many of all that were ranked score above the baseline.
@@ -223,6 +228,8 @@ impl RankDocument {
             left_out: Vec::new(),
             unsigned: 0,
             trusted_keys: None,
+            lock: None,
+            locked: None,
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
         }
     }

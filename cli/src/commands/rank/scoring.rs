@@ -96,6 +96,10 @@ impl Rank {
         target: &Digest,
         baseline: f64,
     ) -> (Scores, Vec<Unscored<'a>>) {
+        if self.locking.locked().is_some() {
+            // A score that was only remembered would reproduce itself.
+            return (Scores::default(), esms.iter().map(|&esm| (esm, None)).collect());
+        }
         let weights: Vec<_> = esms.iter().map(|esm| esm.card().ok().map(|card| card.weights)).collect();
         let keys: Vec<Digest> =
             weights.iter().flatten().map(|weights| self.score_key(target, &weights.digest)).collect();

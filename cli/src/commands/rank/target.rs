@@ -30,6 +30,8 @@ pub(super) struct LoadedTarget {
     pub(super) unlabelled: usize,
     /// Its texts, those of rows that were not sampled too; `None` where the file holds none.
     pub(super) texts: Option<TextSet>,
+    /// Of the texts that were embedded and their labels: the same on every machine, as embeddings are not.
+    pub(super) texts_digest: Option<Digest>,
     /// A doubt that the user should read.
     pub(super) concern: Option<String>,
 }
@@ -90,7 +92,9 @@ impl LoadedTarget {
         let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let x = embed(context, &loaded, &texts, rank.max_length)?;
         let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.for_matching(loaded.base) };
-        Ok(Self { texts: Some(TextSet::of(&table.texts)), ..Self::new(rank, x, base, set) })
+        let mut loaded = Self { texts: Some(TextSet::of(&table.texts)), ..Self::new(rank, x, base, set) };
+        loaded.texts_digest = Some(loaded.digest_of(&texts));
+        Ok(loaded)
     }
 
     fn new(rank: &Rank, x: Embeddings, base: BaseModel, set: LabelSet) -> Self {
@@ -101,6 +105,7 @@ impl LoadedTarget {
             base,
             unlabelled: set.unlabelled,
             texts: None,
+            texts_digest: None,
             concern: set.concern,
         }
     }
@@ -113,6 +118,22 @@ impl LoadedTarget {
         for value in self.x.values() {
             hasher.update(&value.to_le_bytes());
         }
+        self.add_labels(&mut hasher);
+        Digest::from_bytes(*hasher.finalize().as_bytes())
+    }
+
+    /// The same of the texts instead of their embeddings.
+    fn digest_of(&self, texts: &[String]) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"texts").update(&(texts.len() as u64).to_le_bytes());
+        for text in texts {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+        self.add_labels(&mut hasher);
+        Digest::from_bytes(*hasher.finalize().as_bytes())
+    }
+
+    fn add_labels(&self, hasher: &mut blake3::Hasher) {
         match &self.labels {
             Labels::Classes { names, y } => {
                 hasher.update(b"classes");
@@ -130,7 +151,6 @@ impl LoadedTarget {
                 }
             }
         }
-        Digest::from_bytes(*hasher.finalize().as_bytes())
     }
 }
 

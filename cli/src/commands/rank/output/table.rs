@@ -34,6 +34,12 @@ impl RankDocument {
             let what = count(self.unsigned as u64, "ESM");
             text.push_str(&format!("{what} without a signature by a trusted key left out\n"));
         }
+        if let Some(locked) = &self.locked {
+            text.push_str(&format!("{}\n", printable(&locked.describe())));
+        }
+        if let Some(file) = &self.lock {
+            text.push_str(&format!("locked in {}\n", printable(file)));
+        }
         if self.other_base > 0 {
             text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
         }
