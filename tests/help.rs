@@ -73,7 +73,7 @@ fn what_was_mistyped_is_answered_with_what_was_meant() {
         hub.refused_saying(code, line, &[meant]);
     }
     let output = hub.run(["list", "reviws*"]);
-    assert_eq!((output.code, output.stdout.as_str()), (0, "no ESMs\n"));
+    assert_eq!((output.code, output.stdout.as_str()), (0, "no ESM's name matches \"reviws*\"\n"));
     assert!(output.stderr.contains("did you mean acme/reviews?"), "{output:?}");
     hub.ok(["anchors", "set", "--built-in", "--base", "acme/encoder"]);
     hub.refused_saying(13, ["anchors", "show", "--base", "encoder"], &["did you mean --base acme/encoder?"]);
