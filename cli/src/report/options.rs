@@ -11,8 +11,8 @@ use crate::failure::{Failure, Outcome};
 /// What to write besides the ranking.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReportOptions {
-    /// Write the ranking as one page: chart, map of the pool, what was left out, how to repeat it. It shows the first --top (else
-    /// 50); an .html file is replaced
+    /// Write the ranking as one page: chart, map of the pool, what was left out, how to repeat it. An .html file that is there is
+    /// replaced
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
     /// Write the chart alone, as SVG. An .svg file that is there is replaced

@@ -17,8 +17,8 @@ pub(super) struct LockOptions {
     /// Write a lock: what was ranked, how, and the scores, so that --locked can repeat it
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     lock: Option<PathBuf>,
-    /// Repeat the ranking of a lock: the same ESMs, by their digests, whatever is newer now, with the same settings. Fails where
-    /// anything is not as it was, the scores included
+    /// Repeat the ranking of a lock: the same ESMs by digest, whatever is newer now, and the same settings. Fails where anything
+    /// has changed, the scores included
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = [
         "lock", "text", "label", "rows", "sample", "seed", "max_length", "task", "filter", "all_tags", "max_overlap",
         "score", "precision",
