@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use esmhub_store_format::anchors::AnchorDomain;
@@ -41,6 +42,8 @@ enum Fault {
     Overtaken,
     /// A garbage collection takes out what nothing refers to just before.
     Swept,
+    /// Entry 1 is damaged whenever it is read, and whole the next time; other requests are carried out.
+    Wavering,
 }
 
 /// A store in memory, in which the n-th request to create a log entry meets a fault.
@@ -48,7 +51,7 @@ struct Flaky {
     inner: InMemory,
     fault: Fault,
     at: u64,
-    creates: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl fmt::Debug for Flaky {
@@ -71,11 +74,12 @@ fn lost() -> object_store::Error {
 impl ObjectStore for Flaky {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let is_entry = location.as_ref().starts_with("log/");
-        let meets = is_entry && self.creates.fetch_add(1, Ordering::Relaxed) + 1 == self.at;
+        let meets = is_entry && self.requests.fetch_add(1, Ordering::Relaxed) + 1 == self.at;
         if !meets {
             return self.inner.put_opts(location, payload, options).await;
         }
         match self.fault {
+            Fault::Wavering => self.inner.put_opts(location, payload, options).await,
             Fault::AnswerLost => {
                 self.inner.put_opts(location, payload, options).await?;
                 Err(lost())
@@ -106,6 +110,10 @@ impl ObjectStore for Flaky {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let wavers = self.fault == Fault::Wavering && *location == Path::from(schema::entry(1));
+        if wavers && self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            return self.inner.get_opts(&Path::from(schema::MARKER), options).await;
+        }
         self.inner.get_opts(location, options).await
     }
 
@@ -128,8 +136,8 @@ impl ObjectStore for Flaky {
 
 fn flaky(fault: Fault, at: u64) -> (InMemory, Registry) {
     let inner = empty_store();
-    let creates = AtomicU64::new(0);
-    let store = Flaky { inner: inner.clone(), fault, at, creates };
+    let requests = AtomicU64::new(0);
+    let store = Flaky { inner: inner.clone(), fault, at, requests };
     (inner, registry(Box::new(store)))
 }
 
@@ -253,4 +261,18 @@ fn an_object_store_holds_a_registry_as_a_disk_does() {
     assert_eq!(registry.fetch(esm).unwrap().object.map().bias(), [0.0, 1.0]);
     let report = registry.verify(&|_| ()).unwrap();
     assert_eq!((report.problems.len(), report.objects, report.entries), (0, 1, 1));
+}
+
+#[test]
+fn a_log_that_never_reads_the_same_is_an_error_and_not_waited_for_without_end() {
+    let (inner, wavering) = flaky(Fault::Wavering, 0);
+    let steady = registry(Box::new(inner));
+    publish(&steady, "first").unwrap();
+    publish(&steady, "second").unwrap();
+    steady.storage.remove(&schema::entry(2)).unwrap();
+    steady.storage.create(&schema::entry(2), b"rubbish".to_vec()).unwrap();
+    let error = wavering.accept_loss(&by(), Duration::from_nanos(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    assert_eq!(steady.catalog().unwrap().entries(), 2, "nothing is declared");
+    assert_eq!(steady.accept_loss(&by(), Duration::from_nanos(1)).unwrap(), [(2, 2)]);
 }

@@ -18,6 +18,8 @@ use crate::{Catalog, Damage, Registry, RegistryError, log, schema};
 const MAX_RUNS: usize = 256;
 /// How often the number of the entry may be lost to others.
 const ATTEMPTS: u32 = 500;
+/// How often what can be read may change while it is waited for.
+const MAX_WAITS: u32 = 20;
 /// What is put where a lost entry is missing, so that nobody takes the gap for the end of the log.
 const PLACEHOLDER: &[u8] = b"This log entry was lost, and a later one says so.\n";
 
@@ -36,7 +38,7 @@ impl Registry {
     pub fn accept_loss(&self, by: &Signature, pause: Duration) -> Result<Vec<(u64, u64)>, RegistryError> {
         let mut accepted: Vec<(u64, u64)> = Vec::new();
         let mut raced = 0;
-        let mut seen = Vec::new();
+        let (mut seen, mut waited) = (Vec::new(), 0);
         loop {
             let catalog = self.read_log()?;
             let runs = runs(&catalog.damaged)?;
@@ -44,9 +46,18 @@ impl Registry {
                 hold_places(&self.storage, catalog.lost())?;
                 return Ok(accepted);
             }
-            if !pause.is_zero() && seen != runs {
+            if let Some((first, _)) = runs.first().filter(|_| !pause.is_zero() && seen != runs) {
+                if waited == MAX_WAITS {
+                    return Err(RegistryError::Unsound {
+                        place: schema::entry(*first),
+                        detail: format!(
+                            "what can be read from it on is never the same: it was looked at {waited} times"
+                        ),
+                        advice: Some("find out who or what changes the files of the log, and try again".into()),
+                    });
+                }
                 thread::sleep(pause);
-                seen = runs;
+                (seen, waited) = (runs, waited + 1);
                 continue;
             }
             if let Some((first, _)) = runs.iter().find(|run| accepted.contains(run)) {
