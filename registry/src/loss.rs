@@ -73,7 +73,7 @@ impl Registry {
                 && log::create(&self.storage, &declaration(&catalog, runs.clone(), by)?)?.is_some()
             {
                 accepted.extend(runs);
-                raced = 0;
+                (raced, waited) = (0, 0);
                 continue;
             }
             raced += 1;

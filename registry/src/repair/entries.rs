@@ -60,7 +60,12 @@ impl Repair<'_> {
         let numbers: BTreeSet<u64> = places.iter().filter_map(|place| schema::entry_at(place)).collect();
         for number in numbers {
             let before = self.digest_before(number)?;
-            let joins = |logged: &Logged| Some(logged.entry.previous) == before;
+            // What the next entry states was looked for already: where that can be read, another entry would not fit it.
+            let is_stated = match number.checked_add(1) {
+                Some(next) if self.lost.end_of(next).is_none() => self.readable(next)?.is_some(),
+                _ => false,
+            };
+            let joins = |logged: &Logged| !is_stated && Some(logged.entry.previous) == before;
             let found = before.and_then(|_| self.find_entry(number, &remembered, joins));
             self.restore_entry(number, found)?;
         }

@@ -42,12 +42,14 @@ impl Registry {
     }
 }
 
-/// Whether an entry that can be read here is one of the copy's, or follows from its id.
+/// Whether entry 1 goes back to the copy's id; where it cannot be read, whether another entry is one of the copy's.
 fn holds_an_entry_of(storage: &Storage, numbers: &[u64], copy: &Registry) -> bool {
+    if let Ok(Some(first)) = log::read(storage, 1) {
+        return first.entry.previous == copy.marker.id.genesis();
+    }
     numbers.iter().any(|&number| {
         let Ok(Some(here)) = log::read(storage, number) else { return false };
-        let begins_there = number == 1 && here.entry.previous == copy.marker.id.genesis();
-        begins_there || matches!(log::read(&copy.storage, number), Ok(Some(there)) if there.digest == here.digest)
+        matches!(log::read(&copy.storage, number), Ok(Some(there)) if there.digest == here.digest)
     })
 }
 

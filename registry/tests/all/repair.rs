@@ -305,3 +305,30 @@ fn a_registry_opened_without_its_marker_is_not_called_sound() {
     let problems = registry.verify(&|_| ()).unwrap().problems;
     assert_eq!(problems.iter().map(|it| (it.what, it.place.as_str())).collect::<Vec<_>>(), [("marker", "esmhub.toml")]);
 }
+
+#[test]
+fn a_marker_is_not_taken_from_a_registry_that_entry_1_does_not_go_back_to() {
+    let (pool, other) = (twins().0, Pool::new());
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        other.publish(name, seed);
+    }
+    // One of its entries lies here: by mistake, or because somebody wants it to.
+    overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
+    flip(&pool.file("esmhub.toml"), 150);
+    assert_eq!(repair_with_copies(&pool, &[other.open()], RepairOptions::default()), Err(ErrorKind::Integrity));
+}
+
+#[test]
+fn an_entry_that_the_next_one_disproves_is_given_up_and_not_replaced() {
+    let (pool, copy) = twins();
+    pool.publish("d", 4);
+    fs::remove_file(copy.entry(3)).unwrap();
+    copy.publish("own", 7);
+    overwrite(&pool.entry(3), b"rubbish");
+    let from = [copy.open()];
+    let options = RepairOptions { from: &from, accept_loss: true, ..RepairOptions::default() };
+    let repaired = pool.open().repair(&by(), &options).unwrap();
+    assert_eq!((repaired.lost.as_slice(), repaired.restored.len()), (&[(3, 3)][..], 0));
+    assert!(pool.open().catalog().unwrap().resolve(&reference("d")).is_ok());
+    assert_eq!(problems(&pool), 0);
+}
