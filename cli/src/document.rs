@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-pub(crate) use self::table::columns;
+pub(crate) use self::table::{columns, shortened};
 use crate::failure::{Failure, Outcome};
 pub(crate) use crate::printable::printable;
 

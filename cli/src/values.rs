@@ -8,6 +8,11 @@ pub(crate) fn refusal(expected: impl Display, hint: impl Display) -> String {
     format!("{expected}\n\nhint: {hint}")
 }
 
+/// A choice as it is written on the command line.
+pub(crate) fn choice_name(choice: &impl clap::ValueEnum) -> String {
+    choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// How many rows to rank by.
 pub(crate) fn parse_rows(text: &str) -> Result<u32, String> {
     number(

@@ -91,8 +91,7 @@ impl Catalog {
 
     /// The catalog of an empty log, for reading it once more without what is declared lost.
     pub(crate) fn without_lost(&self) -> Self {
-        let empty = Self::beginning(self.genesis);
-        Self { lost: self.declared.clone(), declared: self.declared.clone(), notice: self.notice.clone(), ..empty }
+        Self { lost: self.declared.clone(), declared: self.declared.clone(), ..self.begun_anew() }
     }
 
     /// The catalog of an empty log, for reading it once more from the registry alone.

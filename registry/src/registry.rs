@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use esmhub_store_format::log::RegistryId;
 
+use crate::error::ErrorKind;
 use crate::index::Index;
 use crate::marker::{MAX_MARKER_BYTES, Marker};
 use crate::memory::Memory;
@@ -74,6 +75,16 @@ impl Registry {
 /// What to do about a marker that cannot be read.
 pub(crate) const MARKER_ADVICE: &str =
     "`esmhub verify --repair --from COPY` takes it from a backup or a copy of this registry; it never changes";
+
+/// What is wrong with the marker as it is now; `None` where it can be read.
+pub(crate) fn fault_of_marker(storage: &Storage) -> Result<Option<String>, RegistryError> {
+    match read_marker(storage) {
+        Ok(Some(_)) => Ok(None),
+        Ok(None) => Ok(Some("it is missing".to_owned())),
+        Err(error) if error.kind() == ErrorKind::Integrity => Ok(Some(error.detail_at(schema::MARKER))),
+        Err(error) => Err(error),
+    }
+}
 
 /// The marker; `None` where there is none and there never was a registry.
 pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryError> {

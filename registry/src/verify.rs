@@ -18,7 +18,7 @@ use self::objects::Found;
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::listing::Listing;
-use crate::registry::{MARKER_ADVICE, read_marker};
+use crate::registry::{MARKER_ADVICE, fault_of_marker};
 use crate::trash::{self, Run};
 use crate::{Registry, RegistryError, Tally, log, schema};
 
@@ -163,14 +163,8 @@ impl Registry {
 
     /// A registry that is to be repaired was opened without it.
     fn verify_marker(&self, report: &mut Report) -> Result<(), RegistryError> {
-        match read_marker(&self.storage) {
-            Ok(Some(_)) => {}
-            Ok(None) => report.problems.push(Problem::new("marker", schema::MARKER, "it is missing")),
-            Err(error) if error.kind() == ErrorKind::Integrity => {
-                report.problems.push(Problem::new("marker", schema::MARKER, error.detail_at(schema::MARKER)));
-            }
-            Err(error) => return Err(error),
-        }
+        let fault = fault_of_marker(&self.storage)?;
+        report.problems.extend(fault.map(|fault| Problem::new("marker", schema::MARKER, fault)));
         Ok(())
     }
 

@@ -2,40 +2,32 @@
 //! lost, so that the gap is damage or a loss in every state, and never the end of the log.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use esmhub_registry::Registry;
 
 use crate::disk::{read, write};
+use crate::power_loss::{Bench, Scenario};
 use crate::replay::History;
-use crate::support::{Hub, line};
 use crate::trace::{can_trace, record};
-use crate::world::{by, esm, figure, skipped};
+use crate::world::{by, figure, skipped};
 
 #[test]
 fn entry_that_is_given_up_when_the_power_fails_is_named_or_lost_and_hides_nothing() {
     if !can_trace() {
         return skipped("entry_that_is_given_up_when_the_power_fails", "strace cannot trace here");
     }
-    let hub = Hub::without_registry();
-    let folders = ["a", "b"].map(|name| esm(&hub, name));
-    fs::create_dir(hub.path("disk")).unwrap();
-    let disk = hub.path("disk").canonicalize().unwrap();
-    let pool = disk.join("pool");
-    let command = |text: &str| -> Command {
-        let mut command = hub.command();
-        command.env("ESMHUB_REGISTRY", &pool).args(line(text)).arg("--no-cache");
-        command
+    let scenario = Scenario {
+        name: "given up",
+        before: &["init", "publish esms/a", "publish esms/b"],
+        command: "verify --repair --accept-loss",
     };
-    for text in ["init", &format!("publish {}", folders[0]), &format!("publish {}", folders[1])] {
-        assert_eq!(Hub::finish(&mut command(text)).code, 0, "{text}");
-    }
-    fs::remove_file(pool.join("log/00000000000000000001")).unwrap();
-    let before = read(&disk);
-    let recorded = record(&command("verify --repair --accept-loss"), &disk);
+    let bench = Bench::new(&scenario);
+    fs::remove_file(bench.pool.join("log/00000000000000000001")).unwrap();
+    let before = read(&bench.disk);
+    let recorded = record(&bench.command(scenario.command), &bench.disk);
     let (mut states, mut given_up) = (0, 0);
-    History::new(&disk, &before, &recorded).each_state(100, |disk, acknowledged| {
+    History::new(&bench.disk, &before, &recorded).each_state(100, |disk, acknowledged| {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         write(folder.path(), disk);
         let pool = folder.path().join("pool");

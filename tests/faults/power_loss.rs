@@ -24,11 +24,11 @@ use crate::trace::{Operation, Recorded, can_trace, record, record_killed};
 use crate::world::{Held, by, esm, figure, number, skipped};
 
 /// A command whose writing is cut off.
-struct Scenario {
-    name: &'static str,
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
     /// Command lines that were acknowledged, and whose doing lasts, before.
-    before: &'static [&'static str],
-    command: &'static str,
+    pub(crate) before: &'static [&'static str],
+    pub(crate) command: &'static str,
 }
 
 const SCENARIOS: [Scenario; 11] = [
@@ -116,16 +116,16 @@ struct Count {
 }
 
 /// A registry in a folder that is a disk of its own, as far as is recorded.
-struct Bench {
+pub(crate) struct Bench {
     hub: Hub,
-    disk: PathBuf,
-    pool: PathBuf,
+    pub(crate) disk: PathBuf,
+    pub(crate) pool: PathBuf,
     before: Disk,
     held: Option<Held>,
 }
 
 impl Bench {
-    fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let hub = Hub::without_registry();
         for name in ["a", "b", "c", "d", "e"] {
             esm(&hub, name);
@@ -143,7 +143,7 @@ impl Bench {
         bench
     }
 
-    fn command(&self, text: &str) -> Command {
+    pub(crate) fn command(&self, text: &str) -> Command {
         let mut command = self.hub.command();
         command.env("ESMHUB_REGISTRY", &self.pool).args(line(text)).arg("--no-cache");
         command

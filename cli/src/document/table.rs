@@ -71,7 +71,7 @@ fn shorten_references(width: usize, header: &[&str], rows: &mut [Vec<String>]) {
 
 /// A text of at most `room` characters: of longer ones the middle is left out, because names that begin alike are told apart
 /// by their ends.
-fn shortened(text: &str, room: usize) -> String {
+pub(crate) fn shortened(text: &str, room: usize) -> String {
     let length = text.chars().count();
     if length <= room {
         return text.to_owned();

@@ -28,7 +28,12 @@ pub(super) fn tick(value: f64, digits: usize, with_plus: bool) -> String {
 
 /// A length on a screen, to a hundredth.
 pub(super) fn px(value: f64) -> String {
-    let text = format!("{value:.2}");
+    plain(value, 2)
+}
+
+/// A number with at most so many digits behind the point, at least one, and no zeros at their end.
+pub(super) fn plain(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

@@ -18,9 +18,9 @@ pub(crate) struct Origin {
     /// Its last log entry: number, time in milliseconds since 1970, and digest where it can be read.
     pub(crate) entry: (u64, Option<u64>, Option<String>),
     /// How rows were chosen: the most, the way, and the seed.
-    pub(crate) sample: (u32, &'static str, u64),
+    pub(crate) sample: (u32, String, u64),
     /// In which precision dense ESMs were scored.
-    pub(crate) precision: &'static str,
+    pub(crate) precision: String,
 }
 
 /// A word of a command line as a POSIX shell reads it back.
@@ -49,7 +49,7 @@ impl Report<'_> {
         let (target, base, origin) = (&self.ranking.target, &self.ranking.base, self.origin);
         let [location, id] = &origin.registry;
         let (entry, at, head) = &origin.entry;
-        let (most, sampling, seed) = origin.sample;
+        let (most, sampling, seed) = &origin.sample;
         let entry = match at {
             Some(at) => format!("{entry}, of {}", time(*at)),
             None => entry.to_string(),
@@ -58,7 +58,7 @@ impl Report<'_> {
         let fields: Vec<(&str, &str, String)> = vec![
             ("target", "Target", target.source.clone()),
             ("target-digest", "Its digest (embeddings and labels)", target.digest.to_string()),
-            ("rows", "Rows", format!("{} of at most {}", grouped(target.rows), grouped(most as usize))),
+            ("rows", "Rows", format!("{} of at most {}", grouped(target.rows), grouped(*most as usize))),
             ("sample", "Sample", format!("{sampling}, seed {seed}")),
             ("base", "Base model", base.id.clone()),
             ("base-revision", "Its revision", base.revision.clone().unwrap_or_else(unknown)),
@@ -66,7 +66,7 @@ impl Report<'_> {
             ("pooling", "Pooling", base.pooling.clone().unwrap_or_else(unknown)),
             ("max-length", "Most tokens per text", base.max_length.map_or_else(unknown, |tokens| tokens.to_string())),
             ("score", "Score", self.ranking.score.to_owned()),
-            ("precision", "Precision", origin.precision.to_owned()),
+            ("precision", "Precision", origin.precision.clone()),
             ("registry", "Registry", location.clone()),
             ("registry-id", "Its id", id.clone()),
             ("entry", "Its last log entry", entry),

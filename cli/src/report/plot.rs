@@ -5,8 +5,8 @@ use maud::{Markup, PreEscaped, html};
 use super::axis::Tick;
 use super::chart::{Chart, Line, described, gain_cell};
 use super::number::{grouped, px, score, shown};
-use super::pool_map::shortened;
 use crate::commands::rank::{RankDocument, Ranked, tie_letters};
+use crate::document::shortened;
 
 /// The whole width; heights follow from the lines.
 const WIDTH: f64 = 960.0;

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::labels::{Frame, Spot, place};
-use super::number::{gain, grouped, px, score, shown};
+use super::number::{gain, grouped, plain, px, score, shown};
+use crate::document::shortened;
 
 /// What lies where.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl PoolMap {
                 }
                 g.scale {
                     path d=(format!("M14 {}h{}", px(size[1] - 14.0), px(bar * scale))) {}
-                    text x="14" y=(px(size[1] - 20.0)) { (length(bar)) }
+                    text x="14" y=(px(size[1] - 20.0)) { (plain(bar, 9)) }
                 }
             }
         }
@@ -120,24 +121,20 @@ impl PoolMap {
 
     fn legend(&self) -> Markup {
         let largest = self.largest();
-        let range = |step: usize| {
-            let ends = [step, step + 1].map(|end| largest * end as f64 / STEPS as f64);
+        let range = |step: usize, outermost: f64| {
+            let ends = [step, step + 1].map(|end| outermost * end as f64 / STEPS as f64);
             format!("{} to {}", if step == 0 { "0".to_owned() } else { gain(ends[0]) }, gain(ends[1]))
         };
         let fallen = self.places.iter().any(|esm| esm.gain <= 0.0);
-        let below = |step: usize| {
-            let ends = [step, step + 1].map(|end| -largest * end as f64 / STEPS as f64);
-            format!("{} to {}", if step == 0 { "0".to_owned() } else { gain(ends[0]) }, gain(ends[1]))
-        };
         let swatch = |mark: Markup| html! { svg.swatch width="18" height="18" viewBox="-9 -9 18 18" aria-hidden="true" { (mark) } };
         html! {
             ul.legend aria-label="Legend of the map: gains" {
                 @for (step, radius) in RADII.into_iter().enumerate().rev() {
-                    li { (swatch(html! { circle class=(format!("up-{}", step + 1)) r=(px(radius)) {} })) " " (range(step)) }
+                    li { (swatch(html! { circle class=(format!("up-{}", step + 1)) r=(px(radius)) {} })) " " (range(step, largest)) }
                 }
                 @if fallen {
                     @for (step, radius) in RADII.into_iter().enumerate() {
-                        li { (swatch(html! { path class=(format!("down-{}", step + 1)) d=(triangle(0.0, 0.0, radius)) {} })) " " (below(step)) }
+                        li { (swatch(html! { path class=(format!("down-{}", step + 1)) d=(triangle(0.0, 0.0, radius)) {} })) " " (range(step, -largest)) }
                     }
                 }
                 li { (swatch(html! { g.origin { path d="M-7 0h14m-7 -7v14" {} } })) " no transfer" }
@@ -204,31 +201,13 @@ fn round_length(most: f64) -> f64 {
     [5.0, 2.0, 1.0].map(|by| by * power).into_iter().find(|length| *length <= most).unwrap_or(power)
 }
 
-/// A round length as it is written.
-fn length(value: f64) -> String {
-    let text = format!("{value:.9}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A text of at most so many letters: beginning and end, which tell names apart, with `…` between.
-pub(super) fn shortened(text: &str, letters: usize) -> String {
-    let all: Vec<char> = text.chars().collect();
-    if all.len() <= letters {
-        return text.to_owned();
-    }
-    let (front, back) = (letters / 2, letters.saturating_sub(letters / 2 + 1));
-    let ends =
-        [all.get(..front), all.get(all.len() - back..)].map(|part| part.unwrap_or_default().iter().collect::<String>());
-    ends.join("…")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn scale_is_a_round_length_that_can_be_read() {
-        let scales = [0.27, 0.0099, 192.0, 1.0, 0.00052].map(|most| length(round_length(most)));
+        let scales = [0.27, 0.0099, 192.0, 1.0, 0.00052].map(|most| plain(round_length(most), 9));
         assert_eq!(scales, ["0.2", "0.005", "100", "1", "0.0005"]);
     }
 

@@ -91,11 +91,8 @@ impl Report<'_> {
             notes.push(format!("{} without a signature by a trusted key", esms(ranking.unsigned)));
         }
         if ranking.target.unlabelled > 0 {
-            notes.push(format!(
-                "{} without a label",
-                count(ranking.target.unlabelled as u64, "row of the target")
-                    .replace("row of the targets", "rows of the target")
-            ));
+            let rows = count(ranking.target.unlabelled as u64, "row");
+            notes.push(format!("{rows} of the target without a label"));
         }
         if self.map.places.len() < ranking.ranked {
             notes.push(format!("The map has {} of {}", grouped(self.map.places.len()), esms(ranking.ranked)));

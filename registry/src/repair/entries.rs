@@ -59,13 +59,9 @@ impl Repair<'_> {
         let places = std::mem::take(&mut self.repaired.unresolved);
         let numbers: BTreeSet<u64> = places.iter().filter_map(|place| schema::entry_at(place)).collect();
         for number in numbers {
-            let before = self.digest_before(number)?;
-            // What the next entry states was looked for already: where that can be read, another entry would not fit it.
-            let is_stated = match number.checked_add(1) {
-                Some(next) if self.lost.end_of(next).is_none() => self.readable(next)?.is_some(),
-                _ => false,
-            };
-            let joins = |logged: &Logged| !is_stated && Some(logged.entry.previous) == before;
+            // What the next entry states was looked for already, and any other entry would not fit it.
+            let before = if self.is_followed(number)? { None } else { self.digest_before(number)? };
+            let joins = |logged: &Logged| Some(logged.entry.previous) == before;
             let found = before.and_then(|_| self.find_entry(number, &remembered, joins));
             self.restore_entry(number, found)?;
         }
@@ -120,6 +116,14 @@ impl Repair<'_> {
             1 => Ok(Some(self.registry.marker.id.genesis())),
             _ if self.lost.end_of(number - 1).is_some() => Ok(None),
             _ => Ok(self.readable(number - 1)?.map(|logged| logged.digest)),
+        }
+    }
+
+    /// Whether the entry behind this one can be read, and so states its digest.
+    fn is_followed(&self, number: u64) -> Result<bool, RegistryError> {
+        match number.checked_add(1) {
+            Some(next) if self.lost.end_of(next).is_none() => Ok(self.readable(next)?.is_some()),
+            _ => Ok(false),
         }
     }
 

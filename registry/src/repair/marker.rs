@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Repair;
 use crate::error::ErrorKind;
 use crate::log;
-use crate::registry::read_marker;
+use crate::registry::fault_of_marker;
 use crate::storage::Storage;
 use crate::{Registry, RegistryError, schema};
 
@@ -56,11 +56,8 @@ fn holds_an_entry_of(storage: &Storage, numbers: &[u64], copy: &Registry) -> boo
 impl Repair<'_> {
     /// Puts the marker back where it cannot be read.
     pub(super) fn marker(&mut self) -> Result<(), RegistryError> {
-        match read_marker(&self.registry.storage) {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::Integrity => {}
-            Err(error) => return Err(error),
+        if fault_of_marker(&self.registry.storage)?.is_none() {
+            return Ok(());
         }
         let copy = self.options.from.iter().find(|copy| copy.marker.id == self.registry.marker.id);
         let found = copy.map(|copy| (self.registry.marker.to_bytes(), copy.location().display().to_string()));

@@ -3,6 +3,7 @@
 mod file;
 mod machine;
 mod reproduce;
+mod text;
 
 use std::path::{Path, PathBuf};
 

@@ -7,13 +7,13 @@ use esmhub_selection::{Target, layout};
 use esmhub_store_format::Digest;
 use rayon::prelude::*;
 
+use super::Rank;
 use super::output::Ranked;
-use super::{PrecisionChoice, Rank};
 use crate::context::Context;
-use crate::dataset::Sampling;
 use crate::failure::Outcome;
 use crate::progress;
 use crate::report::{Origin, Place, PoolMap, command_line};
+use crate::values::choice_name;
 
 /// So many of the first ESMs are on a map: their shapes take 33 MB, and their objects are read again.
 const MOST: usize = 500;
@@ -81,19 +81,12 @@ impl Rank {
     pub(super) fn origin(&self, context: &Context, registry: &Registry, catalog: &Catalog) -> Outcome<Origin> {
         let location = context.location()?.display().to_string();
         let last = catalog.history().last().filter(|event| event.entry == catalog.entries());
-        let sampling = match self.sample {
-            Sampling::Random => "random",
-            Sampling::First => "first",
-        };
         Ok(Origin {
             command: self.command.clone().unwrap_or_else(|| command_line(&location)),
             registry: [location, registry.id().to_string()],
             entry: (catalog.entries(), last.map(|event| event.time), catalog.head().map(|digest| digest.to_string())),
-            sample: (self.rows, sampling, self.seed),
-            precision: match self.precision {
-                PrecisionChoice::Double => "double",
-                PrecisionChoice::Single => "single",
-            },
+            sample: (self.rows, choice_name(&self.sample), self.seed),
+            precision: choice_name(&self.precision),
         })
     }
 }

@@ -7,8 +7,9 @@ use esmhub_registry::{Catalog, ErrorKind, Esm};
 use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
-use super::file::{Lock, LockedEsm, Text};
+use super::file::{Lock, LockedEsm};
 use super::machine::machine;
+use super::text::Text;
 use crate::commands::rank::PrecisionChoice;
 use crate::commands::rank::output::{Ranked, Skipped};
 use crate::commands::rank::target::LoadedTarget;
