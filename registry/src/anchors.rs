@@ -194,7 +194,7 @@ impl Registry {
             is_new: placed.is_new,
             canonical_bytes: object.map_or(0, |(_, canonical)| canonical.len() as u64),
             stored_bytes: placed.stored_bytes,
-            notice: transaction.into_notice(),
+            notice: transaction.finish(),
         })
     }
 }

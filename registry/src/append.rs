@@ -1,6 +1,7 @@
 //! Appending to the log: a transaction reads it to its end, decides, and creates the next entry; who is second reads what
 //! the first one did, and decides again.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use esmhub_store_format::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS};
 use esmhub_store_format::log::{Action, Entry, Record, Writer};
 
 use crate::catalog::Catalog;
-use crate::load::follow;
+use crate::load::{Loaded, follow};
 use crate::{Registry, RegistryError, log, schema};
 
 /// Who writes, and when.
@@ -34,20 +35,22 @@ pub(crate) struct Transaction<'a> {
     registry: &'a Registry,
     by: &'a Signature,
     catalog: Catalog,
+    /// What was read and written since the catalog was loaded, for the index.
+    fresh: BTreeMap<u64, Vec<u8>>,
+    is_indexed: bool,
     lost: u32,
 }
 
 impl<'a> Transaction<'a> {
-    /// Reads the log to its end, and lists its names: a writer must not take a gap for the end.
+    /// Reads the log to its end.
     ///
     /// # Errors
     /// As [`Registry::catalog`]; [`RegistryError::Unsound`] where an entry cannot be read,
     /// [`RegistryError::UnknownRecord`] where one stops writers.
     pub(crate) fn begin(registry: &'a Registry, by: &'a Signature) -> Result<Self, RegistryError> {
-        let catalog = registry.catalog()?;
-        let mut transaction = Self { registry, by, catalog, lost: 0 };
-        let numbers = log::numbers(&registry.storage)?;
-        transaction.catch_up(&numbers)?;
+        let Loaded { catalog, numbers, is_indexed } = registry.load()?;
+        let transaction = Self { registry, by, catalog, fresh: BTreeMap::new(), is_indexed, lost: 0 };
+        transaction.require_writable()?;
         // Entries that an index still holds can have gone from the registry since: others would not see them. Those that were
         // written after the listing are not in it.
         let last = numbers.last().map_or(0, |&listed| listed.min(transaction.catalog.last));
@@ -72,9 +75,16 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Takes the notice of the index, where there is one.
-    pub(crate) fn into_notice(self) -> Option<String> {
-        self.catalog.notice
+    /// Keeps in the index what was written, so that its writer has a copy of what they were told is there; and gives the notice
+    /// of the index, where there is one.
+    pub(crate) fn finish(self) -> Option<String> {
+        let Self { registry, catalog, fresh, is_indexed, .. } = self;
+        if let Some(index) = registry.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
+            && let Err(error) = index.write(fresh.into_iter().collect())
+        {
+            return catalog.notice.or(Some(format!("the index could not be brought up to date: {error}")));
+        }
+        catalog.notice
     }
 
     /// Reads what others wrote since; `numbers`, where they were listed, show gaps.
@@ -82,7 +92,11 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// As [`Transaction::begin`].
     pub(crate) fn catch_up(&mut self, numbers: &[u64]) -> Result<(), RegistryError> {
-        follow(&mut self.catalog, &self.registry.storage, numbers)?;
+        self.fresh.extend(follow(&mut self.catalog, &self.registry.storage, numbers)?);
+        self.require_writable()
+    }
+
+    fn require_writable(&self) -> Result<(), RegistryError> {
         self.catalog.require_whole()?;
         match self.catalog.stops_writers {
             None => Ok(()),
@@ -110,6 +124,7 @@ impl<'a> Transaction<'a> {
             Entry { number, previous, transaction, time: self.by.time, writer: self.by.writer.clone(), records };
         if let Some(logged) = log::create(&self.registry.storage, &entry)? {
             self.lost = 0;
+            self.fresh.insert(number, logged.frame.clone());
             self.catalog.take(number, Ok(logged))?;
             return Ok(Some(number));
         }

@@ -31,6 +31,8 @@ pub struct Catalog {
     pub(crate) last: u64,
     /// The digest that the next entry must state; unknown after an entry that cannot be read.
     pub(crate) head: Option<Digest>,
+    /// The last entry whose digest is known, and that digest.
+    pub(crate) known: Option<(u64, Digest)>,
     pub(crate) notice: Option<String>,
     /// What entry 1 must state.
     pub(crate) genesis: Digest,
@@ -38,6 +40,11 @@ pub struct Catalog {
     pub(crate) lost: Lost,
     /// All that the entries read so far declare lost. Where that is more than `lost`, the log must be read once more.
     pub(crate) declared: Lost,
+    /// The same of the entries that are not lost themselves. What is missing here would no longer be lost if those could not be
+    /// read.
+    pub(crate) confirmed: Lost,
+    /// The last entry with a record that this program does not know.
+    pub(crate) unknown_in: u64,
 }
 
 /// A log entry that cannot be read, or a record in one that breaks a rule.
@@ -77,10 +84,13 @@ impl Catalog {
             stops_writers: None,
             last: 0,
             head: Some(genesis),
+            known: None,
             notice: None,
             genesis,
             lost: Lost::default(),
             declared: Lost::default(),
+            confirmed: Lost::default(),
+            unknown_in: 0,
         }
     }
 
@@ -127,6 +137,11 @@ impl Catalog {
     /// The log entries that are declared lost, as runs of numbers from the first to the last of each.
     pub fn lost(&self) -> impl Iterator<Item = (u64, u64)> {
         self.lost.runs()
+    }
+
+    /// Those of them that only entries declare lost which are lost themselves.
+    pub(crate) fn unconfirmed(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.lost.runs().filter(|(first, last)| self.confirmed.end_of(*first).is_none_or(|end| end < *last))
     }
 
     /// Why the index could not be used, where it could not. The catalog is the same without it.

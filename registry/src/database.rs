@@ -18,6 +18,8 @@ pub(crate) const WRITING_PATIENCE: Duration = Duration::from_secs(10);
 /// While another command has the database open, it is tried again this often, this far apart: 1.5 seconds in all.
 const TRIES: u32 = 150;
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+/// How many are kept aside at most: somebody who may write to a registry must not fill its readers' disks.
+const MAX_ASIDE: u32 = 8;
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The version of what is kept here, and the key that it has in the default tree.
@@ -37,6 +39,8 @@ pub(crate) enum DatabaseError {
     Slow,
     #[error("it failed in an unexpected way")]
     Panicked,
+    #[error("there are {MAX_ASIDE} of them already")]
+    Crowded,
     #[error("another version of esmhub made it")]
     Format,
     #[error("{0}")]
@@ -57,6 +61,16 @@ pub(crate) struct Tables(sled::Db);
 
 /// One of its tables: values by key, in the order of the keys' bytes.
 pub(crate) struct Table(sled::Tree);
+
+/// A key and its value.
+type Pair = (Vec<u8>, Vec<u8>);
+
+/// A direction in a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Toward {
+    Beginning,
+    End,
+}
 
 /// A job that runs.
 pub(crate) struct Job<T>(Receiver<Result<T, DatabaseError>>);
@@ -89,6 +103,18 @@ impl Database {
             }
             job(&Tables(open(&folder)?))
         })
+    }
+
+    /// Renames it to the first of a few names beside its own that is free.
+    pub(crate) fn set_aside(&self) -> Result<PathBuf, DatabaseError> {
+        let folder = self.folder.clone();
+        let job = in_thread(move || {
+            let mut names = (1..=MAX_ASIDE).map(|number| folder.with_extension(format!("aside-{number}")));
+            let free = names.find(|name| matches!(fs::exists(name), Ok(false))).ok_or(DatabaseError::Crowded)?;
+            fs::rename(&folder, &free)?;
+            Ok(free)
+        })?;
+        job.outcome(PATIENCE)
     }
 
     /// Deletes it.
@@ -146,10 +172,22 @@ impl Table {
         Ok(self.0.insert(key, value)?.is_none())
     }
 
-    /// All keys with their values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), DatabaseError>> {
-        self.0.iter().map(|item| item.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(DatabaseError::from))
+    /// A key with its value, and those beyond it in one direction.
+    pub(crate) fn from(&self, key: &[u8], toward: Toward) -> Box<dyn Iterator<Item = Result<Pair, DatabaseError>>> {
+        match toward {
+            Toward::Beginning => Box::new(self.0.range(..=key.to_vec()).rev().map(owned)),
+            Toward::End => Box::new(self.0.range(key.to_vec()..).map(owned)),
+        }
     }
+
+    /// All keys with their values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Pair, DatabaseError>> {
+        self.0.iter().map(owned)
+    }
+}
+
+fn owned(item: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Pair, DatabaseError> {
+    Ok(item.map(|(key, value)| (key.to_vec(), value.to_vec()))?)
 }
 
 fn open(folder: &Path) -> Result<sled::Db, DatabaseError> {

@@ -102,6 +102,11 @@ impl Disk {
         }
     }
 
+    /// Whether anything lies there.
+    pub(crate) fn has_folder(&self, folder: &str) -> Result<bool, RegistryError> {
+        Ok(self.look(folder)?.is_some())
+    }
+
     /// The names in a folder, sorted; none where there is no folder. Names that are not UTF-8 are shown as well as can be.
     pub(crate) fn names(&self, folder: &str) -> Result<Vec<Listed>, RegistryError> {
         let failed = |error: io::Error| RegistryError::io("list it", self.path(folder), error);

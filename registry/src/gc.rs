@@ -127,7 +127,7 @@ impl Registry {
             collection.sweep(place)?;
             collection.tick();
         }
-        let notice = transaction.into_notice();
+        let notice = transaction.finish();
         Ok(Collected { notice, ..collection.collected })
     }
 }

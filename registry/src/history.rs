@@ -39,9 +39,10 @@ pub enum Happening {
     Lost(Loss),
     /// It was signed; by whom, and whether it verifies, is not known here.
     Signed(Signed),
-    /// Something that this program does not know and need not know.
+    /// Something that this program does not know and need not know. An entry can hold thousands of such records: they are one
+    /// event.
     Unknown {
-        /// The record's kind.
+        /// The kind of the first of them.
         kind: u16,
     },
 }

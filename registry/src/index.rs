@@ -10,9 +10,13 @@ use crate::database::{Database, DatabaseError, PATIENCE, Tables, WRITING_PATIENC
 
 /// Why the index was not used.
 pub(crate) use crate::database::DatabaseError as IndexError;
+pub(crate) use crate::database::Toward;
 
 /// Frames that may wait to be taken. Each has at most 16 MiB, and mostly far less.
 const QUEUE: usize = 4;
+
+/// Frames that are fetched at once.
+const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 /// Frames by entry number, 8 bytes big-endian, so that they are kept in the order of the log.
 const FRAMES: &str = "log";
@@ -58,6 +62,27 @@ impl Index {
         job.outcome(PATIENCE)
     }
 
+    /// The frame of an entry, with those next to it, some megabytes in all; nothing where it is missing.
+    pub(crate) fn some(&self, number: u64, toward: Toward) -> Result<Vec<(u64, Vec<u8>)>, IndexError> {
+        if !self.database.exists()? {
+            return Ok(Vec::new());
+        }
+        let job = self.database.start(move |tables| {
+            let mut frames = Vec::new();
+            let mut bytes = 0;
+            for item in tables.table(FRAMES)?.from(&number.to_be_bytes(), toward) {
+                let (key, frame) = item?;
+                bytes += frame.len();
+                frames.push((number_of(&key)?, frame));
+                if bytes > WINDOW_BYTES {
+                    break;
+                }
+            }
+            Ok(frames)
+        })?;
+        job.outcome(WRITING_PATIENCE)
+    }
+
     /// Keeps frames by entry number.
     pub(crate) fn write(&self, frames: Vec<(u64, Vec<u8>)>) -> Result<(), IndexError> {
         let job = self.database.start(move |tables| {
@@ -70,6 +95,11 @@ impl Index {
         job.outcome(WRITING_PATIENCE)
     }
 
+    /// Gives it a name beside its own, under which nothing uses it, and tells that.
+    pub(crate) fn set_aside(&self) -> Result<PathBuf, IndexError> {
+        self.database.set_aside()
+    }
+
     /// Deletes it.
     pub(crate) fn discard(&self) -> Result<(), IndexError> {
         self.database.discard()
@@ -79,12 +109,13 @@ impl Index {
 fn send_frames(tables: &Tables, frames: &SyncSender<(u64, Vec<u8>)>) -> Result<(), DatabaseError> {
     for item in tables.table(FRAMES)?.iter() {
         let (key, frame) = item?;
-        let Ok(number) = key.try_into().map(u64::from_be_bytes) else {
-            return Err(DatabaseError::Format);
-        };
-        if frames.send((number, frame)).is_err() {
+        if frames.send((number_of(&key)?, frame)).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+fn number_of(key: &[u8]) -> Result<u64, DatabaseError> {
+    key.try_into().map(u64::from_be_bytes).map_err(|_| DatabaseError::Format)
 }

@@ -4,13 +4,24 @@ use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::index::{Index, IndexError};
 use crate::log::{self, Logged};
+use crate::parting::{Aside, part};
 use crate::storage::Storage;
 use crate::{Registry, RegistryError, schema};
+
+/// What was loaded, and how the index stands.
+pub(crate) struct Loaded {
+    pub(crate) catalog: Catalog,
+    /// The numbers of the entries, listed before the first one was read: one that is listed and cannot be found is missing.
+    pub(crate) numbers: Vec<u64>,
+    /// Whether the index holds all that the catalog does, so that what comes next may be added to it.
+    pub(crate) is_indexed: bool,
+}
 
 /// A catalog as far as the index goes, and whether the index may be written to.
 struct Indexed {
     catalog: Catalog,
     writable: bool,
+    aside: Option<Aside>,
 }
 
 impl Registry {
@@ -21,75 +32,114 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Newer`] and [`RegistryError::UnknownRecord`] where the log is newer than this program;
-    /// [`RegistryError::Unsound`] where it is older than this user has seen it; [`RegistryError::Io`].
+    /// [`RegistryError::Unsound`] where it is older than this user has seen it, or its folder is missing;
+    /// [`RegistryError::Io`].
     pub fn catalog(&self) -> Result<Catalog, RegistryError> {
-        let Indexed { mut catalog, writable } = match &self.index {
-            Some(index) => self.indexed(index)?,
-            None => self.unindexed(None),
-        };
-        // A first visit lists the names: there, a missing entry would look like the end of the log.
-        let numbers = if catalog.last == 0 { log::numbers(&self.storage)? } else { Vec::new() };
-        let fresh = follow(&mut catalog, &self.storage, &numbers)?;
-        if let Some(index) = self.index.as_ref().filter(|_| writable)
-            && !fresh.is_empty()
-            && catalog.damaged.is_empty()
-            && let Err(error) = index.write(fresh)
-        {
-            catalog.notice.get_or_insert(format!("the index could not be brought up to date: {error}"));
-        }
-        Ok(catalog)
+        Ok(self.load()?.catalog)
     }
 
-    fn indexed(&self, index: &Index) -> Result<Indexed, RegistryError> {
+    /// The catalog, with what a writer needs to go on from it.
+    ///
+    /// # Errors
+    /// As [`Registry::catalog`].
+    pub(crate) fn load(&self) -> Result<Loaded, RegistryError> {
+        let numbers = log::numbers(&self.storage)?;
+        let Indexed { mut catalog, writable, aside } = match &self.index {
+            Some(index) => self.indexed(index, &numbers)?,
+            None => self.unindexed(None),
+        };
+        let fresh = follow(&mut catalog, &self.storage, &numbers)?;
+        if let Some(aside) = aside {
+            catalog.notice = Some(aside.notice(&catalog));
+        }
+        let mut is_indexed = writable && catalog.damaged.is_empty();
+        if let Some(index) = self.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
+            && let Err(error) = index.write(fresh)
+        {
+            is_indexed = false;
+            catalog.notice.get_or_insert(format!("the index could not be brought up to date: {error}"));
+        }
+        Ok(Loaded { catalog, numbers, is_indexed })
+    }
+
+    fn indexed(&self, index: &Index, numbers: &[u64]) -> Result<Indexed, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
         loop {
-            let mut broken = false;
+            let mut stopped = None;
             let read = index.read(|number, frame| {
-                let taken = catalog.take(number, Logged::from_frame(number, frame));
-                broken = taken.is_err();
-                !broken
+                // Behind an entry that stops it, another one may declare that one lost.
+                if let Err(error) = catalog.take(number, Logged::from_frame(number, frame)) {
+                    stopped.get_or_insert(error);
+                }
+                true
             });
             match read {
                 Err(error) if error.is_passing() => return Ok(self.unindexed(Some(&error))),
                 Err(error) => return Ok(self.rebuilt(index, &error.to_string())),
-                Ok(()) if broken => return Ok(self.rebuilt(index, "it is damaged")),
                 Ok(()) if !catalog.is_settled() => catalog = catalog.without_lost(),
+                // A later version of this program wrote it.
+                Ok(()) if stopped.is_some() => return Ok(self.unindexed(None)),
                 // An entry that is lost stands in the index as it was found; any other one must be whole.
                 Ok(()) if !catalog.damaged.is_empty() => return Ok(self.rebuilt(index, "it is damaged")),
                 Ok(()) => break,
             }
         }
-        if catalog.last == 0 {
-            return Ok(Indexed { catalog, writable: true });
-        }
-        let last = catalog.last;
+        // The last one of which it is known what it must be: those behind it are lost.
+        let Some((last, digest)) = catalog.known else {
+            return Ok(Indexed { catalog, writable: true, aside: None });
+        };
         match log::read(&self.storage, last) {
-            Ok(Some(logged)) if Some(logged.digest) == catalog.head => Ok(Indexed { catalog, writable: true }),
-            Ok(Some(_)) => Ok(self.rebuilt(index, "it belongs to another history of this registry")),
-            Ok(None) => {
-                let there = log::numbers(&self.storage)?.last().copied().unwrap_or_default();
-                Err(RegistryError::Unsound {
-                    place: schema::entry(last),
-                    detail: format!(
-                        "it is missing, although it was there when this user last looked; the log ends with entry {there} now"
-                    ),
-                    advice: Some(format!(
-                        "`esmhub verify --repair` puts it back from this user's index; only if the registry was restored from \
-                         an older backup and goes on from there, delete {}",
-                        index.folder().display()
-                    )),
-                })
-            }
+            Ok(Some(logged)) if logged.digest == digest => Ok(Indexed { catalog, writable: true, aside: None }),
+            Ok(Some(_)) => self.parted(index, catalog, numbers),
+            // There is more behind it: it is a gap like any other.
+            Ok(None) if numbers.last().is_some_and(|&there| there > last) => Ok(self.unindexed(None)),
+            Ok(None) => self.parted(index, catalog, numbers),
             // The entry is damaged, and the index may hold the copy from which it can be repaired.
             Err(error) if error.kind() == ErrorKind::Integrity => Ok(self.unindexed(None)),
             Err(error) => Err(error),
         }
     }
 
+    /// The log ends before the index does, or has another entry where that one ends.
+    fn parted(&self, index: &Index, remembered: Catalog, numbers: &[u64]) -> Result<Indexed, RegistryError> {
+        let there = numbers.last().copied().unwrap_or_default();
+        let parting = match part(index, &self.storage, &remembered, numbers) {
+            Ok(parting) => parting?,
+            Err(error) => return Ok(self.unindexed(Some(&error))),
+        };
+        let Some(first) = parting else {
+            let last = remembered.known.map_or(remembered.last, |(last, _)| last);
+            return Err(RegistryError::Unsound {
+                place: schema::entry(last),
+                detail: format!(
+                    "it is missing, although it was there when this user last looked; the log ends with entry {there} now"
+                ),
+                advice: Some(format!(
+                    "`esmhub verify --repair` puts it back from this user's index; only if the registry was restored from an \
+                     older backup, and is to go on from there, move {} away",
+                    index.folder().display()
+                )),
+            });
+        };
+        let mut catalog = Catalog::empty(&self.marker.id);
+        match index.set_aside() {
+            Ok(folder) => Ok(Indexed { catalog, writable: true, aside: Some(Aside { first, remembered, folder }) }),
+            Err(error) => {
+                catalog.notice = Some(format!(
+                    "the index remembers another history of this registry from entry {first} on, could not be put aside ({error}), and \
+                     was not used: the whole log was read instead"
+                ));
+                Ok(Indexed { catalog, writable: false, aside: None })
+            }
+        }
+    }
+
+    /// Without the index, which stays as it is unless the whole log turns out to be whole: then it holds nothing that the log
+    /// does not.
     fn unindexed(&self, why: Option<&IndexError>) -> Indexed {
         let mut catalog = Catalog::empty(&self.marker.id);
         catalog.notice = why.map(|why| format!("the index was not used, and the whole log read instead: {why}"));
-        Indexed { catalog, writable: false }
+        Indexed { catalog, writable: why.is_none(), aside: None }
     }
 
     fn rebuilt(&self, index: &Index, why: &str) -> Indexed {
@@ -99,7 +149,7 @@ impl Registry {
             Err(_) => ("the index could be neither used nor deleted, and the whole log was read instead", false),
         };
         catalog.notice = Some(format!("{outcome}: {why}"));
-        Indexed { catalog, writable }
+        Indexed { catalog, writable, aside: None }
     }
 }
 
@@ -112,28 +162,40 @@ pub(crate) fn follow(
     numbers: &[u64],
 ) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
     let is_indexed = catalog.last > 0;
-    let mut fresh = read_on(catalog, storage, numbers)?;
+    let mut fresh = read_on(catalog, storage, numbers);
     if is_indexed && !catalog.is_settled() {
         // An index may hold a declaration that nobody can read any more, and that the new one is about. What it declared lost
         // may have been restored since, and all readers must agree: only what the registry says now counts.
         *catalog = catalog.begun_anew();
-        fresh = read_on(catalog, storage, &log::numbers(storage)?)?;
+        fresh = read_on(catalog, storage, &log::numbers(storage)?);
     }
     while !catalog.is_settled() {
         *catalog = catalog.without_lost();
-        fresh = read_on(catalog, storage, &log::numbers(storage)?)?;
+        fresh = read_on(catalog, storage, &log::numbers(storage)?);
     }
-    Ok(fresh)
+    fresh
 }
 
+/// Reads to the end, past what keeps the log from being read as far as it was listed: a later entry may declare that lost. The
+/// first such error is only given where none does.
 fn read_on(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
     let mut frames = Vec::new();
+    let mut stopped = None;
+    let listed = numbers.last().copied().unwrap_or_default();
     while let Some((through, read)) = log::next(storage, catalog.last, numbers) {
         let mut frame = read.as_ref().map(|logged| logged.frame.clone()).unwrap_or_default();
         let first = catalog.last + 1;
-        if catalog.take(through, read)? {
-            frames.extend((first..=catalog.last).map(|number| (number, std::mem::take(&mut frame))));
+        match catalog.take(through, read) {
+            Ok(true) => frames.extend((first..=catalog.last).map(|number| (number, std::mem::take(&mut frame)))),
+            Ok(false) => {}
+            Err(error) => {
+                stopped.get_or_insert(error);
+            }
+        }
+        // A store that cannot be read at all would have no end.
+        if stopped.is_some() && catalog.last >= listed {
+            break;
         }
     }
-    Ok(frames)
+    stopped.map_or(Ok(frames), Err)
 }

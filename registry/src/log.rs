@@ -61,9 +61,34 @@ pub(crate) fn next(storage: &Storage, last: u64, numbers: &[u64]) -> Option<(u64
 }
 
 /// The numbers of which there are files, in ascending order.
+///
+/// # Errors
+/// [`RegistryError::Unsound`] where their folder is missing: without it a registry looks as if nothing was ever published.
 pub(crate) fn numbers(storage: &Storage) -> Result<Vec<u64>, RegistryError> {
+    let numbers = numbers_found(storage)?;
+    match numbers.is_empty() && !storage.has_folder(schema::LOG)? {
+        true => Err(folder_missing()),
+        false => Ok(numbers),
+    }
+}
+
+/// The same for who goes on without the folder.
+pub(crate) fn numbers_found(storage: &Storage) -> Result<Vec<u64>, RegistryError> {
     let names = storage.names(schema::LOG)?;
     Ok(names.iter().filter_map(|listed| schema::entry_of(&listed.name)).collect())
+}
+
+/// A registry has the folder of its log before it has its marker.
+pub(crate) fn folder_missing() -> RegistryError {
+    RegistryError::Unsound {
+        place: schema::LOG.into(),
+        detail: "the folder of the log is missing; every registry has it from the beginning".into(),
+        advice: Some(
+            "put it back before anything else: `esmhub verify --repair` takes the log from this user's index, with `--from \
+             COPY` from a backup or a copy of this registry"
+                .into(),
+        ),
+    }
 }
 
 /// Creates an entry's file. `None` where another writer's entry stands there.

@@ -21,10 +21,11 @@ const ATTEMPTS: u32 = 500;
 /// How often what can be read may change while it is waited for.
 const MAX_WAITS: u32 = 20;
 /// What is put where a lost entry is missing, so that nobody takes the gap for the end of the log.
-const PLACEHOLDER: &[u8] = b"This log entry was lost, and a later one says so.\n";
+pub(crate) const PLACEHOLDER: &[u8] = b"This log entry was lost, and a later one says so.\n";
 
 impl Registry {
-    /// Declares every log entry lost that cannot be read now, and gives their numbers as runs from the first to the last.
+    /// Declares every log entry lost that cannot be read now, and gives their numbers as runs from the first to the last; once more
+    /// those that only entries declare lost which were lost later.
     ///
     /// This is the end of what they did, for everybody and for ever, even if a copy is found later: try
     /// [`Registry::repair`] first, with every copy of the registry and with every user's index. Unless `pause` is zero, only
@@ -36,15 +37,25 @@ impl Registry {
     /// lost [`MAX_LOST_ENTRIES`] already. [`RegistryError::Newer`], [`RegistryError::UnknownRecord`],
     /// [`RegistryError::Busy`], [`RegistryError::Io`].
     pub fn accept_loss(&self, by: &Signature, pause: Duration) -> Result<Vec<(u64, u64)>, RegistryError> {
-        let mut accepted: Vec<(u64, u64)> = Vec::new();
+        let mut accepted = Vec::new();
+        self.give_up(by, pause, &mut accepted)?;
+        Ok(accepted)
+    }
+
+    /// The same; what was declared lost before an error is told as well.
+    pub(crate) fn give_up(
+        &self,
+        by: &Signature,
+        pause: Duration,
+        accepted: &mut Vec<(u64, u64)>,
+    ) -> Result<(), RegistryError> {
         let mut raced = 0;
         let (mut seen, mut waited) = (Vec::new(), 0);
         loop {
             let catalog = self.read_log()?;
-            let runs = runs(&catalog.damaged)?;
+            let runs = to_declare(&catalog, &catalog.damaged)?;
             if runs.is_empty() {
-                hold_places(&self.storage, catalog.lost())?;
-                return Ok(accepted);
+                return hold_places(&self.storage, catalog.lost()).map(|_| ());
             }
             if let Some((first, _)) = runs.first().filter(|_| !pause.is_zero() && seen != runs) {
                 if waited == MAX_WAITS {
@@ -85,7 +96,7 @@ impl Registry {
 
     /// The log entries that [`Registry::accept_loss`] would declare lost if these could be read, as far as one record takes them.
     pub(crate) fn lost_for_good(&self, is_readable: impl Fn(u64) -> bool) -> Result<Vec<(u64, u64)>, RegistryError> {
-        let damaged = self.read_log()?.damaged;
+        let catalog = self.read_log()?;
         let each = |damage: Damage| match damage.through - damage.entry {
             0..MAX_LOST_ENTRIES => (damage.entry..=damage.through)
                 .filter(|number| !is_readable(*number))
@@ -93,14 +104,23 @@ impl Registry {
                 .collect(),
             _ => vec![damage],
         };
-        runs(&damaged.into_iter().flat_map(each).collect::<Vec<_>>())
+        to_declare(&catalog, &catalog.damaged.iter().cloned().flat_map(each).collect::<Vec<_>>())
     }
 
-    /// The log as it stands in the registry, without the index.
+    /// The log as it stands in the registry, without the index; one without its folder is empty.
     pub(crate) fn read_log(&self) -> Result<Catalog, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
-        follow(&mut catalog, &self.storage, &log::numbers(&self.storage)?)?;
+        follow(&mut catalog, &self.storage, &log::numbers_found(&self.storage)?)?;
         Ok(catalog)
+    }
+}
+
+/// What is to be declared lost: what is damaged, and then what is lost already, but would not be any more if an entry could not
+/// be read that is lost too.
+fn to_declare(catalog: &Catalog, damaged: &[Damage]) -> Result<Vec<(u64, u64)>, RegistryError> {
+    match runs(damaged)? {
+        runs if runs.is_empty() => Ok(catalog.unconfirmed().take(MAX_RUNS).collect()),
+        runs => Ok(runs),
     }
 }
 
@@ -166,7 +186,7 @@ fn declaration(catalog: &Catalog, runs: Vec<(u64, u64)>, by: &Signature) -> Resu
 
 /// Puts something in the place of every one of these entries that is missing; `false` where one turned out to be there.
 fn hold_places(storage: &Storage, runs: impl Iterator<Item = (u64, u64)>) -> Result<bool, RegistryError> {
-    let listed = log::numbers(storage)?;
+    let listed = log::numbers_found(storage)?;
     let mut were_missing = true;
     for number in runs.flat_map(|(first, last)| first..=last).filter(|number| listed.binary_search(number).is_err()) {
         were_missing &= storage.create(&schema::entry(number), PLACEHOLDER.to_vec())? == Creation::Created;

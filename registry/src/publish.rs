@@ -192,11 +192,7 @@ impl Registry {
             self.settle_references(&plan, &entries)?;
             self.replace_missing(batch, options)?;
         }
-        Ok(Publishing {
-            esms: publications(batch, &plan, &placed, &entries),
-            entries,
-            notice: transaction.into_notice(),
-        })
+        Ok(Publishing { esms: publications(batch, &plan, &placed, &entries), entries, notice: transaction.finish() })
     }
 
     /// Puts every object of the batch in place, each once, several at a time; and then makes their names last.

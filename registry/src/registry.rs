@@ -76,25 +76,51 @@ impl Registry {
 pub(crate) const MARKER_ADVICE: &str =
     "`esmhub verify --repair --from COPY` takes it from a backup or a copy of this registry; it never changes";
 
-/// What is wrong with the marker as it is now; `None` where it can be read.
+/// What is wrong with the marker as it is now; `None` where it can be read, and the log goes back to it.
 pub(crate) fn fault_of_marker(storage: &Storage) -> Result<Option<String>, RegistryError> {
     match read_marker(storage) {
-        Ok(Some(_)) => Ok(None),
+        Ok(Some(marker)) => Ok(match begins_another_log(storage, &marker) {
+            true => Some("it is that of another registry: log entry 1 goes back to another id".to_owned()),
+            false => None,
+        }),
         Ok(None) => Ok(Some("it is missing".to_owned())),
         Err(error) if error.kind() == ErrorKind::Integrity => Ok(Some(error.detail_at(schema::MARKER))),
         Err(error) => Err(error),
     }
 }
 
+/// Whether entry 1 is that of another registry, and the one behind it, where there is one, follows it: then it is the marker that
+/// is in the wrong place, and not the entry.
+fn begins_another_log(storage: &Storage, marker: &Marker) -> bool {
+    let Ok(Some(first)) = log::read(storage, 1) else { return false };
+    let is_followed = match log::read(storage, 2) {
+        Ok(None) => true,
+        Ok(Some(second)) => second.entry.previous == first.digest,
+        Err(_) => false,
+    };
+    first.entry.previous != marker.id.genesis() && is_followed
+}
+
 /// The marker; `None` where there is none and there never was a registry.
 pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryError> {
     match storage.read(schema::MARKER, MAX_MARKER_BYTES)? {
         Some(bytes) => Marker::parse(&bytes).map(Some).map_err(|error| RegistryError::format(schema::MARKER, error)),
-        None if !log::numbers(storage)?.is_empty() => Err(RegistryError::Unsound {
-            place: schema::MARKER.into(),
-            detail: "it is missing, although there is a log".into(),
-            advice: Some(MARKER_ADVICE.into()),
-        }),
-        None => Ok(None),
+        None => match what_a_registry_left(storage)? {
+            Some(left) => Err(RegistryError::Unsound {
+                place: schema::MARKER.into(),
+                detail: format!("it is missing, although there are {left}"),
+                advice: Some(MARKER_ADVICE.into()),
+            }),
+            None => Ok(None),
+        },
     }
+}
+
+/// What only a registry with a marker writes.
+fn what_a_registry_left(storage: &Storage) -> Result<Option<&'static str>, RegistryError> {
+    if !log::numbers_found(storage)?.is_empty() {
+        return Ok(Some("log entries"));
+    }
+    let has_objects = storage.names(schema::OBJECTS)?.iter().any(|listed| schema::is_fan(&listed.name));
+    Ok(has_objects.then_some("objects"))
 }

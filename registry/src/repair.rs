@@ -10,8 +10,16 @@
 mod entries;
 mod marker;
 mod objects;
+mod source;
 
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
+
+use esmhub_store_format::Digest;
+
+use self::source::Source;
 
 use crate::append::Signature;
 use crate::error::ErrorKind;
@@ -47,6 +55,27 @@ pub struct Repaired {
     pub lost: Vec<(u64, u64)>,
 }
 
+/// A repair that stopped.
+#[derive(Debug)]
+pub struct RepairError {
+    /// What was done before that, and stays done.
+    pub done: Repaired,
+    /// Why it stopped.
+    pub cause: Box<RegistryError>,
+}
+
+impl fmt::Display for RepairError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for RepairError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}
+
 impl Registry {
     /// Puts aside every damaged object, and puts back every damaged or missing log entry and every damaged or missing object
     /// that the log needs, where a whole copy can be found: in the trash, in this user's index, in another registry; and the
@@ -55,20 +84,20 @@ impl Registry {
     /// Others may read and write meanwhile. What a crash leaves undone, the next repair does.
     ///
     /// # Errors
-    /// [`RegistryError::Io`]; [`RegistryError::Newer`] where the log is newer than this program.
-    pub fn repair(&self, by: &Signature, options: &RepairOptions<'_>) -> Result<Repaired, RegistryError> {
-        let unique = getrandom::u64().map_err(RegistryError::Random)?;
-        let run = schema::run(by.time, unique);
-        let lost = self.read_log()?.lost;
-        let mut repair = Repair { registry: self, options, run, lost, repaired: Repaired::default() };
-        repair.marker()?;
-        repair.entries()?;
-        if options.accept_loss {
-            repair.joining_entries()?;
-            repair.accept_loss(by)?;
+    /// With what was done until then: [`RegistryError::Io`]; [`RegistryError::Newer`] where the log is newer than this program.
+    pub fn repair(&self, by: &Signature, options: &RepairOptions<'_>) -> Result<Repaired, RepairError> {
+        let mut repair = Repair {
+            registry: self,
+            options,
+            run: String::new(),
+            lost: Lost::default(),
+            written: BTreeMap::new(),
+            repaired: Repaired::default(),
+        };
+        match repair.all(by) {
+            Ok(()) => Ok(repair.repaired),
+            Err(cause) => Err(RepairError { done: repair.repaired, cause: Box::new(cause) }),
         }
-        repair.objects()?;
-        Ok(repair.repaired)
     }
 }
 
@@ -79,10 +108,35 @@ struct Repair<'a> {
     run: String,
     /// The entries that are declared lost. They stay as they are.
     lost: Lost,
+    /// The entries that were put back, or would be, by number: their digests, or none of one that is lost.
+    written: BTreeMap<u64, Option<Digest>>,
     repaired: Repaired,
 }
 
 impl Repair<'_> {
+    fn all(&mut self, by: &Signature) -> Result<(), RegistryError> {
+        self.run = schema::run(by.time, getrandom::u64().map_err(RegistryError::Random)?);
+        self.marker()?;
+        self.lost = self.registry.read_log()?.lost;
+        let mut sources = Source::all(self.registry, self.options);
+        self.entries(&mut sources)?;
+        if self.options.accept_loss {
+            self.joining_entries(&mut sources)?;
+            self.accept_loss(by)?;
+        }
+        self.objects()
+    }
+
+    /// Writes a file where none is; `false` where there is one now.
+    fn create(&mut self, place: &str, bytes: Vec<u8>, source: String) -> Result<bool, RegistryError> {
+        let storage = &self.registry.storage;
+        if !self.options.dry_run && storage.create(place, bytes)? == Creation::AlreadyThere {
+            return Ok(false);
+        }
+        self.repaired.restored.push((place.to_owned(), source));
+        Ok(true)
+    }
+
     /// Puts the whole file in a place, and keeps what stood there. `false` where a folder or a link stands there, or another
     /// writer was faster.
     fn put_back(&mut self, place: &str, bytes: Vec<u8>, source: String) -> Result<bool, RegistryError> {
@@ -98,11 +152,10 @@ impl Repair<'_> {
                 storage.replace(place, bytes)?;
             }
             self.repaired.quarantined.push((place.to_owned(), aside));
-        } else if !self.options.dry_run && storage.create(place, bytes)? == Creation::AlreadyThere {
-            return Ok(false);
+            self.repaired.restored.push((place.to_owned(), source));
+            return Ok(true);
         }
-        self.repaired.restored.push((place.to_owned(), source));
-        Ok(true)
+        self.create(place, bytes, source)
     }
 
     /// Moves away what stands in the place of an object of which there is no whole copy: publishing the same again then heals

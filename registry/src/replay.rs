@@ -27,7 +27,8 @@ impl Catalog {
     /// are missing; of several perhaps only the first ones. Whether it counts: a lost one does.
     ///
     /// # Errors
-    /// Everything but damage: what is newer than this program, and what the operating system refused.
+    /// Everything but damage: what is newer than this program, and what the operating system refused. The entry is passed all the
+    /// same, so that a later one can still declare it lost; for anything else this catalog is no good then.
     pub(crate) fn take(&mut self, through: u64, read: Result<Logged, RegistryError>) -> Result<bool, RegistryError> {
         let number = self.last + 1;
         let expected = self.head.take();
@@ -48,12 +49,16 @@ impl Catalog {
         self.declare(actions.as_deref().unwrap_or_default(), number);
         let stated = logged.entry.previous;
         if let Some(expected) = expected.filter(|expected| *expected != stated) {
-            let detail = format!("it follows {stated}, but entry {} is {expected}", number - 1);
+            let detail = match number {
+                1 => "it begins the log of another registry than the marker is that of".to_owned(),
+                _ => format!("it follows {stated}, but entry {} is {expected}", number - 1),
+            };
             self.damage(number, detail);
             self.damaged.iter_mut().rev().take(1).for_each(|damage| damage.is_readable = true);
             return Ok(false);
         }
         self.head = Some(logged.digest);
+        self.known = Some((number, logged.digest));
         let actions = match actions {
             Ok(actions) => actions,
             Err(error) => return Ok(self.damage(number, error.to_string())),
@@ -74,8 +79,10 @@ impl Catalog {
     fn declare(&mut self, actions: &[Action], entry: u64) {
         for action in actions {
             if let Action::Loss(loss) = action {
-                let earlier = loss.ranges().iter().filter(|(_, last)| *last < entry);
-                earlier.for_each(|run| self.declared.declare(*run, entry));
+                for run in loss.ranges().iter().filter(|(_, last)| *last < entry) {
+                    self.declared.declare(*run, entry);
+                    self.confirmed.declare(*run, entry);
+                }
             }
         }
     }
@@ -97,6 +104,9 @@ impl Catalog {
             Action::Unknown { kind, stops_writers, .. } => {
                 if stops_writers {
                     self.stops_writers.get_or_insert((entry, kind));
+                }
+                if std::mem::replace(&mut self.unknown_in, entry) == entry {
+                    return Ok(());
                 }
                 Ok(Happening::Unknown { kind })
             }

@@ -95,6 +95,11 @@ impl Storage {
         Ok(names)
     }
 
+    /// Whether there is a folder; in an object store any folder is there.
+    pub(crate) fn has_folder(&self, folder: &str) -> Result<bool, RegistryError> {
+        self.disk.as_ref().map_or(Ok(true), |disk| disk.has_folder(folder))
+    }
+
     /// When a file was last written, by the clock of what stores it; `None` where there is none.
     pub(crate) fn modified(&self, place: &str) -> Result<Option<SystemTime>, RegistryError> {
         match &self.disk {

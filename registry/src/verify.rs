@@ -129,7 +129,7 @@ impl Registry {
     /// listed. Damage is no error here but a [`Problem`].
     pub fn verify(&self, progress: &dyn Fn(VerifyProgress)) -> Result<Report, RegistryError> {
         let mut report = Report::default();
-        let numbers = log::numbers(&self.storage)?;
+        let numbers = log::numbers_found(&self.storage)?;
         let total = Cell::new(numbers.len() as u64);
         let mut done = 0;
         let mut tick = || {
@@ -138,6 +138,7 @@ impl Registry {
             progress(VerifyProgress { done, total: total.get().max(done) });
         };
         self.verify_marker(&mut report)?;
+        self.verify_folder(&numbers, &mut report)?;
         let catalog = self.verify_log(&numbers, &mut report, &mut tick)?;
         self.verify_memory(&mut report);
         // Objects are listed after the log was read: whoever published meanwhile put the objects there first (R62).
@@ -168,6 +169,16 @@ impl Registry {
         Ok(())
     }
 
+    /// Without its folder the log is not empty but gone.
+    fn verify_folder(&self, numbers: &[u64], report: &mut Report) -> Result<(), RegistryError> {
+        if numbers.is_empty() && !self.storage.has_folder(schema::LOG)? {
+            let missing = log::folder_missing();
+            let problem = Problem::new("folder", schema::LOG, missing.detail_at(schema::LOG));
+            report.problems.push(Problem { hint: missing.hint(), ..problem });
+        }
+        Ok(())
+    }
+
     fn count_quarantined(&self) -> Result<u64, RegistryError> {
         let mut files = 0;
         for run in self.storage.names(schema::QUARANTINE)? {
@@ -189,37 +200,55 @@ impl Registry {
         // Of entries that the system did not let be read: they need not be damaged.
         let mut advice: BTreeMap<u64, Option<String>> = BTreeMap::new();
         loop {
+            let mut stopped = None;
             (report.entries, report.entry_bytes) = (0, 0);
             while let Some((number, read)) = log::next(&self.storage, catalog.last, numbers) {
                 let place = schema::entry(catalog.last + 1);
                 // What the system cannot read is a problem here, and not the end.
                 let first = catalog.last + 1;
+                let is_listed = numbers.last().is_some_and(|&last| first <= last);
                 let read = read.map_err(|error| match error.kind() {
-                    ErrorKind::Other => {
+                    ErrorKind::Other if is_listed => {
                         advice.insert(first, error.hint());
                         RegistryError::unsound(&*place, error.detail_at(&place))
                     }
                     _ => error,
                 });
                 let bytes = read.as_ref().ok().map_or(0, |logged| logged.frame.len() as u64);
-                if catalog.take(number, read)? {
-                    report.entry_bytes += bytes;
+                match catalog.take(number, read) {
+                    Ok(true) => report.entry_bytes += bytes,
+                    Ok(false) => {}
+                    // A later entry may declare it lost.
+                    Err(error) if is_listed => {
+                        stopped.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
                 }
                 if numbers.binary_search(&number).is_ok() {
                     report.entries += 1;
                     tick();
                 }
             }
-            if catalog.is_settled() {
-                break;
+            match stopped {
+                _ if !catalog.is_settled() => catalog = catalog.without_lost(),
+                Some(error) => return Err(error),
+                None => break,
             }
-            catalog = catalog.without_lost();
         }
         report.lost = catalog.lost().collect();
         let lost = report.lost.iter().flat_map(|(first, last)| *first..=*last);
         for number in lost.filter(|number| numbers.binary_search(number).is_err()) {
-            let detail = "it is declared lost, and nothing holds its place: readers take it for the end of the log";
-            report.problems.push(Problem::new("log entry", schema::entry(number), detail));
+            let detail = "it is declared lost, and no file holds its place, as one should";
+            let hint = Some("`esmhub verify --repair --accept-loss` puts one there".to_owned());
+            report.problems.push(Problem { hint, ..Problem::new("log entry", schema::entry(number), detail) });
+        }
+        for (first, last) in catalog.unconfirmed() {
+            let detail = match first == last {
+                true => "only an entry that is lost itself declares it lost".to_owned(),
+                false => format!("only entries that are lost themselves declare it and those up to {last} lost"),
+            };
+            let hint = Some("`esmhub verify --repair --accept-loss` declares it once more".to_owned());
+            report.problems.push(Problem { hint, ..Problem::new("log entry", schema::entry(first), detail) });
         }
         let damaged = catalog.damaged().iter().map(|damage| ("log entry", damage));
         let void = catalog.void.iter().map(|damage| ("record", damage));

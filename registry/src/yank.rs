@@ -68,12 +68,12 @@ impl Registry {
                 transaction.settle()?;
             }
             if done || dry_run {
-                return Ok(changed(None, transaction.into_notice()));
+                return Ok(changed(None, transaction.finish()));
             }
             let (name, tag) = (name.clone(), tag.clone());
             let records = first_entry([[action(Target { name, tag, digest })]])?;
             if let Some(entry) = transaction.append(records)? {
-                return Ok(changed(Some(entry), transaction.into_notice()));
+                return Ok(changed(Some(entry), transaction.finish()));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Frames: the one envelope in which everything stands on disk.
 //!
 //! A frame is a header of 64 bytes and a payload, which holds *canonical bytes* either as they are or as one zstd frame
-//! (R1 to R4). The digest in the header is that of the canonical bytes, so compressing better later changes no name.
+//! (R1 to R8). The digest in the header is that of the canonical bytes, so compressing better later changes no name.
 //!
 //! | offset | size | field |
 //! |---|---|---|
@@ -33,6 +33,12 @@ const OBJECT_LEVEL: i32 = 19;
 /// cards that resemble each other are digests.
 const ENTRY_LEVEL: i32 = 12;
 
+/// How many times its size a log entry may have when it is inflated. Cards that resemble each other as much as cards can have
+/// digests that do not: they come to less than 40.
+const MAX_INFLATION: u64 = 64;
+/// What any log entry may have.
+const FREE_INFLATION: u64 = 64 * 1024;
+
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
@@ -63,6 +69,15 @@ impl Content {
         }
     }
 
+    /// The most canonical bytes into which so many bytes may inflate (R8). Readers keep what log entries say, of all of them: what
+    /// somebody plants must cost them room on disk.
+    fn inflated_limit(self, payload_bytes: u64) -> u64 {
+        match self {
+            Self::Entry => MAX_INFLATION.saturating_mul(payload_bytes).max(FREE_INFLATION),
+            Self::Object | Self::Record => u64::MAX,
+        }
+    }
+
     const fn level(self) -> i32 {
         match self {
             Self::Object | Self::Record => OBJECT_LEVEL,
@@ -88,7 +103,8 @@ pub fn encode(content: Content, canonical: &[u8]) -> Result<Vec<u8>, FormatError
     if length > content.limit() {
         return Err(FormatError::TooLarge { what, found: length, limit: content.limit() });
     }
-    let compressed = zstd::bulk::compress(canonical, content.level()).ok().filter(|c| c.len() < canonical.len());
+    let is_allowed = |c: &Vec<u8>| c.len() < canonical.len() && length <= content.inflated_limit(c.len() as u64);
+    let compressed = zstd::bulk::compress(canonical, content.level()).ok().filter(is_allowed);
     let payload = compressed.as_deref().unwrap_or(canonical);
 
     let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
@@ -214,8 +230,12 @@ impl Header {
                 format!("the frame holds content {code}, expected {}", content.code()),
             ));
         }
-        if canonical_length > content.limit() {
-            return Err(FormatError::TooLarge { what, found: canonical_length, limit: content.limit() });
+        let limit = match compression {
+            0 => content.limit(),
+            _ => content.limit().min(content.inflated_limit(payload_length)),
+        };
+        if canonical_length > limit {
+            return Err(FormatError::TooLarge { what, found: canonical_length, limit });
         }
         Ok(Self { compression, canonical_length, payload_length, digest })
     }

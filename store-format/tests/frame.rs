@@ -53,3 +53,31 @@ fn a_newer_frame_is_told_from_a_damaged_one() {
     frame[56..64].copy_from_slice(&check.as_bytes()[..8]);
     assert!(matches!(decode(Content::Object, &frame), Err(FormatError::Newer { found: 2, .. })));
 }
+
+/// Readers keep what all log entries say: a few bytes must not cost them megabytes.
+#[test]
+fn a_log_entry_that_inflates_too_far_is_refused_and_never_written() {
+    let compressed = |content: Content, zeros: usize| {
+        let payload = zstd::bulk::compress(&vec![0u8; zeros], 19).unwrap();
+        let mut frame = encode(content, b"").unwrap()[..6].to_vec();
+        frame.extend_from_slice(&[1, 0]);
+        frame.extend_from_slice(&(zeros as u64).to_le_bytes());
+        frame.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        frame.extend_from_slice(Digest::of(&vec![0u8; zeros]).as_bytes());
+        let check = Digest::of(&frame);
+        frame.extend_from_slice(&check.as_bytes()[..8]);
+        frame.extend_from_slice(&payload);
+        (frame, payload.len())
+    };
+    for (zeros, is_allowed) in [(65_536, true), (65_537, false), (4 << 20, false)] {
+        let (frame, payload) = compressed(Content::Entry, zeros);
+        assert!(zeros > 64 * payload, "{zeros} zeros take {payload} bytes");
+        let decoded = decode(Content::Entry, &frame);
+        assert_eq!(decoded.is_ok(), is_allowed, "{zeros}");
+        assert!(is_allowed || matches!(decoded, Err(FormatError::TooLarge { limit: 65_536, .. })), "{decoded:?}");
+        assert!(decode(Content::Object, &compressed(Content::Object, zeros).0).is_ok(), "objects come one at a time");
+        let written = encode(Content::Entry, &vec![0u8; zeros]).unwrap();
+        assert_eq!(written.len() > zeros, !is_allowed, "stored where compressing gives too much");
+        assert!(decode(Content::Entry, &written).is_ok());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::gc::Count;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, printable, time};
-use crate::failure::{INTEGRITY, Outcome};
+use crate::failure::{Failure, INTEGRITY, Outcome};
 use crate::progress;
 
 /// How long an entry that cannot be read is given before it is declared lost: what clients of network file systems cache of a
@@ -91,8 +91,7 @@ struct Moved {
 
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let from: Vec<Registry> =
-            self.from.iter().map(|location| Registry::open(location, None)).collect::<Result<_, _>>()?;
+        let from: Vec<Registry> = self.from.iter().map(|location| open_copy(location)).collect::<Outcome<_>>()?;
         let registry = match self.repair {
             true => Registry::open_for_repair(context.location()?, context.cache(), &from)?,
             false => context.open()?,
@@ -109,15 +108,13 @@ impl Verify {
             let waiting = progress::spinner(context.shows_progress(), "repairing");
             let done = registry.repair(&context.signature(), &options);
             waiting.finish_and_clear();
-            let Repaired { quarantined, restored, unresolved, lost, .. } = done?;
-            let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
-            repaired = Some(RepairedFiles {
-                dry_run: self.dry_run,
-                quarantined: moved(quarantined).collect(),
-                restored: moved(restored).collect(),
-                unresolved,
-                lost: runs(&lost),
+            let done = done.map_err(|stopped| {
+                let mut text = String::new();
+                RepairedFiles::new(self.dry_run, stopped.done).describe(&mut text);
+                text.lines().for_each(|line| context.note(line));
+                *stopped.cause
             });
+            repaired = Some(RepairedFiles::new(self.dry_run, done?));
             if !self.dry_run {
                 report = check(context, &registry)?;
             }
@@ -149,6 +146,15 @@ impl Verify {
             repaired,
         })
     }
+}
+
+/// A registry that something may be taken from.
+fn open_copy(location: &Path) -> Outcome<Registry> {
+    Registry::open(location, None).map_err(|error| {
+        Failure::from(error)
+            .at(location.display())
+            .hint("nothing can be taken from it as it is: name another copy, or none")
+    })
 }
 
 fn check(context: &Context, registry: &Registry) -> Outcome<Report> {
@@ -253,6 +259,18 @@ impl Document for VerifyDocument {
 }
 
 impl RepairedFiles {
+    fn new(dry_run: bool, repaired: Repaired) -> Self {
+        let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
+        let Repaired { quarantined, restored, unresolved, lost, .. } = repaired;
+        Self {
+            dry_run,
+            quarantined: moved(quarantined).collect(),
+            restored: moved(restored).collect(),
+            unresolved,
+            lost: runs(&lost),
+        }
+    }
+
     fn describe(&self, text: &mut String) {
         let (restored, quarantined, lost) = match self.dry_run {
             true => ("could be restored from", "would be moved to", "would be declared lost"),

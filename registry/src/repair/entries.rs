@@ -1,84 +1,94 @@
 //! Repairing the log: entries come back from the index and from copies of the registry, or are given up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use esmhub_store_format::{Digest, frame};
 
 use super::Repair;
+use super::source::{Source, declare};
 use crate::append::Signature;
 use crate::error::ErrorKind;
 use crate::log::{self, Logged};
+use crate::loss::PLACEHOLDER;
+use crate::storage::Creation;
 use crate::{RegistryError, schema};
 
 impl Repair<'_> {
     /// Puts back the entries that are missing or cannot be read. One that can be read is never touched: where it does not fit
     /// the others, nobody here knows which of them is right.
-    pub(super) fn entries(&mut self) -> Result<(), RegistryError> {
-        let remembered = self.remembered();
-        let listed = log::numbers(&self.registry.storage)?;
+    pub(super) fn entries(&mut self, sources: &mut [Source<'_>]) -> Result<(), RegistryError> {
+        let listed = log::numbers_found(&self.registry.storage)?;
         let last = listed.last().copied().unwrap_or_default();
         // Where there is neither a file nor a copy there is nothing to do: a number can be as high as somebody likes.
-        let mut numbers: BTreeSet<u64> = listed.into_iter().chain(remembered.keys().copied()).collect();
-        for copy in self.options.from {
-            numbers.extend(log::numbers(&copy.storage)?);
-        }
+        let mut numbers: BTreeSet<u64> = listed.into_iter().collect();
+        sources.iter().for_each(|source| numbers.extend(source.numbers()));
         // From the end: an entry is known by the one after it, which may have to be restored first.
-        let mut after: Option<Logged> = None;
+        let mut stated: Option<Digest> = None;
         let mut expected = last;
         for number in numbers.into_iter().rev().filter(|number| *number <= last) {
             if number != expected {
                 self.missing(number, expected);
-                after = None;
+                stated = None;
             }
             expected = number - 1;
             if self.lost.end_of(number).is_some() {
-                after = None;
+                stated = None;
                 continue;
             }
-            after = match self.readable(number)? {
+            let entry = match self.readable(number)? {
                 Some(logged) => Some(logged),
                 None => {
-                    let stated = after.map(|logged| logged.entry.previous);
                     let digest = stated
-                        .or_else(|| remembered.get(&number).map(|logged| logged.digest))
+                        .or_else(|| sources.iter().find_map(|source| source.verified_digest(number)))
                         .or_else(|| self.stated_by_header(number));
-                    let found =
-                        digest.and_then(|digest| self.find_entry(number, &remembered, |it| it.digest == digest));
+                    let found = digest.and_then(|digest| find_entry(sources, number, |own, _| *own == digest));
                     self.restore_entry(number, found)?
                 }
             };
+            stated = entry.map(|logged| logged.entry.previous);
         }
         self.missing(0, expected);
-        self.tail(last, &remembered)
+        for source in sources {
+            self.extend(source)?;
+        }
+        if self.written.is_empty() && !self.registry.storage.has_folder(schema::LOG)? {
+            self.repaired.unresolved.push(schema::LOG.to_owned());
+        }
+        Ok(())
     }
 
     /// Puts back entries of which nobody knows the digest, where a copy of this registry has one that states the digest of the
     /// entry before it. It could be that of a copy that went its own way; but the alternative is to have none.
-    pub(super) fn joining_entries(&mut self) -> Result<(), RegistryError> {
-        let remembered = self.remembered();
-        let places = std::mem::take(&mut self.repaired.unresolved);
-        let numbers: BTreeSet<u64> = places.iter().filter_map(|place| schema::entry_at(place)).collect();
+    pub(super) fn joining_entries(&mut self, sources: &mut [Source<'_>]) -> Result<(), RegistryError> {
+        let (entries, others): (Vec<String>, Vec<String>) = std::mem::take(&mut self.repaired.unresolved)
+            .into_iter()
+            .partition(|place| schema::entry_at(place).is_some());
+        self.repaired.unresolved = others;
+        let numbers: BTreeSet<u64> = entries.iter().filter_map(|place| schema::entry_at(place)).collect();
         for number in numbers {
             // What the next entry states was looked for already, and any other entry would not fit it.
             let before = if self.is_followed(number)? { None } else { self.digest_before(number)? };
-            let joins = |logged: &Logged| Some(logged.entry.previous) == before;
-            let found = before.and_then(|_| self.find_entry(number, &remembered, joins));
+            let found = before.and_then(|before| find_entry(sources, number, |_, previous| *previous == before));
             self.restore_entry(number, found)?;
         }
+        // One of them may have been a declaration.
+        let lost = &self.lost;
+        self.repaired
+            .unresolved
+            .retain(|place| schema::entry_at(place).is_none_or(|number| lost.end_of(number).is_none()));
         Ok(())
     }
 
     /// Gives up the entries that were not restored.
     pub(super) fn accept_loss(&mut self, by: &Signature) -> Result<(), RegistryError> {
-        self.repaired.lost = match self.options.dry_run {
+        match self.options.dry_run {
             true => {
                 let restored = |place: &str| self.repaired.restored.iter().any(|(restored, _)| restored == place);
-                self.registry.lost_for_good(|number| restored(&schema::entry(number)))?
+                self.repaired.lost = self.registry.lost_for_good(|number| restored(&schema::entry(number)))?;
             }
-            false => self.registry.accept_loss(by, self.options.pause)?,
-        };
-        // Up to here, log entries alone.
-        self.repaired.unresolved.clear();
+            false => self.registry.give_up(by, self.options.pause, &mut self.repaired.lost)?,
+        }
+        self.repaired.unresolved.retain(|place| schema::entry_at(place).is_none());
         Ok(())
     }
 
@@ -92,22 +102,66 @@ impl Repair<'_> {
         }
     }
 
-    /// Puts back entries behind the last one that is there, where they follow it: the end of the log was lost.
-    fn tail(&mut self, last: u64, remembered: &BTreeMap<u64, Logged>) -> Result<(), RegistryError> {
-        let mut head = match last {
-            0 => Some(self.registry.marker.id.genesis()),
-            last => self.readable(last)?.map(|logged| logged.digest),
-        };
-        let mut next = last.checked_add(1);
-        while let (Some(number), Some(digest)) = (next, head) {
-            let found = self.find_entry(number, remembered, |logged| logged.entry.previous == digest);
-            if found.is_none() {
+    /// Puts back entries behind the last one that is there, where a source has that one too and goes on: the end of the log was
+    /// lost, or all of it.
+    fn extend(&mut self, source: &mut Source<'_>) -> Result<(), RegistryError> {
+        let Some(mut head) = self.end(source)? else { return Ok(()) };
+        while let Some(number) = head.0.checked_add(1) {
+            if source.has_lost(number) {
+                if !self.hold_place(number)? {
+                    break;
+                }
+                head = (number, None);
+                continue;
+            }
+            // Behind an entry that is lost, any digest is stated rightly.
+            let follows = |_: &Digest, previous: &Digest| head.1.is_none_or(|digest| digest == *previous);
+            let Some(logged) = source.entry(number, follows) else { break };
+            // Somebody may be publishing: what they write stays, and is another end of the log.
+            if !self.create(&schema::entry(number), logged.frame.clone(), source.name())? {
                 break;
             }
-            head = self.restore_entry(number, found)?.map(|logged| logged.digest);
-            next = number.checked_add(1);
+            self.note(&logged);
+            head = (number, Some(logged.digest));
         }
         Ok(())
+    }
+
+    /// The number of the last entry, and its digest where it is not lost; `None` where the source has another one in its place.
+    fn end(&self, source: &mut Source<'_>) -> Result<Option<(u64, Option<Digest>)>, RegistryError> {
+        let listed = log::numbers_found(&self.registry.storage)?;
+        let last = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
+        for number in (1..=last).rev().filter(|number| self.lost.end_of(*number).is_none()) {
+            return Ok(match self.digest_of(number)? {
+                Some(there) => {
+                    let same = source.entry(number, |own, _| *own == there);
+                    same.map(|logged| (last, Some(logged.digest).filter(|_| number == last)))
+                }
+                // What holds its place, and nothing that could be compared.
+                None if source.has_lost(number) => continue,
+                None => None,
+            });
+        }
+        let genesis = self.registry.marker.id.genesis();
+        Ok(Some((last, Some(genesis).filter(|_| last == 0))))
+    }
+
+    /// Puts a file in the place of an entry that is lost, behind the last one; `false` where somebody was faster.
+    fn hold_place(&mut self, number: u64) -> Result<bool, RegistryError> {
+        let storage = &self.registry.storage;
+        if !self.options.dry_run
+            && storage.create(&schema::entry(number), PLACEHOLDER.to_vec())? == Creation::AlreadyThere
+        {
+            return Ok(false);
+        }
+        self.written.insert(number, None);
+        Ok(true)
+    }
+
+    /// Remembers an entry that was put back, or would be.
+    fn note(&mut self, logged: &Logged) {
+        declare(&mut self.lost, logged);
+        self.written.insert(logged.entry.number, Some(logged.digest));
     }
 
     /// The digest that an entry must state; `None` where it is not known, or will not be asked for.
@@ -115,14 +169,22 @@ impl Repair<'_> {
         match number {
             1 => Ok(Some(self.registry.marker.id.genesis())),
             _ if self.lost.end_of(number - 1).is_some() => Ok(None),
-            _ => Ok(self.readable(number - 1)?.map(|logged| logged.digest)),
+            _ => self.digest_of(number - 1),
+        }
+    }
+
+    /// The digest of an entry, of one that would be put back too; `None` where it is missing or damaged.
+    fn digest_of(&self, number: u64) -> Result<Option<Digest>, RegistryError> {
+        match self.written.get(&number) {
+            Some(digest) => Ok(*digest),
+            None => Ok(self.readable(number)?.map(|logged| logged.digest)),
         }
     }
 
     /// Whether the entry behind this one can be read, and so states its digest.
     fn is_followed(&self, number: u64) -> Result<bool, RegistryError> {
         match number.checked_add(1) {
-            Some(next) if self.lost.end_of(next).is_none() => Ok(self.readable(next)?.is_some()),
+            Some(next) if self.lost.end_of(next).is_none() => Ok(self.digest_of(next)?.is_some()),
             _ => Ok(false),
         }
     }
@@ -135,51 +197,10 @@ impl Repair<'_> {
         }
     }
 
-    /// The entries that this user's index holds and that join to each other, lost ones left out.
-    fn remembered(&self) -> BTreeMap<u64, Logged> {
-        let mut all = BTreeMap::new();
-        let mut head = Some(self.registry.marker.id.genesis());
-        let Some(index) = &self.registry.index else { return all };
-        // An index that cannot be read is one source less; what it cannot give is unresolved, and said to be.
-        let _ = index.read(|number, frame| {
-            let before = head.take();
-            if self.lost.end_of(number).is_some() {
-                return true;
-            }
-            match Logged::from_frame(number, frame) {
-                Ok(logged) if before.is_none_or(|before| before == logged.entry.previous) => {
-                    head = Some(logged.digest);
-                    all.insert(number, logged);
-                    true
-                }
-                _ => false,
-            }
-        });
-        all
-    }
-
     /// The digest in the header of a damaged file, where the header is sound.
     fn stated_by_header(&self, number: u64) -> Option<Digest> {
         let bytes = self.registry.storage.read(&schema::entry(number), log::LIMIT).ok()??;
         frame::stated_digest(frame::Content::Entry, &bytes)
-    }
-
-    /// An entry as the index or a copy of this registry has it, and where it was found.
-    fn find_entry(
-        &self,
-        number: u64,
-        remembered: &BTreeMap<u64, Logged>,
-        is_right: impl Fn(&Logged) -> bool,
-    ) -> Option<(Logged, String)> {
-        if let Some(logged) = remembered.get(&number).filter(|logged| is_right(logged)) {
-            return Some((logged.clone(), "the index".to_owned()));
-        }
-        // Only a copy of this registry can have the right one.
-        let mut found = self.options.from.iter().filter_map(|copy| {
-            let logged = log::read(&copy.storage, number).ok()??;
-            is_right(&logged).then(|| (logged, copy.location().display().to_string()))
-        });
-        found.next()
     }
 
     /// Puts an entry back; `None` where there is none, or it does not fit the one before it.
@@ -190,9 +211,19 @@ impl Repair<'_> {
         if let Some((logged, source)) = found.filter(|(logged, _)| fits(logged))
             && self.put_back(&place, logged.frame.clone(), source)?
         {
+            self.note(&logged);
             return Ok(Some(logged));
         }
         self.repaired.unresolved.push(place);
         Ok(None)
     }
+}
+
+/// The right entry from the first source that has it, and what that is called.
+fn find_entry(
+    sources: &mut [Source<'_>],
+    number: u64,
+    is_right: impl Fn(&Digest, &Digest) -> bool,
+) -> Option<(Logged, String)> {
+    sources.iter_mut().find_map(|source| Some((source.entry(number, &is_right)?, source.name())))
 }

@@ -6,39 +6,52 @@ use std::path::Path;
 use super::Repair;
 use crate::error::ErrorKind;
 use crate::log;
+use crate::marker::{MAX_MARKER_BYTES, Marker};
 use crate::registry::fault_of_marker;
 use crate::storage::Storage;
 use crate::{Registry, RegistryError, schema};
 
 impl Registry {
-    /// Opens a registry for [`Registry::repair`]. Where its marker is damaged or missing, it is opened with that of the first of
-    /// `copies` that proves to be a copy of it, and the repair puts that one back.
+    /// Opens a registry for [`Registry::repair`]. Where its marker is damaged, missing, or that of another registry, it is opened
+    /// with that of the first of `copies` that proves to be a copy of it, and the repair puts that one back.
     ///
     /// What proves a copy is a log entry that it has and that can be read here: an entry's digest rests on the registry's id, by
     /// way of all entries before it.
     ///
     /// # Errors
-    /// As [`Registry::open`] where there is no such copy.
+    /// As [`Registry::open`] where there is no such copy; [`RegistryError::Unsound`] where copies of several registries could be
+    /// it.
     pub fn open_for_repair(location: &Path, cache: Option<&Path>, copies: &[Registry]) -> Result<Self, RegistryError> {
-        let refused = match Self::open(location, cache) {
-            Err(error) if error.kind() == ErrorKind::Integrity => error,
-            opened => return opened,
-        };
+        let opened = Self::open(location, cache);
+        match &opened {
+            Err(error) if error.kind() == ErrorKind::Integrity => {}
+            Ok(registry) if fault_of_marker(&registry.storage)?.is_some() => {}
+            _ => return opened,
+        }
         let location =
             fs::canonicalize(location).map_err(|error| RegistryError::io("open the directory", location, error))?;
         let storage = Storage::on_disk(&location, false)?;
-        let numbers = log::numbers(&storage)?;
-        match copies.iter().find(|copy| holds_an_entry_of(&storage, &numbers, copy)) {
-            Some(copy) => Self::with_marker(&location, copy.marker, cache),
-            None if copies.is_empty() => Err(refused),
-            None => Err(RegistryError::Unsound {
-                place: schema::MARKER.into(),
-                detail: refused.detail_at(schema::MARKER),
-                advice: Some(
-                    "none of the other registries proves to be a copy of this one: they share no log entry".into(),
-                ),
-            }),
-        }
+        let numbers = log::numbers_found(&storage)?;
+        let proven: Vec<&Registry> = copies.iter().filter(|copy| holds_an_entry_of(&storage, &numbers, copy)).collect();
+        let refused = match (proven.as_slice(), opened) {
+            ([copy, others @ ..], _) if others.iter().all(|other| other.marker.id == copy.marker.id) => {
+                return Self::with_marker(&location, copy.marker, cache);
+            }
+            ([copy, others @ ..], _) => {
+                let places: Vec<String> =
+                    [copy].into_iter().chain(others).map(|copy| copy.location.display().to_string()).collect();
+                format!(
+                    "registries of different ids have entries of this log ({}): name the right one alone",
+                    places.join(", ")
+                )
+            }
+            ([], opened) if copies.is_empty() || opened.is_ok() => return opened,
+            ([], _) => {
+                "none of the other registries proves to be a copy of this one: they share no log entry".to_owned()
+            }
+        };
+        let detail = fault_of_marker(&storage)?.unwrap_or_default();
+        Err(RegistryError::Unsound { place: schema::MARKER.into(), detail, advice: Some(refused) })
     }
 }
 
@@ -54,16 +67,26 @@ fn holds_an_entry_of(storage: &Storage, numbers: &[u64], copy: &Registry) -> boo
 }
 
 impl Repair<'_> {
-    /// Puts the marker back where it cannot be read.
+    /// Puts the marker back where it is not the right one, as the copy has it, to the byte.
     pub(super) fn marker(&mut self) -> Result<(), RegistryError> {
-        if fault_of_marker(&self.registry.storage)?.is_none() {
+        let storage = &self.registry.storage;
+        if fault_of_marker(storage)?.is_none() {
             return Ok(());
         }
-        let copy = self.options.from.iter().find(|copy| copy.marker.id == self.registry.marker.id);
-        let found = copy.map(|copy| (self.registry.marker.to_bytes(), copy.location().display().to_string()));
         let place = schema::MARKER;
+        let is_whole = |bytes: &Vec<u8>| Marker::parse(bytes).is_ok_and(|marker| marker.id == self.registry.marker.id);
+        let found = self.options.from.iter().find_map(|copy| {
+            let bytes = copy.storage.read(place, MAX_MARKER_BYTES).ok()?.filter(is_whole)?;
+            Some((bytes, copy.location().display().to_string()))
+        });
         let done = match found {
-            Some((bytes, source)) => self.put_back(place, bytes, source)?,
+            Some((bytes, source)) => {
+                // A link or a folder cannot be replaced by a file.
+                if storage.size(place).is_err_and(|error| error.kind() == ErrorKind::Integrity) {
+                    self.put_aside(place)?;
+                }
+                self.put_back(place, bytes, source)?
+            }
             None => false,
         };
         if !done {

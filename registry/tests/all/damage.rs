@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use esmhub_registry::{ErrorKind, Registry};
-use esmhub_store_format::log::Record;
+use esmhub_registry::{ErrorKind, Happening, Registry};
+use esmhub_store_format::log::{Action, Record, Target};
 
 use crate::support::*;
 
@@ -163,7 +163,8 @@ fn an_entry_of_another_registry_is_refused() {
         let catalog = pool.open().catalog().unwrap();
         let damaged: Vec<u64> = catalog.damaged().iter().map(|damage| damage.entry).collect();
         assert_eq!(damaged, [number]);
-        assert!(catalog.damaged()[0].detail.contains("it follows"));
+        let said = if number == 1 { "another registry" } else { "it follows" };
+        assert!(catalog.damaged()[0].detail.contains(said));
         assert_eq!(catalog.tags(&name("evil")).count(), 0);
         overwrite(&pool.entry(number), &intact);
     }
@@ -219,4 +220,31 @@ fn a_record_that_breaks_a_rule_does_nothing_and_is_reported() {
     assert_eq!(catalog.history().len(), 1);
     let whats: Vec<_> = registry.verify(&|_| ()).unwrap().problems.iter().map(|p| p.what).collect();
     assert_eq!(whats, ["record", "record"]);
+}
+
+/// Each record is kept for `log`, and an entry holds 65,536 of them.
+#[test]
+fn records_that_nobody_knows_are_one_event_of_their_entry() {
+    let pool = Pool::new();
+    let unknown = |kind| Record { kind, flags: 0, payload: Vec::new() };
+    let digest = pool.publish("a", 1);
+    let yank = |action: fn(Target) -> Action| {
+        action(Target { name: name("a"), tag: "v1".parse().unwrap(), digest }).to_record().unwrap()
+    };
+    let mut records = Vec::new();
+    for kind in 900..1900 {
+        records.extend([unknown(kind), yank(Action::Yank), yank(Action::Unyank)]);
+    }
+    pool.append(records);
+    pool.append(vec![unknown(7000)]);
+    let catalog = pool.open().catalog().unwrap();
+    let kinds: Vec<(u64, u16)> = catalog
+        .history()
+        .iter()
+        .filter_map(|event| match event.what {
+            Happening::Unknown { kind } => Some((event.entry, kind)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((kinds.as_slice(), catalog.history().len()), (&[(2, 900), (3, 7000)][..], 2003));
 }

@@ -224,7 +224,7 @@ fn an_entry_of_another_history_is_given_up_only_when_it_is_taken_out() {
     assert_eq!(pool.open().catalog().unwrap().damaged().len(), 1);
     let before = snapshot(&pool.root());
     let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
-    assert_eq!(pool.open().repair(&by(), &options).unwrap_err().kind(), ErrorKind::Integrity);
+    assert_eq!(pool.open().repair(&by(), &options).unwrap_err().cause.kind(), ErrorKind::Integrity);
     assert_eq!(snapshot(&pool.root()), before);
     fs::remove_file(pool.entry(2)).unwrap();
     assert_eq!(accept(&pool.open()).lost, [(2, 2)]);
@@ -327,7 +327,7 @@ fn a_planted_number_does_not_make_a_registry_of_lost_entries() {
         fs::write(pool.entry(number), b"planted").unwrap();
         let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
         let error = pool.open().repair(&by(), &options).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Integrity);
+        assert_eq!(error.cause.kind(), ErrorKind::Integrity);
         assert!(error.to_string().contains(&format!("{number:020}")), "{error}");
         fs::remove_file(pool.entry(number)).unwrap();
         assert!(pool.open().verify(&|_| ()).unwrap().is_sound());

@@ -1,7 +1,6 @@
 //! Repair: what is whole somewhere is put back, what is damaged is kept, and nothing is believed that does not prove itself.
 
 use std::fs;
-use std::path::Path;
 
 use esmhub_registry::{ErrorKind, GcOptions, Registry, RepairOptions, Repaired};
 use esmhub_store_format::Digest;
@@ -14,24 +13,6 @@ fn repair(registry: &Registry, from: &[Registry]) -> Repaired {
 
 fn problems(pool: &Pool) -> usize {
     pool.open().verify(&|_| ()).unwrap().problems.len()
-}
-
-/// A pool of three ESMs, and a copy of it.
-fn twins() -> (Pool, Pool) {
-    let (pool, copy) = (Pool::new(), Pool::new());
-    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
-        pool.publish(name, seed);
-    }
-    fs::remove_dir_all(copy.root()).unwrap();
-    copy_folder(&pool.root(), &copy.root());
-    (pool, copy)
-}
-
-fn flip(path: &Path, at: usize) {
-    let mut bytes = fs::read(path).unwrap();
-    let at = at.min(bytes.len() - 1);
-    bytes[at] ^= 4;
-    overwrite(path, &bytes);
 }
 
 fn digests() -> [Digest; 3] {
@@ -244,78 +225,6 @@ fn a_link_in_an_objects_place_is_put_aside_and_not_followed() {
     repair(&pool.open(), &[copy.open()]);
     assert_eq!(problems(&pool), 0);
     assert_eq!(fs::read(&outside).unwrap(), b"precious");
-}
-
-fn repair_with_copies(pool: &Pool, copies: &[Registry], options: RepairOptions<'_>) -> Result<Repaired, ErrorKind> {
-    let registry =
-        Registry::open_for_repair(&pool.root(), Some(&pool.cache()), copies).map_err(|error| error.kind())?;
-    registry.repair(&by(), &RepairOptions { from: copies, ..options }).map_err(|error| error.kind())
-}
-
-#[test]
-fn a_marker_comes_back_from_a_copy_damaged_or_missing() {
-    for missing in [false, true] {
-        let (pool, copy) = twins();
-        let marker = pool.file("esmhub.toml");
-        let before = fs::read(&marker).unwrap();
-        match missing {
-            true => fs::remove_file(&marker).unwrap(),
-            false => flip(&marker, 150),
-        }
-        // Damaged besides: what is left still proves the copy.
-        flip(&pool.entry(1), 90);
-        fs::remove_file(pool.entry(3)).unwrap();
-        let copies = [copy.open()];
-        let there = snapshot(&pool.root());
-        let dry =
-            repair_with_copies(&pool, &copies, RepairOptions { dry_run: true, ..RepairOptions::default() }).unwrap();
-        assert_eq!(snapshot(&pool.root()), there, "{missing}");
-        let done = repair_with_copies(&pool, &copies, RepairOptions::default()).unwrap();
-        assert_eq!(done.restored.len(), 3, "{missing}: {done:?}");
-        assert_eq!((dry.restored, dry.quarantined.len()), (done.restored, done.quarantined.len()), "{missing}");
-        assert_eq!(done.quarantined.len(), if missing { 1 } else { 2 }, "{missing}");
-        assert_eq!(fs::read(&marker).unwrap(), before, "{missing}");
-        assert_eq!(problems(&pool), 0);
-    }
-}
-
-#[test]
-fn a_marker_is_taken_from_no_other_registry() {
-    let (pool, other) = (twins().0, Pool::new());
-    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
-        other.publish(name, seed);
-    }
-    flip(&pool.file("esmhub.toml"), 150);
-    let damaged = fs::read(pool.file("esmhub.toml")).unwrap();
-    for copies in [&[][..], &[other.open()]] {
-        assert_eq!(repair_with_copies(&pool, copies, RepairOptions::default()), Err(ErrorKind::Integrity));
-        assert_eq!(fs::read(pool.file("esmhub.toml")).unwrap(), damaged);
-    }
-    // Nor where there is nothing that could prove it.
-    let empty = Pool::new();
-    flip(&empty.file("esmhub.toml"), 150);
-    assert_eq!(repair_with_copies(&empty, &[other.open()], RepairOptions::default()), Err(ErrorKind::Integrity));
-}
-
-#[test]
-fn a_registry_opened_without_its_marker_is_not_called_sound() {
-    let (pool, copy) = twins();
-    flip(&pool.file("esmhub.toml"), 150);
-    let registry = Registry::open_for_repair(&pool.root(), None, &[copy.open()]).unwrap();
-    let problems = registry.verify(&|_| ()).unwrap().problems;
-    assert_eq!(problems.iter().map(|it| (it.what, it.place.as_str())).collect::<Vec<_>>(), [("marker", "esmhub.toml")]);
-}
-
-#[test]
-fn a_marker_is_not_taken_from_a_registry_that_entry_1_does_not_go_back_to() {
-    let (pool, other) = (twins().0, Pool::new());
-    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
-        other.publish(name, seed);
-    }
-    // One of its entries lies here: by mistake, or because somebody wants it to.
-    overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
-    flip(&pool.file("esmhub.toml"), 150);
-    assert_eq!(repair_with_copies(&pool, &[other.open()], RepairOptions::default()), Err(ErrorKind::Integrity));
 }
 
 #[test]

@@ -83,6 +83,11 @@ impl Pool {
         Registry::open(&self.root(), Some(&self.cache())).unwrap()
     }
 
+    /// The index of whoever has opened it with one.
+    pub(crate) fn index(&self) -> PathBuf {
+        fs::read_dir(self.cache()).unwrap().next().unwrap().unwrap().path().join("index")
+    }
+
     /// Publishes one ESM, and gives its digest.
     pub(crate) fn publish(&self, reference: &str, seed: u64) -> Digest {
         publish(&self.open(), &[esm(reference, seed)]).unwrap().esms[0].card
@@ -175,6 +180,13 @@ pub(crate) fn overwrite(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
+/// A frame whose header was changed, with the check that makes it sound again.
+pub(crate) fn reseal(mut frame: Vec<u8>) -> Vec<u8> {
+    let check = Digest::of(&frame[..56]);
+    frame[56..64].copy_from_slice(&check.as_bytes()[..8]);
+    frame
+}
+
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -186,6 +198,24 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// A pool of three ESMs, and a copy of it.
+pub(crate) fn twins() -> (Pool, Pool) {
+    let (pool, copy) = (Pool::new(), Pool::new());
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        pool.publish(name, seed);
+    }
+    fs::remove_dir_all(copy.root()).unwrap();
+    copy_folder(&pool.root(), &copy.root());
+    (pool, copy)
+}
+
+pub(crate) fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = at.min(bytes.len() - 1);
+    bytes[at] ^= 4;
+    overwrite(path, &bytes);
 }
 
 /// Some bits of a file, spread over it, the first and the last among them.

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::fs;
 
+use esmhub_registry::{ErrorKind, GcOptions, Registry, RepairOptions, Settings};
+
 use crate::support::*;
 
 #[test]
@@ -106,4 +108,46 @@ fn statistics_agree_with_the_files() {
     assert_eq!((stats.stored_bytes, stats.log_bytes, stats.log_entries), (sizes("objects"), sizes("log"), 3));
     let base = &stats.bases["acme/encoder"];
     assert_eq!((base.references, base.objects, base.canonical_bytes), (3, 2, 2 * canonical));
+}
+
+/// It would look like a registry to which nothing was ever published, and a garbage collection would take all of it.
+#[test]
+fn a_log_without_its_folder_is_damage_and_no_empty_registry() {
+    let pool = Pool::new();
+    let digest = pool.publish("a", 1);
+    pool.open_indexed().catalog().unwrap();
+    fs::remove_dir_all(pool.file("log")).unwrap();
+    for registry in [pool.open(), pool.open_indexed()] {
+        let refusals = [
+            registry.catalog().err(),
+            registry.collect_garbage(&by(), &GcOptions::default()).err(),
+            publish(&registry, &[esm("b", 2)]).err(),
+            registry.yank(&reference("a:v1"), &by(), false).err(),
+        ];
+        for refused in refusals {
+            let refused = refused.unwrap();
+            assert_eq!(refused.kind(), ErrorKind::Integrity);
+            assert!(refused.hint().unwrap().contains("--repair"), "{refused}");
+        }
+        let report = registry.verify(&|_| ()).unwrap();
+        assert_eq!(report.problems.iter().map(|problem| problem.place.as_str()).collect::<Vec<_>>(), ["log"]);
+    }
+    let repaired = pool.open().repair(&by(), &RepairOptions::default()).unwrap();
+    assert_eq!(repaired.unresolved, ["log"], "nobody has it");
+    assert!(pool.open_indexed().repair(&by(), &RepairOptions::default()).unwrap().unresolved.is_empty());
+    assert_eq!(pool.open().catalog().unwrap().resolve(&reference("a")).unwrap().digest(), digest);
+}
+
+#[test]
+fn objects_without_a_marker_and_a_log_are_no_place_for_another_registry() {
+    let pool = Pool::new();
+    pool.publish("a", 1);
+    fs::remove_dir_all(pool.file("log")).unwrap();
+    fs::remove_file(pool.file("esmhub.toml")).unwrap();
+    for refused in
+        [Registry::open(&pool.root(), None).err(), Registry::init(&pool.root(), &Settings::default(), None).err()]
+    {
+        assert_eq!(refused.unwrap().kind(), ErrorKind::Integrity);
+    }
+    assert!(!pool.file("log").exists() && !pool.file("esmhub.toml").exists());
 }

@@ -1,0 +1,101 @@
+//! A registry that goes another way than a user has seen it go: that is said, and what the user's index holds is kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use esmhub_registry::{ErrorKind, Registry, RepairOptions};
+
+use crate::support::*;
+
+/// A pool whose index holds entries 1 to 4, and which was then set back to entry 2.
+fn set_back() -> Pool {
+    let pool = Pool::new();
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        pool.publish(name, seed);
+    }
+    assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 4);
+    for number in [3, 4] {
+        fs::remove_file(pool.entry(number)).unwrap();
+    }
+    pool
+}
+
+fn names(registry: &Registry) -> Vec<String> {
+    registry.catalog().unwrap().esms().map(|esm| esm.name().to_string()).collect()
+}
+
+/// Indices that were put aside.
+fn aside(pool: &Pool) -> Vec<PathBuf> {
+    let beside = fs::read_dir(pool.index().parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    beside.filter(|path| path.to_string_lossy().contains("aside")).collect()
+}
+
+#[test]
+fn an_older_state_that_nobody_went_on_from_comes_back_from_the_index() {
+    let pool = set_back();
+    let refused = pool.open_indexed().catalog().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Integrity);
+    assert!(refused.to_string().contains("entry 2 now"), "{refused}");
+    assert!(refused.hint().unwrap().contains(pool.index().to_str().unwrap()));
+    assert_eq!(pool.open_indexed().repair(&by(), &RepairOptions::default()).unwrap().restored.len(), 2);
+    assert_eq!((names(&pool.open()), aside(&pool).len()), (["a", "b", "c", "d"].map(String::from).to_vec(), 0));
+}
+
+/// However far the others are by then: shorter, as long, and longer than what the index holds.
+#[test]
+fn an_older_state_that_others_went_on_from_is_said_and_costs_no_copy() {
+    for theirs in 1..=3 {
+        let pool = set_back();
+        for at in 0..theirs {
+            pool.publish(&format!("other{at}"), 10 + at);
+        }
+        let catalog = pool.open_indexed().catalog().unwrap();
+        let kept = aside(&pool);
+        assert_eq!((catalog.entries(), kept.len()), (2 + theirs, 1));
+        let notice = catalog.notice().unwrap();
+        for said in ["from log entry 3 on", "c:v1, d:v1", kept[0].to_str().unwrap()] {
+            assert!(notice.contains(said), "{theirs}: {notice}");
+        }
+        let again = pool.open_indexed().catalog().unwrap();
+        assert_eq!((again.notice(), again.entries()), (None, 2 + theirs), "it is said once");
+        // What was put aside is the index as it was.
+        fs::remove_dir_all(pool.index()).unwrap();
+        fs::rename(&kept[0], pool.index()).unwrap();
+        for number in 3..3 + theirs {
+            fs::remove_file(pool.entry(number)).unwrap();
+        }
+        pool.open_indexed().repair(&by(), &RepairOptions::default()).unwrap();
+        assert_eq!(names(&pool.open()), ["a", "b", "c", "d"]);
+    }
+}
+
+#[test]
+fn what_is_published_again_is_not_said_to_be_gone() {
+    let pool = set_back();
+    pool.publish("other", 10);
+    pool.publish("d", 4);
+    let notice = pool.open_indexed().catalog().unwrap().notice().unwrap().to_owned();
+    assert!(notice.contains("c:v1") && !notice.contains("d:v1"), "{notice}");
+}
+
+/// Somebody who may write to the registry could set it back again and again.
+#[test]
+fn indices_that_are_put_aside_do_not_fill_a_disk() {
+    let pool = Pool::fleeting();
+    pool.publish("a", 1);
+    let mut counts = Vec::new();
+    for round in 0..10 {
+        pool.publish("b", 100 + round);
+        pool.open_indexed().catalog().unwrap();
+        fs::remove_file(pool.entry(2)).unwrap();
+        pool.publish("c", 200 + round);
+        let catalog = pool.open_indexed().catalog().unwrap();
+        assert_eq!((catalog.entries(), catalog.notice().is_some()), (2, true), "{round}");
+        fs::remove_file(pool.entry(2)).unwrap();
+        counts.push(aside(&pool).len());
+        if counts.last() < Some(&8) {
+            fs::remove_dir_all(pool.index()).unwrap();
+        }
+    }
+    assert_eq!(counts.last(), Some(&8), "{counts:?}");
+}
