@@ -82,6 +82,7 @@ fn what_cannot_be_repaired_is_named_and_its_code_stays() {
 fn an_entry_that_nobody_has_is_given_up_on_demand_alone_and_the_log_says_so() {
     let hub = pool();
     damage(&hub.path("pool/log/00000000000000000002"));
+    fs::remove_dir_all(hub.path("cache")).unwrap();
     hub.refused_saying(16, ["yank", "a:v1"], &["log/00000000000000000002"]);
     hub.refused_saying(2, ["verify", "--accept-loss"], &["--repair"]);
     let named = hub.json_with(16, ["verify", "--repair"]);

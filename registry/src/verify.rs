@@ -6,120 +6,19 @@
 
 mod objects;
 mod references;
+mod report;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::SystemTime;
-
-use esmhub_store_format::Digest;
 
 use self::objects::Found;
+pub use self::report::{Problem, Report, VerifyProgress};
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::listing::Listing;
-use crate::registry::{MARKER_ADVICE, fault_of_marker};
+use crate::registry::fault_of_marker;
 use crate::trash::{self, Run};
-use crate::{Registry, RegistryError, Tally, log, schema};
-
-/// What was checked, and what is wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Report {
-    /// Object files that were read.
-    pub objects: u64,
-    /// Their bytes on disk, of those that are sound.
-    pub object_bytes: u64,
-    /// Log entries that were read.
-    pub entries: u64,
-    /// Their bytes on disk, of those that are sound.
-    pub entry_bytes: u64,
-    /// Log entries that are declared lost, as runs of numbers from the first to the last of each.
-    pub lost: Vec<(u64, u64)>,
-    /// References whose cards were checked.
-    pub references: u64,
-    /// Sound objects that neither a reference nor an anchors record needs: left by a publish that was interrupted, or by a removal.
-    pub unreferenced: Vec<Digest>,
-    /// Objects that are needed and lie in the trash: an interrupted garbage collection left them there, and the next one puts
-    /// them back. Until then they are read from there.
-    pub displaced: Vec<Digest>,
-    /// What is in the trash.
-    pub trash: Tally,
-    /// Files in the quarantine. Nothing reads them.
-    pub quarantined: u64,
-    /// Files that a killed writer left half-written. Nothing reads them.
-    pub staged: Vec<String>,
-    /// Files that are no part of a registry. Nothing reads them.
-    pub strays: Vec<String>,
-    /// What is intact but newer than this program, and so could not be checked to the end.
-    pub newer: Vec<String>,
-    /// What is damaged, missing, or does not fit together.
-    pub problems: Vec<Problem>,
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What it is: "marker", "object", "log entry", "card", "record" or "folder".
-    pub what: &'static str,
-    /// Which file of the registry, or which reference.
-    pub place: String,
-    /// What was expected, and what was found.
-    pub detail: String,
-    /// What cannot be used because of it: references, `name:tag`, and `anchors of BASE`.
-    pub used_by: Vec<String>,
-    /// When the file was last changed, by the store's clock; `None` where it is missing, or no file is meant.
-    pub modified: Option<SystemTime>,
-    /// What can be done about it.
-    pub hint: Option<String>,
-}
-
-/// How far a verification is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VerifyProgress {
-    /// Files that are done.
-    pub done: u64,
-    /// Files that there are.
-    pub total: u64,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.what, self.place, self.detail)
-    }
-}
-
-impl Problem {
-    fn new(what: &'static str, place: impl Into<String>, detail: impl Into<String>) -> Self {
-        let hint = match what {
-            "object" => Some(
-                "`esmhub verify --repair --from REGISTRY` takes it from another registry, or publish the same again",
-            ),
-            "marker" => Some(MARKER_ADVICE),
-            "object in the trash" => Some("nothing needs it; `esmhub gc` deletes it when its time has come"),
-            "log entry" => Some(
-                "`esmhub verify --repair` takes it from this user's index, with `--from REGISTRY` from a copy of this registry; \
-                 where nobody has it any more, `--accept-loss` goes on without it",
-            ),
-            _ => None,
-        };
-        Self {
-            what,
-            place: place.into(),
-            detail: detail.into(),
-            used_by: Vec::new(),
-            modified: None,
-            hint: hint.map(str::to_owned),
-        }
-    }
-}
-
-impl Report {
-    /// Whether nothing is wrong.
-    pub fn is_sound(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
+use crate::{Registry, RegistryError, log, schema};
 
 impl Registry {
     /// Reads everything, and lists what is wrong. `progress` is told after every file.
@@ -143,12 +42,12 @@ impl Registry {
         self.verify_memory(&mut report);
         // Objects are listed after the log was read: whoever published meanwhile put the objects there first (R62).
         let listing = Listing::new(&self.storage)?;
-        let trash = trash::runs(&self.storage)?;
+        let trash = listed(trash::runs(&self.storage), &mut report)?;
         let in_trash = trash.iter().map(|run| run.objects.len());
         total.update(|total| total + (listing.objects.len() + in_trash.sum::<usize>()) as u64);
         let detail = "something else stands where a folder is expected";
         report.problems.extend(listing.obstacles.iter().map(|folder| Problem::new("folder", folder, detail)));
-        report.quarantined = self.count_quarantined()?;
+        report.quarantined = listed(self.count_quarantined(), &mut report)?;
         let found = objects::verify(&self.storage, &listing.objects, &mut report, &mut tick);
         let trashed = objects::verify_trash(&self.storage, &trash, &mut report, &mut tick);
         references::verify(&catalog, (&found, &trashed), &self.storage, &mut report);
@@ -271,5 +170,16 @@ impl Registry {
             let problem = Problem::new("log entry", place, detail);
             report.problems.push(Problem { hint: advice, ..problem });
         }
+    }
+}
+
+/// What stands in the place of a folder that verification can do without is a problem, and not the end.
+fn listed<T: Default>(listed: Result<T, RegistryError>, report: &mut Report) -> Result<T, RegistryError> {
+    match listed {
+        Err(RegistryError::Unsound { place, detail, .. }) => {
+            report.problems.push(Problem::new("folder", place, detail));
+            Ok(T::default())
+        }
+        listed => listed,
     }
 }

@@ -111,11 +111,35 @@ fn control_characters_reach_nobody() {
 fn an_entry_may_be_full_of_empty_records_behind_a_large_one() {
     let mut records = vec![(900, 0, vec![0; 15 << 20])];
     records.resize(60_000, (901, 0, Vec::new()));
-    twins::entry(&sealed::compressed(Content::Entry, &entry_with(&records))).agreed("a full entry").unwrap();
+    twins::entry(&sealed::stored(Content::Entry, &entry_with(&records))).agreed("a full entry").unwrap();
     records.resize(65_537, (901, 0, Vec::new()));
     records[0].2.clear();
-    let file = sealed::compressed(Content::Entry, &entry_with(&records));
+    let file = sealed::stored(Content::Entry, &entry_with(&records));
     assert_eq!(twins::entry(&file).agreed("a record too many").err(), Some(Called::Invalid));
+}
+
+/// R8: 64 times its payload, or 65,536 bytes.
+#[test]
+fn an_entry_inflates_so_far_and_no_further() {
+    let mut random = 1_u64;
+    let mut noise = |bytes: usize| -> Vec<u8> {
+        let step = |_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random.to_le_bytes()[7]
+        };
+        (0..bytes).map(step).collect()
+    };
+    let mut verdicts = Vec::new();
+    for (incompressible, zeros) in [(0, 60_000), (0, 70_000), (10_000, 600_000), (10_000, 680_000)] {
+        let payload = [noise(incompressible), vec![0; zeros]].concat();
+        let file = sealed::compressed(Content::Entry, &entry_with(&[(900, 0, payload)]));
+        let canonical = u64::from_le_bytes(file[8..16].try_into().unwrap());
+        let most = 64 * u64::from_le_bytes(file[16..24].try_into().unwrap());
+        let verdict = twins::entry(&file).agreed("an entry that inflates").map(|_| ());
+        assert_eq!(verdict, if canonical <= most.max(65_536) { Ok(()) } else { Err(Called::TooLarge) }, "{zeros}");
+        verdicts.push(verdict.is_ok());
+    }
+    assert_eq!(verdicts, [true, false, true, false]);
 }
 
 #[test]

@@ -151,3 +151,22 @@ fn objects_without_a_marker_and_a_log_are_no_place_for_another_registry() {
     }
     assert!(!pool.file("log").exists() && !pool.file("esmhub.toml").exists());
 }
+
+#[test]
+#[cfg(unix)]
+fn a_link_in_the_place_of_the_trash_or_the_quarantine_is_named_and_followed_by_nobody() {
+    for folder in ["trash", "quarantine"] {
+        let pool = Pool::new();
+        pool.publish("a", 1);
+        let outside = pool.folder.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("precious"), b"precious").unwrap();
+        std::os::unix::fs::symlink(&outside, pool.file(folder)).unwrap();
+        overwrite(&pool.object(&object(1).digest()), b"junk");
+        let places: Vec<String> =
+            pool.open().verify(&|_| ()).unwrap().problems.into_iter().map(|problem| problem.place).collect();
+        assert!(places.iter().any(|place| place == folder) && places.iter().any(|place| place.contains("objects/")));
+        let _ = pool.open().repair(&by(), &RepairOptions::default());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+    }
+}
