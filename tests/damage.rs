@@ -160,6 +160,25 @@ fn damaged_marker_is_damage_and_not_an_absent_registry() {
     hub.ok(["verify"]);
 }
 
+/// A new registry in the old one's place would hide all that it holds.
+#[test]
+fn init_never_says_that_it_would_make_a_registry_of_what_is_left_of_one() {
+    let hub = pool();
+    fs::remove_file(hub.path("pool/esmhub.toml")).unwrap();
+    for arguments in [&["init"][..], &["init", "--dry-run"], &["init", "pool", "--dry-run", "--json"]] {
+        let said =
+            ["esmhub.toml: it is missing, although there is a log", "hint: `esmhub verify --repair --from COPY`"];
+        hub.refused_saying(16, arguments, &said);
+    }
+    fs::remove_dir_all(hub.path("pool/log")).unwrap();
+    for arguments in [&["init"][..], &["init", "--dry-run"]] {
+        hub.refused_saying(16, arguments, &["although there are objects", "hint: put it and the log back"]);
+    }
+    // A marker that is there and damaged is no empty place either.
+    hub.write("pool/esmhub.toml", "format = 1");
+    hub.refused(16, ["init", "--dry-run"]);
+}
+
 #[test]
 fn leftovers_of_a_killed_writer_do_no_harm() {
     let hub = pool();

@@ -44,19 +44,20 @@ impl Init {
         };
         check_folder(&location)?;
         let settings = Settings { grace_seconds: self.grace, shared: self.shared };
+        let existing = Registry::find(&location, None)?;
         if self.dry_run {
-            let existing = Registry::open(&location, None).ok();
+            let kept = existing.as_ref().map_or(settings, Registry::settings);
             return context.emit(&InitDocument {
                 registry: location.display().to_string(),
                 id: existing.as_ref().map(|registry| registry.id().to_string()),
                 created: existing.is_none(),
                 dry_run: true,
-                shared: self.shared,
-                grace_seconds: self.grace,
+                shared: kept.shared,
+                grace_seconds: kept.grace_seconds,
             });
         }
         let holds_other_things = || std::fs::read_dir(&location).is_ok_and(|mut entries| entries.next().is_some());
-        if Registry::open(&location, None).is_err() && holds_other_things() {
+        if existing.is_none() && holds_other_things() {
             context
                 .warn(format!("{} is not empty: a registry is best kept in a folder of its own", location.display()));
         }
