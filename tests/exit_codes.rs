@@ -57,6 +57,33 @@ fn folder_that_is_no_registry_is_ten() {
     }
 }
 
+/// A mistyped path and a disk that is not mounted are likelier than that somebody wants a new registry.
+#[test]
+fn a_registry_that_is_not_there_sends_nobody_to_init_first() {
+    let hub = pool();
+    hub.write("plain/notes.txt", "mine");
+    fs::create_dir(hub.path("bare")).unwrap();
+    for (registry, said) in [
+        ("absent", "absent: no registry there, the directory does not exist"),
+        ("plain", "plain: no registry there, esmhub.toml is missing"),
+        ("bare", "bare: no registry there, the directory is empty"),
+        ("plain/notes.txt", "plain/notes.txt: no registry there, it is a file"),
+    ] {
+        let then = "if there has never been a registry, `esmhub init` makes one";
+        for command in ["list", "verify --repair"] {
+            let hint = format!("hint: check the path, which --registry gives; {then}");
+            hub.refused_saying(10, line(format!("{command} --registry {registry}")), &[said, &hint]);
+        }
+        let output = Hub::finish(hub.command().env("ESMHUB_REGISTRY", registry).arg("stats"));
+        let hint = format!("hint: check the path, which ESMHUB_REGISTRY gives; {then}");
+        assert!(output.code == 10 && output.stderr.contains(said) && output.stderr.contains(&hint), "{output:#?}");
+        // A registry to take something from is never made.
+        let message = hub.refused(10, ["verify", "--repair", "--from", registry]);
+        assert!(message.contains(said) && message.contains("hint: check the path"), "{message}");
+        assert!(!message.contains("init"), "{message}");
+    }
+}
+
 #[test]
 fn registry_that_is_not_named_is_usage() {
     let hub = pool();

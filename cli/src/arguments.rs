@@ -1,5 +1,6 @@
 //! The command line: global settings and one subcommand per verb.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -78,6 +79,12 @@ pub(crate) struct Global {
         default_value = "auto"
     )]
     pub(crate) device: DeviceChoice,
+}
+
+/// Whether the words of a command line name the registry, which the environment does otherwise.
+pub(crate) fn names_registry(words: impl IntoIterator<Item = OsString>) -> bool {
+    let mut own = words.into_iter().take_while(|word| word != "--");
+    own.any(|word| word.to_str().is_some_and(|word| word == "--registry" || word.starts_with("--registry=")))
 }
 
 /// What models compute on.

@@ -10,7 +10,7 @@ use esmhub_registry::{Catalog, Registry, Signature};
 use esmhub_store_format::log::Writer;
 use etcetera::BaseStrategy;
 
-use crate::arguments::{ColorChoice, DeviceChoice, Global};
+use crate::arguments::{ColorChoice, DeviceChoice, Global, names_registry};
 use crate::document::{self, Document, Form, printable, warning};
 use crate::failure::{Failure, Outcome};
 
@@ -150,12 +150,22 @@ impl Context {
         }
     }
 
-    /// A failure without what this command has warned of already.
-    pub(crate) fn without_repeating(&self, failure: Failure) -> Failure {
-        match self.warned.lock() {
+    /// A failure without what this command has warned of already; and where the registry itself is not there, with the name of
+    /// what led to it.
+    pub(crate) fn explained(&self, failure: Failure) -> Failure {
+        let failure = match self.warned.lock() {
             Ok(warned) => failure.beside(&warned),
             Err(_) => failure,
+        };
+        let is_own =
+            |absent: &Path, own: &Path| absent == own || std::fs::canonicalize(own).is_ok_and(|own| absent == own);
+        if !failure.absent().zip(self.registry.as_deref()).is_some_and(|(absent, own)| is_own(absent, own)) {
+            return failure;
         }
+        let origin = if names_registry(std::env::args_os()) { "--registry" } else { "ESMHUB_REGISTRY" };
+        failure.hint(format!(
+            "check the path, which {origin} gives; if there has never been a registry, `esmhub init` makes one"
+        ))
     }
 
     /// Prints the command's document; its exit code.

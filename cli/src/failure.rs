@@ -2,7 +2,9 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::fs;
 use std::panic::PanicHookInfo;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use esmhub_registry::{Candidate, ErrorKind, RegistryError};
@@ -42,6 +44,8 @@ pub(crate) struct Failure {
     code: u8,
     message: String,
     hint: Option<String>,
+    /// Where a registry was expected and is none.
+    absent: Option<PathBuf>,
 }
 
 /// What every fallible step of the command line returns.
@@ -50,7 +54,7 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A failure with a code of the contract.
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: None, absent: None }
     }
 
     /// A failure of the user's command line.
@@ -69,6 +73,11 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Where a registry was expected and is none.
+    pub(crate) fn absent(&self) -> Option<&Path> {
+        self.absent.as_deref()
     }
 
     /// With what it happened to in front, unless the message begins with it already.
@@ -131,7 +140,7 @@ impl Failure {
             }
             cause = source.source();
         }
-        Self { code, message, hint }
+        Self { code, message, hint, absent: None }
     }
 }
 
@@ -149,6 +158,11 @@ impl From<RegistryError> for Failure {
             _ => OTHER,
         };
         let mut failure = Self::from_error(code, &error, error.hint());
+        if let RegistryError::NotARegistry { location } = &error {
+            let place = location.display();
+            failure.message = format!("{place}: no registry there, {}", instead_of_registry(location));
+            failure.absent = Some(location.clone());
+        }
         // The message counts them; whoever has to choose must see them.
         for (at, Candidate { name, tag, digest }) in error.candidates().iter().take(MAX_CANDIDATES).enumerate() {
             let separator = if at == 0 { ": " } else { ", " };
@@ -159,6 +173,17 @@ impl From<RegistryError> for Failure {
             more => failure.message.push_str(&format!(" and {more} more")),
         }
         failure
+    }
+}
+
+/// What is where a registry was expected: whoever has mistyped a path, or whose disk is not mounted, must not be told that
+/// a file is missing.
+fn instead_of_registry(location: &Path) -> &'static str {
+    match fs::metadata(location) {
+        Ok(found) if !found.is_dir() => "it is a file",
+        Ok(_) if fs::read_dir(location).is_ok_and(|mut entries| entries.next().is_none()) => "the directory is empty",
+        Ok(_) => "esmhub.toml is missing",
+        Err(_) => "the directory does not exist",
     }
 }
 

@@ -29,9 +29,8 @@ use crate::failure::Outcome;
 /// Runs the command; the process's exit code.
 pub(crate) fn run(arguments: Arguments) -> u8 {
     let context = Context::new(&arguments.global);
-    let done = context.and_then(|context| {
-        dispatch(arguments.command, &context).map_err(|failure| context.without_repeating(failure))
-    });
+    let done =
+        context.and_then(|context| dispatch(arguments.command, &context).map_err(|failure| context.explained(failure)));
     match done {
         Ok(code) => code,
         Err(failure) => {

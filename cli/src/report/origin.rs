@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::Report;
 use super::number::{grouped, shown};
+use crate::arguments::names_registry;
 use crate::commands::rank::Ranked;
 use crate::context::PROGRAM;
 use crate::document::time;
@@ -37,8 +38,11 @@ pub(crate) fn quoted(word: &str) -> String {
 /// matter.
 pub(crate) fn command_line(registry: &str) -> String {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let named = words.iter().any(|word| word == "--registry" || word.starts_with("--registry="));
-    let registry = if named { Vec::new() } else { vec!["--registry".to_owned(), registry.to_owned()] };
+    let registry = if names_registry(std::env::args_os()) {
+        Vec::new()
+    } else {
+        vec!["--registry".to_owned(), registry.to_owned()]
+    };
     let all = ["esmhub".to_owned()].into_iter().chain(registry).chain(words);
     all.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }

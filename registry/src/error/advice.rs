@@ -14,7 +14,7 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         let verify = || Some("`esmhub verify` lists everything in the registry that is damaged".to_owned());
         match self {
-            Self::NotARegistry { .. } => Some("`esmhub init` makes one".into()),
+            Self::NotARegistry { .. } => Some("check the path: the directory of a registry is expected".into()),
             Self::Busy { .. } => Some("try again".into()),
             Self::Newer { .. } | Self::UnknownRecord { .. } => Some("install a newer esmhub".into()),
             Self::NotFound { why: Absence::Yanked, .. } => {
