@@ -27,6 +27,9 @@ pub(super) struct LockOptions {
     locked: Option<PathBuf>,
 }
 
+/// A lock that is followed, and its file.
+pub(super) type Locked<'a> = (&'a Lock, &'a Path);
+
 impl LockOptions {
     /// Where to write a lock.
     pub(super) fn lock(&self) -> Option<&Path> {

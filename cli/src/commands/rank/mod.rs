@@ -4,6 +4,7 @@
 //! with LogME (arXiv 2410.15148, section 3).
 
 mod base;
+mod contest;
 mod filter;
 mod lock;
 mod output;
@@ -14,25 +15,22 @@ mod signed;
 mod target;
 mod worth;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use esmhub_selection::{Formula, Precision, Target};
+use esmhub_selection::{Formula, Precision};
 
 pub(crate) use output::{RankDocument, Ranked, Skipped, letters as tie_letters};
 pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
 
-use self::base::Matching;
+use self::contest::Contest;
 use self::filter::Filter;
-use self::lock::{Lock, LockOptions};
-use self::output::put_in_order;
-use self::overlap::{Overlaps, parse_overlap};
+use self::lock::{Lock, LockOptions, Locked};
+use self::overlap::parse_overlap;
 use self::signed::Pool;
-use self::target::LoadedTarget;
 use crate::context::Context;
 use crate::dataset::{Sampling, Task};
-use crate::document::count;
-use crate::failure::{Failure, INCOMPATIBLE, Outcome};
+use crate::failure::Outcome;
 use crate::model::Model;
 use crate::report::ReportOptions;
 use crate::trust::RequireOptions;
@@ -172,71 +170,22 @@ impl Rank {
     }
 
     /// Ranks the pool, or what a lock pins.
-    fn rank(&self, context: &Context, locked: Option<(&Lock, &Path)>) -> Outcome<RankDocument> {
+    fn rank(&self, context: &Context, locked: Option<Locked<'_>>) -> Outcome<RankDocument> {
         let pictures = self.report.plan(&self.target)?;
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;
-        let Pool { esms: pool, skipped: unproven, unsigned } = match locked {
+        let pool = match locked {
             Some((lock, _)) => Pool { esms: lock.pool(&catalog, guard.as_ref())?, skipped: Vec::new(), unsigned: 0 },
             None => self.pool(&catalog, guard.as_ref())?,
         };
-        let mut loaded = LoadedTarget::load(self, context, &pool)?;
-        let digest = loaded.digest();
-        if let Some((lock, _)) = locked {
-            lock.require_target(&loaded, &digest)?;
-        }
-        let matching = Matching::of(&pool, &loaded.base, loaded.x.dimension());
-        matching.report(context, &loaded.base);
-        if matching.esms.is_empty() && matching.skipped.is_empty() {
-            return Err(matching.nothing(&loaded.base));
-        }
-        if loaded.base.id.is_empty() {
-            // The folder was recognised by its digest: the pool knows what it is called.
-            loaded.base.id = matching.esms.iter().find_map(|esm| Some(esm.card().ok()?.base.id)).unwrap_or_default();
-        }
-        if let Some(concern) = &loaded.concern {
-            context.warn(concern);
-        }
-        let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
-        let (esms, left_out) = overlaps.leave_out(context, &matching.esms, self.max_overlap)?;
-        let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(self.precision());
-        let (baseline, labels_alone) = (target.baseline(self.score)?, target.labels_alone()?);
-        let mut scores = self.score_all(context, &registry, &esms, (&digest, &target), baseline);
-        overlaps.mark(context, &mut scores.ranked);
-        scores.skipped.extend(matching.skipped);
-        scores.skipped.extend(unproven);
-        if scores.ranked.is_empty() {
-            let skipped = &scores.skipped;
-            let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
-            let code = Failure::worst(skipped.iter().map(|esm| esm.code), INCOMPATIBLE);
-            return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
-        }
-        put_in_order(&mut scores.ranked);
-        let own = (baseline, labels_alone);
-        let reproduced = match (locked, self.locking.lock()) {
-            (Some((lock, file)), _) => Some(lock.compare(file, &digest, own, (&scores.ranked, &scores.skipped))?),
-            (None, Some(file)) => {
-                Lock::of(self, (&loaded, digest), own, &scores.ranked)?.write(file)?;
-                None
-            }
-            (None, None) => None,
-        };
-        let mut problems = self.weigh(context, &registry, &esms, (&target, &digest, baseline), &mut scores.ranked)?;
-        let map = match pictures.has_report() {
-            true => Some(Self::map_of(context, &registry, &esms, &target, &scores.ranked)?),
-            false => None,
-        };
-        let (map, missing) = map.unzip();
-        problems.extend(missing.into_iter().flatten());
-        if target.plainly_scored() > 0 {
-            let what = count(target.plainly_scored() as u64, "score");
-            context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
-        }
-        let mut document = RankDocument::new(self, (loaded, digest), own, scores, matching.other_base, &catalog);
+        let contest = Contest::of(self, context, &pool.esms, locked.map(|(lock, _)| lock))?;
+        let mut scores = contest.score(self, context, &registry, pool.skipped)?;
+        let reproduced = contest.lock_or_compare(self, &scores, locked)?;
+        let (map, problems) = contest.compare(self, context, &registry, &mut scores.ranked, pictures.has_report())?;
+        let mut document = contest.into_document(self, scores, &catalog);
         document.lock = self.locking.lock().map(|file| file.display().to_string());
         document.locked = reproduced;
-        document.left_out = left_out;
-        document.unsigned = unsigned;
+        document.unsigned = pool.unsigned;
         document.trusted_keys = guard.as_ref().and_then(|guard| guard.keyring().summary().cloned());
         document.damaged.extend(problems);
         pictures.write(&document, map.as_ref(), &self.origin(context, &registry, &catalog)?)?;

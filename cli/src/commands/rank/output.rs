@@ -122,7 +122,7 @@ pub(super) fn put_in_order(ranked: &mut [Ranked]) {
 }
 
 /// An ESM that could not be scored.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Skipped {
     pub(crate) name: String,
     pub(crate) tag: String,

@@ -1,0 +1,137 @@
+//! The steps of a ranking between reading the pool and printing: who can be ranked for this target, what they score, and what
+//! those scores are worth.
+
+use esmhub_registry::{Catalog, Esm, Registry};
+use esmhub_selection::Target;
+use esmhub_store_format::Digest;
+
+use super::base::Matching;
+use super::lock::{Lock, Locked, Reproduced};
+use super::output::{Skipped, put_in_order};
+use super::overlap::{LeftOut, Overlaps};
+use super::scoring::Scores;
+use super::target::LoadedTarget;
+use super::{Rank, RankDocument, Ranked};
+use crate::context::Context;
+use crate::document::count;
+use crate::failure::{Failure, INCOMPATIBLE, Outcome};
+use crate::report::PoolMap;
+
+/// A target, and the ESMs that are ranked for it.
+pub(super) struct Contest<'a> {
+    loaded: LoadedTarget,
+    /// Of the embeddings and labels that are used.
+    digest: Digest,
+    target: Target,
+    /// The score of no transfer, and that of the labels alone.
+    own: (f64, f64),
+    matching: Matching<'a>,
+    overlaps: Overlaps,
+    /// Those that match, without those that `--max-overlap` leaves out.
+    esms: Vec<&'a Esm>,
+    left_out: Vec<LeftOut>,
+}
+
+impl<'a> Contest<'a> {
+    /// Reads the target, and finds those of the pool that can be ranked for it.
+    ///
+    /// # Errors
+    /// [`INCOMPATIBLE`] where there are none; what the target, or a lock that it does not fit, is refused for.
+    pub(super) fn of(rank: &Rank, context: &Context, pool: &[&'a Esm], lock: Option<&Lock>) -> Outcome<Self> {
+        let mut loaded = LoadedTarget::load(rank, context, pool)?;
+        let digest = loaded.digest();
+        if let Some(lock) = lock {
+            lock.require_target(&loaded, &digest)?;
+        }
+        let matching = Matching::of(pool, &loaded.base, loaded.x.dimension());
+        matching.report(context, &loaded.base);
+        if matching.esms.is_empty() && matching.skipped.is_empty() {
+            return Err(matching.nothing(&loaded.base));
+        }
+        if loaded.base.id.is_empty() {
+            // The folder was recognised by its digest: the pool knows what it is called.
+            loaded.base.id = matching.esms.iter().find_map(|esm| Some(esm.card().ok()?.base.id)).unwrap_or_default();
+        }
+        if let Some(concern) = &loaded.concern {
+            context.warn(concern);
+        }
+        let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
+        let (esms, left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
+        let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(rank.precision());
+        let own = (target.baseline(rank.score)?, target.labels_alone()?);
+        Ok(Self { loaded, digest, target, own, matching, overlaps, esms, left_out })
+    }
+
+    /// Scores them, best first. `unproven` are those of the pool that may not be used.
+    ///
+    /// # Errors
+    /// Where none could be scored, the worst of their codes.
+    pub(super) fn score(
+        &self,
+        rank: &Rank,
+        context: &Context,
+        registry: &Registry,
+        unproven: Vec<Skipped>,
+    ) -> Outcome<Scores> {
+        let mut scores = rank.score_all(context, registry, &self.esms, (&self.digest, &self.target), self.own.0);
+        self.overlaps.mark(context, &mut scores.ranked);
+        scores.skipped.extend(self.matching.skipped.iter().cloned());
+        scores.skipped.extend(unproven);
+        if scores.ranked.is_empty() {
+            let skipped = &scores.skipped;
+            let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
+            let code = Failure::worst(skipped.iter().map(|esm| esm.code), INCOMPATIBLE);
+            return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
+        }
+        put_in_order(&mut scores.ranked);
+        Ok(scores)
+    }
+
+    /// Writes the lock that is asked for, or compares with the one that is followed.
+    pub(super) fn lock_or_compare(
+        &self,
+        rank: &Rank,
+        scores: &Scores,
+        locked: Option<Locked<'_>>,
+    ) -> Outcome<Option<Reproduced>> {
+        if let Some((lock, file)) = locked {
+            return lock.compare(file, &self.digest, self.own, (&scores.ranked, &scores.skipped)).map(Some);
+        }
+        if let Some(file) = rank.locking.lock() {
+            Lock::of(rank, (&self.loaded, self.digest), self.own, &scores.ranked)?.write(file)?;
+        }
+        Ok(None)
+    }
+
+    /// Gives the first their intervals, and a map where one is wanted; with all that could not be read again for it.
+    pub(super) fn compare(
+        &self,
+        rank: &Rank,
+        context: &Context,
+        registry: &Registry,
+        ranked: &mut [Ranked],
+        wants_map: bool,
+    ) -> Outcome<(Option<PoolMap>, Vec<String>)> {
+        let target = (&self.target, &self.digest, self.own.0);
+        let mut problems = rank.weigh(context, registry, &self.esms, target, ranked)?;
+        let mut map = None;
+        if wants_map {
+            let (found, missing) = Rank::map_of(context, registry, &self.esms, &self.target, ranked)?;
+            map = Some(found);
+            problems.extend(missing);
+        }
+        if self.target.plainly_scored() > 0 {
+            let what = count(self.target.plainly_scored() as u64, "score");
+            context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
+        }
+        Ok((map, problems))
+    }
+
+    /// What is printed.
+    pub(super) fn into_document(self, rank: &Rank, scores: Scores, catalog: &Catalog) -> RankDocument {
+        let other_base = self.matching.other_base;
+        let mut document = RankDocument::new(rank, (self.loaded, self.digest), self.own, scores, other_base, catalog);
+        document.left_out = self.left_out;
+        document
+    }
+}
