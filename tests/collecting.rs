@@ -143,3 +143,35 @@ fn a_registry_that_was_restored_from_an_older_backup_is_named_as_that() {
     assert_eq!(hub.json(["verify", "--repair"])["repaired"]["restored"].as_array().unwrap().len(), 2);
     assert_eq!(hub.json(["log"])["events"].as_array().unwrap().len(), 6);
 }
+
+/// What one had seen published is gone then, and only one's own index still has it.
+#[test]
+fn a_registry_that_others_went_on_from_an_older_backup_is_named_as_that() {
+    let hub = pool();
+    copy(&hub, "backup");
+    hub.ok(["publish", "--codec", "f32", "esms/a", "--name", "mine"]);
+    fs::remove_dir_all(hub.path("pool")).unwrap();
+    fs::rename(hub.path("backup"), hub.path("pool")).unwrap();
+    let colleague = Hub::finish(hub.command().env("ESMHUB_CACHE", hub.path("theirs")).args(["yank", "a:v1"]));
+    assert_eq!(colleague.code, 0, "{colleague:#?}");
+    let listed = hub.run(["list"]);
+    assert_eq!(listed.code, 0, "{listed:#?}");
+    assert!(listed.stderr.contains("from log entry 3 on") && listed.stderr.contains("mine:v1"), "{listed:#?}");
+    assert_eq!(hub.run(["list"]).stderr, "", "it is said once");
+}
+
+#[test]
+fn a_log_whose_folder_is_gone_is_no_empty_pool_and_comes_back() {
+    let hub = pool();
+    copy(&hub, "backup");
+    fs::remove_dir_all(hub.path("cache")).unwrap();
+    fs::remove_dir_all(hub.path("pool/log")).unwrap();
+    for arguments in [&["list"][..], &["gc"], &["publish", "--codec", "f32", "esms/a"], &["stats"], &["log"]] {
+        hub.refused_saying(16, arguments, &["log: the folder", "--from COPY"]);
+    }
+    let named = hub.json_with(16, ["verify", "--repair"]);
+    assert_eq!(at(&named, ["problems/0/place", "repaired/unresolved"]), json!(["log", ["log"]]));
+    assert!(named["problems"][0]["hint"].as_str().unwrap().contains("let them run"), "{named}");
+    assert_eq!(hub.json(["verify", "--repair", "--from", "backup"])["sound"], true);
+    assert_eq!(hub.json(["list"])["esms"].as_array().unwrap().len(), 2);
+}

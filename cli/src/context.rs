@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use esmhub_registry::{Catalog, Registry, Signature};
+use esmhub_registry::{Catalog, Notice, Registry, Signature};
 use esmhub_store_format::log::Writer;
 use etcetera::BaseStrategy;
 
@@ -100,9 +100,7 @@ impl Context {
     pub(crate) fn open_catalog(&self) -> Outcome<(Registry, Catalog)> {
         let registry = self.open()?;
         let catalog = registry.catalog()?;
-        if let Some(notice) = catalog.notice() {
-            self.detail(notice);
-        }
+        self.notice(catalog.notice());
         for damage in catalog.damaged() {
             self.warn(damage);
             if let Ok(mut warned) = self.warned.lock() {
@@ -140,6 +138,15 @@ impl Context {
     pub(crate) fn note(&self, message: impl std::fmt::Display) {
         if self.form != Form::Lines {
             anstream::eprintln!("{}", printable(&message.to_string()));
+        }
+    }
+
+    /// What the registry's index has to say.
+    pub(crate) fn notice(&self, notice: Option<&Notice>) {
+        match notice {
+            Some(notice @ Notice::Parted(_)) => self.warn(notice),
+            Some(notice) => self.detail(notice),
+            None => {}
         }
     }
 

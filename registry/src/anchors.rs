@@ -6,7 +6,7 @@ use esmhub_store_format::{AnchorSet, Digest};
 use crate::append::{Signature, Transaction, first_entry};
 use crate::esm::Stamp;
 use crate::publish::{Placed, place};
-use crate::{Catalog, Happening, Registry, RegistryError, schema};
+use crate::{Catalog, Happening, Notice, Registry, RegistryError, schema};
 
 /// The anchor set on which ESMs of a base model are fitted now.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ pub struct AnchorsChanged {
     /// What its object takes on disk, in bytes; 0 without a set.
     pub stored_bytes: u64,
     /// Why the index could not be used, where it could not.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
 }
 
 impl Registry {

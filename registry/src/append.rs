@@ -10,7 +10,7 @@ use esmhub_store_format::log::{Action, Entry, Record, Writer};
 
 use crate::catalog::Catalog;
 use crate::load::{Loaded, follow};
-use crate::{Registry, RegistryError, log, schema};
+use crate::{Notice, Registry, RegistryError, log, schema};
 
 /// Who writes, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,12 +77,13 @@ impl<'a> Transaction<'a> {
 
     /// Keeps in the index what was written, so that its writer has a copy of what they were told is there; and gives the notice
     /// of the index, where there is one.
-    pub(crate) fn finish(self) -> Option<String> {
+    pub(crate) fn finish(self) -> Option<Notice> {
         let Self { registry, catalog, fresh, is_indexed, .. } = self;
         if let Some(index) = registry.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
             && let Err(error) = index.write(fresh.into_iter().collect())
         {
-            return catalog.notice.or(Some(format!("the index could not be brought up to date: {error}")));
+            let notice = || Notice::Index(format!("the index could not be brought up to date: {error}"));
+            return Some(catalog.notice.unwrap_or_else(notice));
         }
         catalog.notice
     }

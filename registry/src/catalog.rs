@@ -7,7 +7,7 @@ use esmhub_store_format::log::RegistryId;
 use esmhub_store_format::{Digest, Name, Tag};
 
 use crate::lost::Lost;
-use crate::{CurrentSet, Esm, Event, Pattern, RegistryError, schema};
+use crate::{CurrentSet, Esm, Event, Notice, Pattern, RegistryError, schema};
 
 /// What a registry holds, as its log says.
 ///
@@ -33,7 +33,7 @@ pub struct Catalog {
     pub(crate) head: Option<Digest>,
     /// The last entry whose digest is known, and that digest.
     pub(crate) known: Option<(u64, Digest)>,
-    pub(crate) notice: Option<String>,
+    pub(crate) notice: Option<Notice>,
     /// What entry 1 must state.
     pub(crate) genesis: Digest,
     /// The entries that were skipped because a later one declares them lost.
@@ -144,9 +144,9 @@ impl Catalog {
         self.lost.runs().filter(|(first, last)| self.confirmed.end_of(*first).is_none_or(|end| end < *last))
     }
 
-    /// Why the index could not be used, where it could not. The catalog is the same without it.
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
+    /// Why the index could not be used, where it could not, or what it knows of that is gone. The catalog is the same without it.
+    pub fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref()
     }
 
     /// The number of the last log entry; 0 where there is none.

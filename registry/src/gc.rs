@@ -22,7 +22,7 @@ use crate::append::{Signature, Transaction};
 use crate::fetch::read_at;
 use crate::listing::Listing;
 use crate::trash::{self, Run};
-use crate::{ErrorKind, Registry, RegistryError, log, schema};
+use crate::{ErrorKind, Notice, Registry, RegistryError, log, schema};
 
 /// An empty run of another collection is deleted after this time at the earliest, however short the grace period.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
@@ -79,7 +79,7 @@ pub struct Collected {
     /// Objects in the trash that are needed and damaged; they were left there.
     pub damaged: Vec<String>,
     /// Why the index could not be used, where it could not.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
 }
 
 impl Registry {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use esmhub_store_format::log::RegistryId;
 
-use crate::disk::{Listed, share_folder, sync};
+use crate::disk::{share_folder, sync};
 use crate::marker::{Marker, Settings};
 use crate::registry::read_marker;
 use crate::storage::Storage;
@@ -24,15 +24,12 @@ impl Registry {
     /// What [`Registry::init`] would leave as it is; `None` where it would make a registry. Nothing is written.
     ///
     /// # Errors
-    /// As [`Registry::open`]; [`RegistryError::Unsound`] where objects lie that only a lost registry can have written.
+    /// As [`Registry::open`].
     pub fn find(location: &Path, cache: Option<&Path>) -> Result<Option<Self>, RegistryError> {
         match Self::open(location, cache) {
-            Err(RegistryError::NotARegistry { .. }) => {}
-            opened => return opened.map(Some),
+            Err(RegistryError::NotARegistry { .. }) => Ok(None),
+            opened => opened.map(Some),
         }
-        let Ok(root) = fs::canonicalize(location) else { return Ok(None) };
-        refuse_remains(&Storage::on_disk(&root, false)?)?;
-        Ok(None)
     }
 
     /// Makes an empty registry in a directory, which is made too where it is missing. One that is there is left as it is,
@@ -43,7 +40,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Io`]; [`RegistryError::NoExclusiveCreate`] on a file system that cannot hold a registry; as
-    /// [`Registry::find`] where a damaged one is there.
+    /// [`Registry::open`] where a damaged one is there.
     pub fn init(location: &Path, settings: &Settings, cache: Option<&Path>) -> Result<Initialised, RegistryError> {
         make_directories(location)?;
         let root =
@@ -51,7 +48,6 @@ impl Registry {
         let storage = Storage::on_disk(&root, settings.shared)?;
         let mut created = false;
         if read_marker(&storage)?.is_none() {
-            refuse_remains(&storage)?;
             if settings.shared {
                 share_folder(&root).map_err(|error| RegistryError::io("share it with its group", &*root, error))?;
             }
@@ -67,34 +63,6 @@ impl Registry {
         let registry = Self::open(&root, cache)?;
         Ok(Initialised { registry, created })
     }
-}
-
-/// That there are no objects, or that a marker has come meanwhile: objects are written only where it stands, so that who finds
-/// them and then still no marker has found what is left of a registry.
-fn refuse_remains(storage: &Storage) -> Result<(), RegistryError> {
-    if !holds_objects(storage)? || read_marker(storage)?.is_some() {
-        return Ok(());
-    }
-    Err(RegistryError::Unsound {
-        place: schema::MARKER.into(),
-        detail: "it is missing, and so is the log, although there are objects".into(),
-        // Without a log entry nothing proves that a copy is one, so that `verify --repair` could not take it from there.
-        advice: Some(
-            "put it and the log back from a backup or a copy of this registry, or make a new one in another folder"
-                .into(),
-        ),
-    })
-}
-
-fn holds_objects(storage: &Storage) -> Result<bool, RegistryError> {
-    for fan in storage.names(schema::OBJECTS)?.iter().filter(|listed| listed.is_folder && schema::is_fan(&listed.name))
-    {
-        let is_object = |file: &Listed| schema::object_of(&fan.name, &file.name).is_some();
-        if storage.names(&schema::fan(&fan.name))?.iter().any(is_object) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Makes a directory and those above it, and sees to it that they last.

@@ -6,7 +6,7 @@ use crate::index::{Index, IndexError};
 use crate::log::{self, Logged};
 use crate::parting::{Aside, part};
 use crate::storage::Storage;
-use crate::{Registry, RegistryError, schema};
+use crate::{Notice, Registry, RegistryError, schema};
 
 /// What was loaded, and how the index stands.
 pub(crate) struct Loaded {
@@ -50,14 +50,15 @@ impl Registry {
         };
         let fresh = follow(&mut catalog, &self.storage, &numbers)?;
         if let Some(aside) = aside {
-            catalog.notice = Some(aside.notice(&catalog));
+            catalog.notice = Some(Notice::Parted(aside.notice(&catalog)));
         }
         let mut is_indexed = writable && catalog.damaged.is_empty();
         if let Some(index) = self.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
             && let Err(error) = index.write(fresh)
         {
             is_indexed = false;
-            catalog.notice.get_or_insert(format!("the index could not be brought up to date: {error}"));
+            let notice = format!("the index could not be brought up to date: {error}");
+            catalog.notice.get_or_insert(Notice::Index(notice));
         }
         Ok(Loaded { catalog, numbers, is_indexed })
     }
@@ -125,10 +126,10 @@ impl Registry {
         match index.set_aside() {
             Ok(folder) => Ok(Indexed { catalog, writable: true, aside: Some(Aside { first, remembered, folder }) }),
             Err(error) => {
-                catalog.notice = Some(format!(
+                catalog.notice = Some(Notice::Parted(format!(
                     "the index remembers another history of this registry from entry {first} on, could not be put aside ({error}), and \
                      was not used: the whole log was read instead"
-                ));
+                )));
                 Ok(Indexed { catalog, writable: false, aside: None })
             }
         }
@@ -138,7 +139,8 @@ impl Registry {
     /// does not.
     fn unindexed(&self, why: Option<&IndexError>) -> Indexed {
         let mut catalog = Catalog::empty(&self.marker.id);
-        catalog.notice = why.map(|why| format!("the index was not used, and the whole log read instead: {why}"));
+        let notice = |why| Notice::Index(format!("the index was not used, and the whole log read instead: {why}"));
+        catalog.notice = why.map(notice);
         Indexed { catalog, writable: why.is_none(), aside: None }
     }
 
@@ -148,7 +150,7 @@ impl Registry {
             Ok(()) => ("the index was deleted and made anew", true),
             Err(_) => ("the index could be neither used nor deleted, and the whole log was read instead", false),
         };
-        catalog.notice = Some(format!("{outcome}: {why}"));
+        catalog.notice = Some(Notice::Index(format!("{outcome}: {why}")));
         Indexed { catalog, writable, aside: None }
     }
 }

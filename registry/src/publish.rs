@@ -16,7 +16,7 @@ use crate::attestation::{Sign, Signing};
 use crate::fetch::mismatch;
 use crate::plan::{Decision, How, Plan};
 use crate::workers::{Permits, SYNCS, each};
-use crate::{Registry, RegistryError, schema};
+use crate::{Notice, Registry, RegistryError, schema};
 
 /// An ESM to be published.
 #[derive(Debug, Clone)]
@@ -121,7 +121,7 @@ pub struct Publishing {
     /// The log entries that were written. None where nothing was new; several where the batch was too large for one.
     pub entries: Vec<u64>,
     /// Why the index could not be used, where it could not.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
 }
 
 /// What became of one ESM.

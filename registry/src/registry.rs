@@ -76,6 +76,10 @@ impl Registry {
 pub(crate) const MARKER_ADVICE: &str =
     "`esmhub verify --repair --from COPY` takes it from a backup or a copy of this registry; it never changes";
 
+/// Without a log entry nothing proves that a copy is one, and a repair does not take it.
+const OBJECTS_ALONE_ADVICE: &str =
+    "put it and the log back from a backup or a copy of this registry, or make a new registry in another folder";
+
 /// What is wrong with the marker as it is now; `None` where it can be read, and the log goes back to it.
 pub(crate) fn fault_of_marker(storage: &Storage) -> Result<Option<String>, RegistryError> {
     match read_marker(storage) {
@@ -103,24 +107,31 @@ fn begins_another_log(storage: &Storage, marker: &Marker) -> bool {
 
 /// The marker; `None` where there is none and there never was a registry.
 pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryError> {
-    match storage.read(schema::MARKER, MAX_MARKER_BYTES)? {
-        Some(bytes) => Marker::parse(&bytes).map(Some).map_err(|error| RegistryError::format(schema::MARKER, error)),
-        None => match what_a_registry_left(storage)? {
-            Some(left) => Err(RegistryError::Unsound {
-                place: schema::MARKER.into(),
-                detail: format!("it is missing, although there are {left}"),
-                advice: Some(MARKER_ADVICE.into()),
-            }),
-            None => Ok(None),
-        },
+    let read = || {
+        let bytes = storage.read(schema::MARKER, MAX_MARKER_BYTES)?;
+        let parsed = bytes.map(|bytes| Marker::parse(&bytes)).transpose();
+        parsed.map_err(|error| RegistryError::format(schema::MARKER, error))
+    };
+    if let Some(marker) = read()? {
+        return Ok(Some(marker));
+    }
+    let Some((left, advice)) = what_a_registry_left(storage)? else { return Ok(None) };
+    // It is written before these are: who finds them, and then still no marker, did not look too early.
+    match read()? {
+        Some(marker) => Ok(Some(marker)),
+        None => Err(RegistryError::Unsound {
+            place: schema::MARKER.into(),
+            detail: format!("it is missing, although there {left}"),
+            advice: Some(advice.into()),
+        }),
     }
 }
 
-/// What only a registry with a marker writes.
-fn what_a_registry_left(storage: &Storage) -> Result<Option<&'static str>, RegistryError> {
+/// What only a registry with a marker writes, and what to do about it.
+fn what_a_registry_left(storage: &Storage) -> Result<Option<(&'static str, &'static str)>, RegistryError> {
     if !log::numbers_found(storage)?.is_empty() {
-        return Ok(Some("log entries"));
+        return Ok(Some(("is a log", MARKER_ADVICE)));
     }
     let has_objects = storage.names(schema::OBJECTS)?.iter().any(|listed| schema::is_fan(&listed.name));
-    Ok(has_objects.then_some("objects"))
+    Ok(has_objects.then_some(("are objects", OBJECTS_ALONE_ADVICE)))
 }

@@ -49,7 +49,7 @@ pub struct Repaired {
     pub quarantined: Vec<(String, String)>,
     /// Files that are whole again, and where they came from.
     pub restored: Vec<(String, String)>,
-    /// Files of which no whole copy was found; of entries that are missing in a row, the last one.
+    /// Files of which no whole copy was found; of entries that are missing in a row, the first one.
     pub unresolved: Vec<String>,
     /// Log entries that were declared lost, as runs of numbers from the first to the last of each.
     pub lost: Vec<(u64, u64)>,

@@ -164,11 +164,16 @@ impl Registry {
 
     /// A log that ends early looks whole; only an index that has seen more of it can tell.
     fn verify_memory(&self, report: &mut Report) {
-        if let Err(RegistryError::Unsound { place, detail, advice }) = self.catalog()
-            && !report.problems.iter().any(|problem| problem.place == place)
-        {
-            let problem = Problem::new("log entry", place, detail);
-            report.problems.push(Problem { hint: advice, ..problem });
+        match self.catalog() {
+            Ok(catalog) => report.notice = catalog.notice,
+            Err(RegistryError::Unsound { place, detail, advice }) => {
+                if !report.problems.iter().any(|problem| problem.place == place) {
+                    let problem = Problem::new("log entry", place, detail);
+                    report.problems.push(Problem { hint: advice, ..problem });
+                }
+            }
+            // What keeps the log from being read was said before.
+            Err(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use esmhub_store_format::{Name, Reference, Tag};
 
 use crate::append::{Signature, Transaction, first_entry};
 use crate::catalog::Catalog;
-use crate::{Esm, Registry, RegistryError, State};
+use crate::{Esm, Notice, Registry, RegistryError, State};
 
 /// What became of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Changed {
     /// The log entry that was written; `None` where it was so already, and in a dry run.
     pub entry: Option<u64>,
     /// Why the index could not be used, where it could not.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
 }
 
 impl Registry {

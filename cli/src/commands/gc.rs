@@ -61,9 +61,7 @@ impl Gc {
         let options = GcOptions { dry_run: self.dry_run, grace_seconds: self.grace, progress: Some(&progress) };
         let collected = registry.collect_garbage(&context.signature(), &options)?;
         bar.finish_and_clear();
-        if let Some(notice) = &collected.notice {
-            context.detail(notice);
-        }
+        context.notice(collected.notice.as_ref());
         let Collected { grace_seconds, kept, young, taken_bytes, deleted, waiting, staged, damaged, .. } =
             collected.clone();
         context.emit(&GcDocument {

@@ -158,7 +158,9 @@ impl Publish {
             return Err(Failure::usage("--name names one ESM, but the bundle holds several"));
         }
         // What the pool says now: others may have set anchors while texts were embedded.
-        doubts::warn(context, &registry.catalog()?, &prepared, self.no_anchors);
+        let now = registry.catalog()?;
+        context.notice(now.notice());
+        doubts::warn(context, &now, &prepared, self.no_anchors);
         let document = store(context, &registry, prepared, key.as_ref(), self.dry_run)?;
         if let Some(base) = self.base.as_ref().filter(|_| self.tuned.is_some() && !self.no_anchors) {
             // The ESM is there, and must not look as if it were not.
@@ -271,9 +273,7 @@ pub(crate) fn store(
     };
     let publishing = registry.publish(&batch, &context.signature(), &options)?;
     bar.finish_and_clear();
-    if let Some(notice) = &publishing.notice {
-        context.detail(notice);
-    }
+    context.notice(publishing.notice.as_ref());
     let described = sources.into_iter().zip(&batch).zip(publishing.esms);
     Ok(PublishDocument {
         registry: registry.location().display().to_string(),

@@ -1,14 +1,17 @@
 //! `esmhub verify`: everything read and checked.
 
+mod repaired;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use esmhub_registry::{Registry, RepairOptions, Repaired, Report};
+use esmhub_registry::{ErrorKind, Registry, RepairOptions, Report};
 use serde::Serialize;
 
+use self::repaired::RepairedFiles;
 use super::gc::Count;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, printable, time};
@@ -66,27 +69,11 @@ struct FoundProblem {
     hint: Option<String>,
 }
 
-#[derive(Serialize)]
-struct RepairedFiles {
-    dry_run: bool,
-    quarantined: Vec<Moved>,
-    restored: Vec<Moved>,
-    unresolved: Vec<String>,
-    lost: Vec<Run>,
-}
-
 /// Log entries, from the first to the last.
 #[derive(Serialize, Clone, Copy)]
 pub(super) struct Run {
     pub(super) first: u64,
     pub(super) last: u64,
-}
-
-/// A file of the registry, and where it went to or came from.
-#[derive(Serialize)]
-struct Moved {
-    place: String,
-    other: String,
 }
 
 impl Verify {
@@ -125,7 +112,10 @@ impl Verify {
             detail: problem.detail.clone(),
             used_by: problem.used_by.clone(),
             modified: problem.modified.map(milliseconds),
-            hint: problem.hint.clone(),
+            hint: match &repaired {
+                Some(repaired) => repaired.hint(problem),
+                None => problem.hint.clone(),
+            },
         });
         context.emit(&VerifyDocument {
             registry: registry.location().display().to_string(),
@@ -150,10 +140,11 @@ impl Verify {
 
 /// A registry that something may be taken from.
 fn open_copy(location: &Path) -> Outcome<Registry> {
-    Registry::open(location, None).map_err(|error| {
-        Failure::from(error)
+    Registry::open(location, None).map_err(|error| match error.kind() {
+        ErrorKind::Integrity => Failure::from(error)
             .at(location.display())
-            .hint("nothing can be taken from it as it is: name another copy, or none")
+            .hint("nothing can be taken from it as it is: name another copy, or none"),
+        _ => error.into(),
     })
 }
 
@@ -164,6 +155,7 @@ fn check(context: &Context, registry: &Registry) -> Outcome<Report> {
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
+    context.notice(report.notice.as_ref());
     Ok(report)
 }
 
@@ -255,43 +247,5 @@ impl Document for VerifyDocument {
 
     fn exit_code(&self) -> u8 {
         if self.sound { 0 } else { INTEGRITY }
-    }
-}
-
-impl RepairedFiles {
-    fn new(dry_run: bool, repaired: Repaired) -> Self {
-        let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
-        let Repaired { quarantined, restored, unresolved, lost, .. } = repaired;
-        Self {
-            dry_run,
-            quarantined: moved(quarantined).collect(),
-            restored: moved(restored).collect(),
-            unresolved,
-            lost: runs(&lost),
-        }
-    }
-
-    fn describe(&self, text: &mut String) {
-        let (restored, quarantined, lost) = match self.dry_run {
-            true => ("could be restored from", "would be moved to", "would be declared lost"),
-            false => ("restored from", "moved to", "declared lost now, for everybody and for ever"),
-        };
-        for Moved { place, other } in &self.restored {
-            text.push_str(&format!("{place} {restored} {other}\n"));
-        }
-        for Moved { place, other } in &self.quarantined {
-            text.push_str(&format!("{place} {quarantined} {other}\n"));
-        }
-        for place in &self.unresolved {
-            text.push_str(&format!("{place}: no whole copy was found that proves to be the one\n"));
-        }
-        for run in &self.lost {
-            text.push_str(&format!("{run}: {lost}\n"));
-        }
-        if !self.lost.is_empty() {
-            text.push_str(
-                "    hint: objects that no reference needs may be what they had published: publish those again\n",
-            );
-        }
     }
 }

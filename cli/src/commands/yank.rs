@@ -62,6 +62,7 @@ impl Yank {
         } else {
             ("yanked", registry.yank(&self.reference, &by, self.dry_run)?)
         };
+        context.notice(changed.notice.as_ref());
         context.emit(&YankDocument(Change::of(action, changed, self.dry_run)))
     }
 }
@@ -69,6 +70,7 @@ impl Yank {
 impl Remove {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let changed = context.open()?.remove(&self.reference, &context.signature(), self.dry_run)?;
+        context.notice(changed.notice.as_ref());
         context.emit(&RemoveDocument(Change::of("removed", changed, self.dry_run)))
     }
 }

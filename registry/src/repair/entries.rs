@@ -64,12 +64,18 @@ impl Repair<'_> {
             .into_iter()
             .partition(|place| schema::entry_at(place).is_some());
         self.repaired.unresolved = others;
-        let numbers: BTreeSet<u64> = entries.iter().filter_map(|place| schema::entry_at(place)).collect();
-        for number in numbers {
+        let listed = log::numbers_found(&self.registry.storage)?;
+        let last = listed.last().copied().unwrap_or_default();
+        let mut open: BTreeSet<u64> = entries.iter().filter_map(|place| schema::entry_at(place)).collect();
+        while let Some(number) = open.pop_first() {
             // What the next entry states was looked for already, and any other entry would not fit it.
             let before = if self.is_followed(number)? { None } else { self.digest_before(number)? };
             let found = before.and_then(|before| find_entry(sources, number, |_, previous| *previous == before));
-            self.restore_entry(number, found)?;
+            let is_restored = self.restore_entry(number, found)?.is_some();
+            // Of several that are missing in a row, the first one was named.
+            if is_restored && number < last && !self.is_followed(number)? && self.lost.end_of(number + 1).is_none() {
+                open.insert(number + 1);
+            }
         }
         // One of them may have been a declaration.
         let lost = &self.lost;
@@ -92,13 +98,19 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// Names the last of the entries behind `there`, up to `last`, that are missing and not lost.
-    fn missing(&mut self, there: u64, mut last: u64) {
-        while let Some((first, _)) = self.lost.run_of(last).filter(|_| last > there) {
-            last = first - 1;
-        }
-        if last > there {
-            self.repaired.unresolved.push(schema::entry(last));
+    /// Names the first of the entries behind `there`, up to `last`, that are missing and not lost, and of those behind every
+    /// lost one among them.
+    fn missing(&mut self, there: u64, last: u64) {
+        let mut next = there.checked_add(1);
+        while let Some(number) = next.filter(|number| *number <= last) {
+            let lost = match self.lost.run_of(number) {
+                Some(run) => Some(run),
+                None => {
+                    self.repaired.unresolved.push(schema::entry(number));
+                    self.lost.first_after(number).and_then(|first| self.lost.run_of(first))
+                }
+            };
+            next = lost.and_then(|(_, end)| end.checked_add(1));
         }
     }
 

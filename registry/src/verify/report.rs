@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use esmhub_store_format::Digest;
 
-use crate::Tally;
 use crate::registry::MARKER_ADVICE;
+use crate::{Notice, Tally};
 
 /// What was checked, and what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Report {
     pub strays: Vec<String>,
     /// What is intact but newer than this program, and so could not be checked to the end.
     pub newer: Vec<String>,
+    /// What this user's index has to say about the log.
+    pub notice: Option<Notice>,
     /// What is damaged, missing, or does not fit together.
     pub problems: Vec<Problem>,
 }

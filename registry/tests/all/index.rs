@@ -82,7 +82,7 @@ fn garbage_in_the_place_of_the_index_is_cleared_away() {
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, b"a file where a folder was").unwrap();
     let catalog = pool.open_indexed().catalog().unwrap();
-    assert!(catalog.notice().unwrap().contains("made anew"), "{:?}", catalog.notice());
+    assert!(catalog.notice().unwrap().to_string().contains("made anew"), "{:?}", catalog.notice());
     same_as_log(&pool, &catalog);
     assert!(folder.is_dir());
     fs::remove_dir_all(pool.cache()).unwrap();
@@ -106,7 +106,7 @@ fn an_index_that_another_holds_open_is_a_notice() {
     let held = sled::open(pool.index()).unwrap();
     pool.publish("b", 20);
     let catalog = pool.open_indexed().catalog().unwrap();
-    assert!(catalog.notice().unwrap().contains("another command is using it"));
+    assert!(catalog.notice().unwrap().to_string().contains("another command is using it"));
     same_as_log(&pool, &catalog);
     drop(held);
     let later = pool.open_indexed().catalog().unwrap();

@@ -52,7 +52,7 @@ fn an_older_state_that_others_went_on_from_is_said_and_costs_no_copy() {
         let catalog = pool.open_indexed().catalog().unwrap();
         let kept = aside(&pool);
         assert_eq!((catalog.entries(), kept.len()), (2 + theirs, 1));
-        let notice = catalog.notice().unwrap();
+        let notice = catalog.notice().unwrap().to_string();
         for said in ["from log entry 3 on", "c:v1, d:v1", kept[0].to_str().unwrap()] {
             assert!(notice.contains(said), "{theirs}: {notice}");
         }
@@ -74,7 +74,7 @@ fn what_is_published_again_is_not_said_to_be_gone() {
     let pool = set_back();
     pool.publish("other", 10);
     pool.publish("d", 4);
-    let notice = pool.open_indexed().catalog().unwrap().notice().unwrap().to_owned();
+    let notice = pool.open_indexed().catalog().unwrap().notice().unwrap().to_string();
     assert!(notice.contains("c:v1") && !notice.contains("d:v1"), "{notice}");
 }
 

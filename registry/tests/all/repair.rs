@@ -163,7 +163,7 @@ fn a_number_beyond_all_others_is_a_gap_and_not_worth_counting_to() {
         flip(&pool.entry(2), 90);
         let repaired = repair(&pool.open_indexed(), &[copy.open()]);
         assert_eq!(repaired.restored.len(), 1);
-        let unresolved = [number, number - 1].map(|number| format!("log/{number:020}"));
+        let unresolved = [number, 4].map(|number| format!("log/{number:020}"));
         assert_eq!(repaired.unresolved, unresolved);
         fs::remove_file(pool.entry(number)).unwrap();
         assert_eq!(problems(&pool), 0);
@@ -240,4 +240,42 @@ fn an_entry_that_the_next_one_disproves_is_given_up_and_not_replaced() {
     assert_eq!((repaired.lost.as_slice(), repaired.restored.len()), (&[(3, 3)][..], 0));
     assert!(pool.open().catalog().unwrap().resolve(&reference("d")).is_ok());
     assert_eq!(problems(&pool), 0);
+}
+
+/// Nothing states the digests of these, but each states that of the one before it.
+#[test]
+fn a_gap_before_a_damaged_end_comes_back_from_a_copy_before_anything_is_given_up() {
+    let (pool, copy) = (Pool::new(), Pool::new());
+    for seed in 1..=5 {
+        pool.publish(&format!("n{seed}"), seed);
+    }
+    fs::remove_dir_all(copy.root()).unwrap();
+    copy_folder(&pool.root(), &copy.root());
+    fs::remove_file(pool.entry(2)).unwrap();
+    fs::remove_file(pool.entry(3)).unwrap();
+    overwrite(&pool.entry(4), b"rubbish");
+    overwrite(&pool.entry(5), b"rubbish");
+    let from = [copy.open()];
+    let careful = RepairOptions { from: &from, ..RepairOptions::default() };
+    assert_eq!(pool.open().repair(&by(), &RepairOptions { dry_run: true, ..careful }).unwrap().restored, []);
+    let options = RepairOptions { accept_loss: true, ..careful };
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, ..options }).unwrap();
+    let repaired = pool.open().repair(&by(), &options).unwrap();
+    assert_eq!((repaired.restored.len(), repaired.lost.len(), repaired.unresolved.len()), (4, 0, 0), "{repaired:?}");
+    assert_eq!((dry.restored, dry.lost), (repaired.restored, repaired.lost));
+    assert_eq!(pool.open().catalog().unwrap().esms().count(), 5);
+    assert_eq!(problems(&pool), 0);
+}
+
+#[test]
+fn a_repair_that_stops_says_what_it_did_before() {
+    let (pool, copy) = twins();
+    flip(&pool.entry(2), 90);
+    fs::write(pool.entry(1_000_000_000_000), b"planted").unwrap();
+    let from = [copy.open()];
+    let options = RepairOptions { from: &from, accept_loss: true, ..RepairOptions::default() };
+    let stopped = pool.open().repair(&by(), &options).unwrap_err();
+    assert_eq!(stopped.cause.kind(), ErrorKind::Integrity);
+    assert_eq!((stopped.done.restored.len(), stopped.done.quarantined.len()), (1, 1), "{stopped:?}");
+    assert!(!stopped.done.unresolved.is_empty());
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 
-use esmhub_registry::{ErrorKind, GcOptions, Registry, RepairOptions, Settings};
+use esmhub_registry::{ErrorKind, GcOptions, RepairOptions};
 
 use crate::support::*;
 
@@ -136,20 +136,6 @@ fn a_log_without_its_folder_is_damage_and_no_empty_registry() {
     assert_eq!(repaired.unresolved, ["log"], "nobody has it");
     assert!(pool.open_indexed().repair(&by(), &RepairOptions::default()).unwrap().unresolved.is_empty());
     assert_eq!(pool.open().catalog().unwrap().resolve(&reference("a")).unwrap().digest(), digest);
-}
-
-#[test]
-fn objects_without_a_marker_and_a_log_are_no_place_for_another_registry() {
-    let pool = Pool::new();
-    pool.publish("a", 1);
-    fs::remove_dir_all(pool.file("log")).unwrap();
-    fs::remove_file(pool.file("esmhub.toml")).unwrap();
-    for refused in
-        [Registry::open(&pool.root(), None).err(), Registry::init(&pool.root(), &Settings::default(), None).err()]
-    {
-        assert_eq!(refused.unwrap().kind(), ErrorKind::Integrity);
-    }
-    assert!(!pool.file("log").exists() && !pool.file("esmhub.toml").exists());
 }
 
 #[test]

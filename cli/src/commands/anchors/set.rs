@@ -71,6 +71,7 @@ impl Set {
         let registry = context.open()?;
         let set = self.read()?;
         let catalog = registry.catalog()?;
+        context.notice(catalog.notice());
         let known = || catalog.esms().filter_map(|esm| esm.card().ok()).map(|card| card.base.id);
         if known().next().is_some() && !known().any(|id| id.eq_ignore_ascii_case(&base)) {
             context.warn(format!("no ESM of this pool has the base model {base}"));

@@ -1,0 +1,82 @@
+//! What `esmhub verify --repair` did, or would do.
+
+use esmhub_registry::{Problem, Repaired};
+use serde::Serialize;
+
+use super::{Run, runs};
+
+/// Before something is given up that somebody else may have.
+const ASK_FIRST: &str = "Whoever used this registry may have one in their index: let them run `esmhub verify --repair`, and give \
+                         `--from` every backup. What `--accept-loss` gives up is gone for everybody and for ever";
+
+/// Files that were repaired, or would be.
+#[derive(Serialize)]
+pub(super) struct RepairedFiles {
+    dry_run: bool,
+    quarantined: Vec<Moved>,
+    restored: Vec<Moved>,
+    unresolved: Vec<String>,
+    lost: Vec<Run>,
+}
+
+/// A file of the registry, and where it went to or came from.
+#[derive(Serialize)]
+struct Moved {
+    place: String,
+    other: String,
+}
+
+impl RepairedFiles {
+    /// For the document.
+    pub(super) fn new(dry_run: bool, repaired: Repaired) -> Self {
+        let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
+        let Repaired { quarantined, restored, unresolved, lost, .. } = repaired;
+        Self {
+            dry_run,
+            quarantined: moved(quarantined).collect(),
+            restored: moved(restored).collect(),
+            unresolved,
+            lost: runs(&lost),
+        }
+    }
+
+    /// Adds what was done, for people.
+    pub(super) fn describe(&self, text: &mut String) {
+        let (restored, quarantined, lost) = match self.dry_run {
+            true => ("could be restored from", "would be moved to", "would be declared lost"),
+            false => ("restored from", "moved to", "declared lost now, for everybody and for ever"),
+        };
+        for Moved { place, other } in &self.restored {
+            text.push_str(&format!("{place} {restored} {other}\n"));
+        }
+        for Moved { place, other } in &self.quarantined {
+            text.push_str(&format!("{place} {quarantined} {other}\n"));
+        }
+        for place in &self.unresolved {
+            text.push_str(&format!("{place}: no whole copy was found that proves to be the one\n"));
+        }
+        for run in &self.lost {
+            text.push_str(&format!("{run}: {lost}\n"));
+        }
+        match self.lost.is_empty() {
+            true => {}
+            false if self.dry_run => text.push_str(&format!("    hint: {ASK_FIRST}\n")),
+            false => text.push_str(
+                "    hint: objects that no reference needs may be what they had published: publish those again\n",
+            ),
+        }
+    }
+
+    /// What to do about a problem that this repair was about, too: not the same once more.
+    pub(super) fn hint(&self, problem: &Problem) -> Option<String> {
+        let is_left = self.unresolved.contains(&problem.place);
+        match problem.what {
+            "log entry" if is_left && problem.modified.is_some() => {
+                Some(format!("no whole copy was found here. {ASK_FIRST}"))
+            }
+            "log entry" | "folder" if is_left => Some(format!("no copy was found here. {ASK_FIRST}")),
+            "object" if is_left => Some("publish the same again, or give `--from` a registry that has it".to_owned()),
+            _ => problem.hint.clone(),
+        }
+    }
+}
