@@ -162,6 +162,11 @@ fn pool_of_different_anchors_is_told_and_still_ranked() {
         }
         let ranking: Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!(at(&ranking, ["ranked", "skipped"]), json!([anchors.len(), []]));
+        // A page is passed on, and says it as well.
+        hub.ok(["rank", "t.npz", "--report", "r.html"]);
+        let page = std::fs::read_to_string(hub.path("r.html")).unwrap();
+        assert_eq!(page.contains("fitted on different anchors"), !said.is_empty(), "{anchors:?}: {page}");
+        assert!(said.iter().all(|part| page.contains(part)), "{anchors:?}: {page}");
         // The document is what it would be without the warning: no field, no reason, no other code.
         let mut keys: Vec<&String> = ranking.as_object().unwrap().keys().collect();
         keys.retain(|key| key.contains("anchor") || key.contains("warn"));

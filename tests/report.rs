@@ -154,6 +154,19 @@ fn texts_of_strangers_stay_texts() {
     assert!(page.contains("default-src 'none'") && page.contains("two:v1") && page.contains(reason), "{reason}");
 }
 
+/// Whoever copies the line to repeat a locked ranking must not write another lock over the first.
+#[test]
+fn repeating_a_locked_ranking_follows_its_lock() {
+    let hub = ranked();
+    let first = hub.json(line("rank t.npz --rows 120 --seed 3 --top 4 --lock l.json --report r.html"));
+    let text = plain(Document::parse(&marked(&read(&hub, "r.html"))).unwrap().root());
+    let command = "esmhub --registry pool rank t.npz --top 4 --locked l.json --report r.html --json";
+    assert!(text.contains(command), "{command:?} is not on the page: {text}");
+    let again = hub.json(line(command.strip_prefix("esmhub --registry pool ").unwrap().replace(" --json", "")));
+    assert_eq!(again["results"], first["results"]);
+    assert!(plain(Document::parse(&marked(&read(&hub, "r.html"))).unwrap().root()).contains(command));
+}
+
 #[test]
 fn esms_that_act_alike_lie_at_one_place() {
     let hub = ranked();

@@ -34,10 +34,9 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// The command line of this process, with the registry where only the environment names it. As `esmhub`: where the program lay does not
-/// matter.
-pub(crate) fn command_line(registry: &str) -> String {
-    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+/// A command line of the words of this process, with the registry where only the environment names it. As `esmhub`: where the
+/// program lay does not matter.
+pub(crate) fn command_line(registry: &str, words: Vec<String>) -> String {
     let registry = if names_registry(std::env::args_os()) {
         Vec::new()
     } else {

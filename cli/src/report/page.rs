@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::number::{gain, grouped, half_width, shown};
-use super::remarks::{capitalised, overlaps};
+use super::remarks::{capitalised, doubts, overlaps};
 use super::rows::table;
 use super::{Report, number};
 use crate::commands::rank::Ranked;
@@ -34,6 +34,7 @@ impl Report<'_> {
                 body {
                     main {
                         (self.head(&target))
+                        (doubts(self.ranking))
                         (overlaps(self.ranking))
                         section #ranking aria-labelledby="ranking-title" {
                             h2 #ranking-title { "The ranking" }

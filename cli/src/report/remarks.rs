@@ -7,6 +7,18 @@ use super::number::{grouped, shown};
 use crate::commands::rank::{RankDocument, Skipped, overlap_cell, shows_overlap};
 use crate::document::count;
 
+/// What the terminal warns of: a page is passed on without it.
+pub(super) fn doubts(ranking: &RankDocument) -> Markup {
+    html! {
+        @if !ranking.doubts.is_empty() {
+            aside.warning #doubts aria-label="Warning" {
+                p { strong { "Read the scores with care." } }
+                ul { @for doubt in &ranking.doubts { li { (capitalised(shown(doubt))) "." } } }
+            }
+        }
+    }
+}
+
 /// ESMs whose sources hold texts of the target, where there are any among those that are shown.
 pub(super) fn overlaps(ranking: &RankDocument) -> Markup {
     let notable: Vec<_> = ranking.pictured().iter().filter(|esm| esm.overlap_notable).collect();

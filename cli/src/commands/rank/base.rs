@@ -68,8 +68,9 @@ impl<'a> Matching<'a> {
         matching
     }
 
-    /// Says what the user should know of how the ESMs were matched.
-    pub(super) fn report(&self, context: &Context, base: &BaseModel) {
+    /// What the user should know of how the ESMs were matched; what is only worth a detail is said at once.
+    pub(super) fn doubts(&self, context: &Context, base: &BaseModel) -> Vec<String> {
+        let mut doubts = Vec::new();
         if self.by_name > 0 {
             let what = count(self.by_name as u64, "ESM");
             let message = format!(
@@ -78,29 +79,30 @@ impl<'a> Matching<'a> {
                 base.id
             );
             // Where the target's own base model is a mere name as well, there was never a digest to expect.
-            if base.weights.is_some() { context.warn(message) } else { context.detail(message) }
+            if base.weights.is_some() { doubts.push(message) } else { context.detail(message) }
         }
         if self.unnamed > 0 && !self.esms.is_empty() {
             let what = count(self.unnamed as u64, "ESM");
-            context.warn(format!(
+            doubts.push(format!(
                 "{what} left out: their cards hold no digest of a base model, and --base names no id. {ID_HINT}"
             ));
         }
-        self.report_anchors(context);
+        doubts.extend(self.mixed_anchors());
         if self.other_weights > 0 {
             let what = count(self.other_weights as u64, "ESM");
-            context.warn(format!("{what} of {} left out: made with other weights of that name", base.id));
+            doubts.push(format!("{what} of {} left out: made with other weights of that name", base.id));
         }
+        doubts
     }
 
     /// Maps that have not seen the same texts are wrong in different places, and their scores differ by that, too.
-    fn report_anchors(&self, context: &Context) {
+    fn mixed_anchors(&self) -> Option<String> {
         let mut groups: BTreeMap<(bool, Option<Digest>), u64> = BTreeMap::new();
         for card in self.esms.iter().filter_map(|esm| esm.card().ok()) {
             *groups.entry((card.fit.method == Method::Imported, card.fit.anchors)).or_default() += 1;
         }
         if groups.len() < 2 {
-            return;
+            return None;
         }
         let described: Vec<String> = groups
             .into_iter()
@@ -110,10 +112,10 @@ impl<'a> Matching<'a> {
                 (false, None) => format!("{number} on none"),
             })
             .collect();
-        context.warn(format!(
+        Some(format!(
             "ESMs were fitted on different anchors ({}): scores across these groups compare badly; `esmhub anchors stats` shows them",
             described.join(", ")
-        ));
+        ))
     }
 
     /// The failure when no ESM fits.

@@ -30,6 +30,8 @@ pub(super) struct Contest<'a> {
     /// Those that match, without those that `--max-overlap` leaves out.
     esms: Vec<&'a Esm>,
     left_out: Vec<LeftOut>,
+    /// What was warned of.
+    doubts: Vec<String>,
 }
 
 impl<'a> Contest<'a> {
@@ -44,7 +46,8 @@ impl<'a> Contest<'a> {
             lock.require_target(&loaded, &digest)?;
         }
         let matching = Matching::of(pool, &loaded.base, loaded.x.dimension());
-        matching.report(context, &loaded.base);
+        let mut doubts = matching.doubts(context, &loaded.base);
+        doubts.iter().for_each(|doubt| context.warn(doubt));
         if matching.esms.is_empty() && matching.skipped.is_empty() {
             return Err(matching.nothing(&loaded.base));
         }
@@ -52,14 +55,15 @@ impl<'a> Contest<'a> {
             // The folder was recognised by its digest: the pool knows what it is called.
             loaded.base.id = matching.esms.iter().find_map(|esm| Some(esm.card().ok()?.base.id)).unwrap_or_default();
         }
-        if let Some(concern) = &loaded.concern {
-            context.warn(concern);
+        if let Some(concern) = loaded.concern.take() {
+            context.warn(&concern);
+            doubts.push(concern);
         }
         let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
         let (esms, left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
         let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(rank.precision());
         let own = (target.baseline(rank.score)?, target.labels_alone()?);
-        Ok(Self { loaded, digest, target, own, matching, overlaps, esms, left_out })
+        Ok(Self { loaded, digest, target, own, matching, overlaps, esms, left_out, doubts })
     }
 
     /// Scores them, best first. `unproven` are those of the pool that may not be used.
@@ -132,6 +136,7 @@ impl<'a> Contest<'a> {
         let other_base = self.matching.other_base;
         let mut document = RankDocument::new(rank, (self.loaded, self.digest), self.own, scores, other_base, catalog);
         document.left_out = self.left_out;
+        document.doubts = self.doubts;
         document
     }
 }

@@ -12,6 +12,41 @@ use clap::Args;
 pub(super) use self::file::Lock;
 pub(super) use self::reproduce::Reproduced;
 
+/// What a lock decides, so that it cannot be given beside one; each takes a value.
+const DECIDED: [&str; 11] =
+    ["text", "label", "rows", "sample", "seed", "max_length", "task", "filter", "max_overlap", "score", "precision"];
+/// The same, without a value.
+const ALL_TAGS: &str = "all_tags";
+
+/// The words of a command line that wrote a lock, as one that follows it.
+pub(super) fn following(words: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut words = words.into_iter();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            kept.push(word);
+            kept.extend(words);
+            break;
+        }
+        let (option, value) =
+            word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
+        let id = option.strip_prefix("--").unwrap_or_default().replace('-', "_");
+        match (id.as_str(), value) {
+            ("lock", None) => kept.push("--locked".to_owned()),
+            ("lock", Some(file)) => kept.push(format!("--locked={file}")),
+            (ALL_TAGS, _) => {}
+            (id, value) if DECIDED.contains(&id) => {
+                // The value stands in the same word, or in the next one.
+                if value.is_none() {
+                    words.next();
+                }
+            }
+            _ => kept.push(word),
+        }
+    }
+    kept
+}
+
 /// Whether to write a lock, or to follow one.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct LockOptions {
@@ -20,10 +55,8 @@ pub(super) struct LockOptions {
     lock: Option<PathBuf>,
     /// Repeat the ranking of a lock: the same ESMs by digest, whatever is newer now, and the same settings. Fails where anything
     /// has changed, the scores included
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = [
-        "lock", "text", "label", "rows", "sample", "seed", "max_length", "task", "filter", "all_tags", "max_overlap",
-        "score", "precision",
-    ])]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = DECIDED)]
+    #[arg(conflicts_with_all = [ALL_TAGS, "lock"])]
     locked: Option<PathBuf>,
 }
 
@@ -39,5 +72,27 @@ impl LockOptions {
     /// The lock to follow.
     pub(super) fn locked(&self) -> Option<&Path> {
         self.locked.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_wrote_a_lock_becomes_one_that_follows_it() {
+        for (written, followed) in [
+            ("rank t.npz --lock l.json", "rank t.npz --locked l.json"),
+            ("rank --lock=l.json --rows 50 --seed=7 t.npz --top 3", "rank --locked=l.json t.npz --top 3"),
+            (
+                "rank t.csv --text a,b --label c --base x=y --all-tags --lock l --max-overlap 5%",
+                "rank t.csv --base x=y --locked l",
+            ),
+            ("rank --lock l -- --rows", "rank --locked l -- --rows"),
+            ("rank t.npz --rows 9", "rank t.npz"),
+        ] {
+            let words = written.split(' ').map(str::to_owned);
+            assert_eq!(following(words).join(" "), followed, "{written}");
+        }
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct RankDocument {
     pub(crate) lock: Option<String>,
     /// The lock that was followed, and how well.
     pub(crate) locked: Option<Reproduced>,
+    /// What was warned of: why scores may compare badly, or say less than they seem to.
+    #[serde(skip)]
+    pub(crate) doubts: Vec<String>,
     /// Log entries and objects that were found damaged on the way.
     pub(crate) damaged: Vec<String>,
     /// How many of all that were ranked score above the baseline.
@@ -230,6 +233,7 @@ impl RankDocument {
             trusted_keys: None,
             lock: None,
             locked: None,
+            doubts: Vec::new(),
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
         }
     }

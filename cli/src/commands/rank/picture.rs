@@ -8,6 +8,7 @@ use esmhub_store_format::Digest;
 use rayon::prelude::*;
 
 use super::Rank;
+use super::lock::following;
 use super::output::Ranked;
 use crate::context::Context;
 use crate::failure::Outcome;
@@ -80,9 +81,12 @@ impl Rank {
     /// What is needed to repeat this ranking. `command` is the command line, where it is not that of the process.
     pub(super) fn origin(&self, context: &Context, registry: &Registry, catalog: &Catalog) -> Outcome<Origin> {
         let location = context.location()?.display().to_string();
+        let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        // What was locked is repeated by following the lock, not by writing another.
+        let words = if self.locking.lock().is_some() { following(words) } else { words.collect() };
         let last = catalog.history().last().filter(|event| event.entry == catalog.entries());
         Ok(Origin {
-            command: self.command.clone().unwrap_or_else(|| command_line(&location)),
+            command: self.command.clone().unwrap_or_else(|| command_line(&location, words)),
             registry: [location, registry.id().to_string()],
             entry: (catalog.entries(), last.map(|event| event.time), catalog.head().map(|digest| digest.to_string())),
             sample: (self.rows, choice_name(&self.sample), self.seed),
