@@ -126,10 +126,19 @@ fn top_shows_the_first_and_counts_all() {
 }
 
 #[test]
-fn pool_that_is_empty_says_so() {
+fn pool_without_anything_to_rank_says_why() {
     let hub = Hub::new();
     hub.write("t.npz", target(60, 8, 3, 1));
-    hub.refused_saying(1, ["rank", "t.npz"], &["no ESMs", "publish"]);
+    hub.refused_saying(13, ["rank", "t.npz"], &["no ESMs", "hint: `esmhub publish`"]);
+    let source = hub.esm(&EsmFolder::new("mr", 8, 1));
+    hub.ok(["publish", &source]);
+    hub.refused_saying(
+        13,
+        ["rank", "t.npz", "--filter", "name~nothing"],
+        &["no ESM passes --filter", "hint: loosen it"],
+    );
+    hub.ok(["yank", "mr:v1"]);
+    hub.refused_saying(13, ["rank", "t.npz"], &["is yanked", "hint: ", "yank --undo"]);
 }
 
 #[test]

@@ -16,8 +16,8 @@ fn only_an_earlier_page_is_replaced() {
     for name in ["r.html", "r.HTM"] {
         assert!(fs::read_to_string(hub.path(name)).unwrap().starts_with("<!DOCTYPE html>"));
     }
-    hub.refused_saying(2, line("rank t.npz --report notes.txt"), &["notes.txt", "only a .html file", "hint: "]);
-    hub.refused_saying(2, line("rank t.npz --plot page.html"), &["page.html", "only a .svg file", "hint: "]);
+    hub.refused_saying(2, line("rank t.npz --report notes.txt"), &["notes.txt", ".html or .htm", "hint: "]);
+    hub.refused_saying(2, line("rank t.npz --plot page.html"), &["page.html", "ends in .svg", "hint: "]);
     hub.refused_saying(2, line("rank t.npz --report t.npz"), &["t.npz", "hint: "]);
     // A target of any name is never written over.
     fs::copy(hub.path("t.npz"), hub.path("target.npz")).unwrap();
@@ -25,6 +25,25 @@ fn only_an_earlier_page_is_replaced() {
     hub.refused_saying(2, line("rank t.npz --report folder.html"), &["folder.html", "is no file"]);
     hub.refused_saying(2, line("rank t.npz --plot nowhere/r.svg"), &["nowhere/r.svg", "no folder"]);
     hub.refused_saying(2, line("rank t.npz --report r.svg --plot r.svg"), &["the same file"]);
+}
+
+/// A picture that no viewer takes for one would be found out when it is passed on.
+#[test]
+fn a_name_that_promises_another_format_is_refused_before_anything_is_computed() {
+    let hub = pool();
+    // A target that is not there shows that nothing was read yet.
+    for (option, said, hint) in [
+        ("--plot x.png", "x.png: --plot writes SVG, expected a name that ends in .svg", "hint: write --plot x.svg"),
+        ("--plot x", "x: --plot writes SVG", "hint: write --plot x.svg"),
+        (
+            "--report x.pdf",
+            "--report writes HTML, expected a name that ends in .html or .htm",
+            "hint: write --report x.html",
+        ),
+        ("--report x.svg", "--report writes HTML", "hint: write --report x.html"),
+    ] {
+        hub.refused_saying(2, line(format!("rank absent.npz {option}")), &[said, hint]);
+    }
 }
 
 #[test]
@@ -60,5 +79,5 @@ fn link_is_not_written_through() {
 #[test]
 fn ranking_that_fails_leaves_no_page() {
     let hub = pool();
-    hub.refused(1, line("rank t.npz --filter name~nothing --report r.html"));
+    hub.refused(13, line("rank t.npz --filter name~nothing --report r.html"));
 }

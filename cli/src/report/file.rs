@@ -13,21 +13,25 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Where this file may be written: into a folder that is there, over nothing but an earlier file of its own kind, and never over
-    /// what is read.
+    /// Where this file may be written: into a folder that is there, under a name that says what it is, over nothing but an earlier
+    /// file of its own kind, and never over what is read. `option` names the file, and writes `what`.
     ///
     /// # Errors
     /// That name the path.
-    pub(crate) fn check(path: &Path, extensions: &[&str], read: &Path) -> Outcome<Self> {
+    pub(crate) fn check(path: &Path, (option, what): (&str, &str), extensions: &[&str], read: &Path) -> Outcome<Self> {
         let shown = path.display();
+        let is_known = |found: &str| extensions.iter().any(|known| found.eq_ignore_ascii_case(known));
+        if !path.extension().and_then(|found| found.to_str()).is_some_and(is_known) {
+            let ends = extensions.iter().map(|known| format!(".{known}")).collect::<Vec<_>>().join(" or ");
+            return Err(Failure::usage(format!(
+                "{shown}: {option} writes {what}, expected a name that ends in {ends}"
+            ))
+            .hint(format!("write {option} {}", path.with_extension(extensions.first().unwrap_or(&"")).display())));
+        }
         let parent = folder_of(path);
         if !parent.is_dir() {
             return Err(Failure::usage(format!("{shown}: there is no folder {}", parent.display())));
         }
-        let suits = path
-            .extension()
-            .and_then(|found| found.to_str())
-            .is_some_and(|found| extensions.iter().any(|known| found.eq_ignore_ascii_case(known)));
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::io(shown, error)),
@@ -36,10 +40,9 @@ impl Page {
                     .hint("choose another name, or move it away"));
             }
             // A slip of the tongue must not cost a data set.
-            Ok(_) if !suits || same(path, read) => {
-                let kind = extensions.first().unwrap_or(&"");
-                return Err(Failure::usage(format!("{shown} is there already, and only a .{kind} file is replaced"))
-                    .hint("choose another name, or move it away"));
+            Ok(_) if same(path, read) => {
+                return Err(Failure::usage(format!("{shown} is what is ranked, and would be written over"))
+                    .hint("choose another name"));
             }
             Ok(_) => {}
         }

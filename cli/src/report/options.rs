@@ -35,13 +35,16 @@ impl ReportOptions {
 
     /// Whether all can be written, before the work for it begins. `target` is what is ranked.
     pub(crate) fn plan(&self, target: &Path) -> Outcome<Planned> {
-        let page = |path: &Option<PathBuf>, extensions: &[&str]| {
-            path.as_deref().map(|path| Page::check(path, extensions, target)).transpose()
+        let page = |path: &Option<PathBuf>, option: (&str, &str), extensions: &[&str]| {
+            path.as_deref().map(|path| Page::check(path, option, extensions, target)).transpose()
         };
         if self.report.is_some() && self.report == self.plot {
             return Err(Failure::usage("--report and --plot name the same file"));
         }
-        Ok(Planned { report: page(&self.report, &["html", "htm"])?, plot: page(&self.plot, &["svg"])? })
+        Ok(Planned {
+            report: page(&self.report, ("--report", "HTML"), &["html", "htm"])?,
+            plot: page(&self.plot, ("--plot", "SVG"), &["svg"])?,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Rank;
 use super::output::Skipped;
 use crate::commands::newest::newest;
-use crate::failure::{Failure, INTEGRITY, OTHER, Outcome};
+use crate::failure::{Failure, INTEGRITY, NOT_FOUND, Outcome};
 use crate::trust::{Guard, Standing};
 
 /// The ESMs that a ranking is about, whatever their base model.
@@ -27,7 +27,11 @@ impl Rank {
     pub(super) fn pool<'a>(&self, catalog: &'a Catalog, guard: Option<&Guard>) -> Outcome<Pool<'a>> {
         let live: Vec<&Esm> = catalog.esms().filter(|esm| !esm.is_yanked()).collect();
         if live.is_empty() {
-            return Err(Failure::new(OTHER, "the registry holds no ESMs").hint("`esmhub publish` puts some there"));
+            return Err(match catalog.esms().next() {
+                None => Failure::new(NOT_FOUND, "the registry holds no ESMs").hint("`esmhub publish` puts some there"),
+                Some(_) => Failure::new(NOT_FOUND, "every ESM of the registry is yanked")
+                    .hint("`esmhub list` shows them, and `esmhub yank --undo` makes one visible again"),
+            });
         }
         let asked = self.chosen(&live);
         let Some(guard) = guard else {
@@ -62,7 +66,8 @@ impl Rank {
 
     fn filled<'a>(&self, esms: Vec<&'a Esm>) -> Outcome<Vec<&'a Esm>> {
         if esms.is_empty() {
-            return Err(Failure::new(OTHER, "no ESM passes the filter").hint("`esmhub list` shows what there is"));
+            return Err(Failure::new(NOT_FOUND, "no ESM passes --filter")
+                .hint("loosen it or leave it out; `esmhub list` shows what there is, `esmhub show` what a card says"));
         }
         Ok(esms)
     }
