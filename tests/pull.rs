@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{EsmFolder, Hub, Tree, at, damage, fixture};
+use crate::support::{EsmFolder, Hub, Tree, at, damage, fixture, pairs};
 
 #[test]
 fn f32_weights_come_back_bit_for_bit() {
@@ -51,6 +51,40 @@ fn pulled_folder_published_again_is_the_same_esm() {
             assert_eq!(first["digest"], again["digest"], "the card is the same as well");
         }
     }
+}
+
+/// Under a new tag, without its card and its signatures, it would take the place of the ESM that it is.
+#[test]
+fn pulled_folder_published_where_it_came_from_is_the_esm_that_it_is() {
+    let hub = Hub::new();
+    hub.write("fitted.npz", pairs(60, 24, 1));
+    let source = hub.esm(&EsmFolder::new("mr", 24, 1));
+    hub.ok(["publish", &source, "--tag", "first", "--set", "origin=here"]);
+    hub.ok(["publish", "fitted.npz", "--base", "acme/encoder"]);
+    for (name, tag) in [("mr", "first"), ("fitted", "v1")] {
+        hub.ok(["pull", name, "--output", "winner"]);
+        let before = hub.tree();
+        let published = hub.json(["publish", "winner"]);
+        let said = at(&published, ["published/0/name", "published/0/tag", "published/0/status", "entries"]);
+        assert_eq!(said, json!([name, tag, "unchanged", []]));
+        assert_eq!(before.changes(&hub.tree()), Vec::<String>::new());
+        let output = hub.run(["publish", "winner"]);
+        assert!(output.stdout.contains("already there"), "{output:#?}");
+        assert!(output.stderr.contains(&format!("winner is {name}:{tag}")), "{output:#?}");
+        fs::remove_dir_all(hub.path("winner")).unwrap();
+    }
+    // Under another name it is another reference to the same card; with other weights, or another card, another ESM.
+    hub.ok(["pull", "fitted", "--output", "winner"]);
+    let renamed = hub.json(["publish", "winner", "--name", "renamed"]);
+    assert_eq!(renamed["published"][0]["status"], "added-reference");
+    assert_eq!(renamed["published"][0]["digest"], hub.json(["resolve", "fitted"])["digest"]);
+    let licensed = hub.json(["publish", "winner", "--license", "MIT", "--name", "mine"]);
+    assert_ne!(licensed["published"][0]["digest"], renamed["published"][0]["digest"]);
+    let mut weights = fs::read(hub.path("winner/model.safetensors")).unwrap();
+    *weights.last_mut().unwrap() ^= 1;
+    fs::write(hub.path("winner/model.safetensors"), weights).unwrap();
+    let changed = hub.json(["publish", "winner"]);
+    assert_ne!(changed["published"][0]["status"], "unchanged", "{changed}");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod document;
 mod doubts;
+mod pulled;
 mod texts;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
@@ -151,7 +153,8 @@ impl Publish {
                 options.texts = self.source_texts.as_deref().map(|file| read_texts(file, &self.text)).transpose()?;
                 options.distill = self.distilled_on(context, &registry, &catalog)?;
                 options.anchor_set = self.anchor_set(&registry, &catalog)?;
-                prepare(context, &self.sources, &options)?
+                let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options);
+                prepare(context, &self.sources, &options, known)?
             }
         };
         if self.name.is_some() && prepared.len() > 1 {
@@ -234,13 +237,19 @@ impl Publish {
 }
 
 /// Reads sources side by side; the first that is refused ends it, in the order of the command line.
-pub(crate) fn prepare(context: &Context, paths: &[PathBuf], options: &SourceOptions) -> Outcome<Vec<(String, NewEsm)>> {
+/// `known` are those of them whose ESMs are known already.
+fn prepare(
+    context: &Context,
+    paths: &[PathBuf],
+    options: &SourceOptions,
+    known: HashMap<PathBuf, NewEsm>,
+) -> Outcome<Vec<(String, NewEsm)>> {
     let sources = paths.iter().map(|path| Source::of(path)).collect::<Outcome<Vec<_>>>()?;
     let bar = progress::bar(context.shows_progress(), sources.len() as u64, "reading sources");
     let prepared: Vec<Outcome<Vec<NewEsm>>> = sources
         .par_iter()
         .map(|source| {
-            let prepared = source.prepare(options);
+            let prepared = if known.contains_key(source.path()) { Ok(Vec::new()) } else { source.prepare(options) };
             bar.inc(1);
             prepared
         })
@@ -249,7 +258,8 @@ pub(crate) fn prepare(context: &Context, paths: &[PathBuf], options: &SourceOpti
     let mut esms = Vec::new();
     for (source, prepared) in sources.iter().zip(prepared) {
         let path = source.path().display().to_string();
-        esms.extend(prepared?.into_iter().map(|esm| (path.clone(), esm)));
+        let prepared = prepared?.into_iter().chain(known.get(source.path()).cloned());
+        esms.extend(prepared.map(|esm| (path.clone(), esm)));
     }
     Ok(esms)
 }

@@ -59,6 +59,13 @@ impl SourceOptions {
         }
     }
 
+    /// Whether an ESM is published as it is: nothing is asked for that its card would say otherwise.
+    pub(crate) fn keeps_content(&self) -> bool {
+        let says_nothing = self.license.is_none() && self.authors.is_empty() && self.extra.is_empty();
+        let adds_nothing = self.base.is_none() && self.texts.is_none() && self.distill.is_none();
+        says_nothing && adds_nothing && self.anchor_pairs.is_empty() && self.quality == Quality::STANDARD
+    }
+
     /// `--name`, else what the source suggests.
     pub(super) fn name_or(&self, default: Option<String>) -> Outcome<Name> {
         match (&self.name, default) {

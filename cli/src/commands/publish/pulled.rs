@@ -1,0 +1,99 @@
+//! A folder that `pull` wrote holds an ESM of the registry, and is published as that one.
+//!
+//! Such a folder has dense f32 weights and a `config.json` that says less than a card. Taken as an ESM made elsewhere, it
+//! would become another ESM, under a new tag, without the card and the signatures of its own.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use esmhub_registry::{Catalog, Esm, NewEsm, Registry};
+use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, write_safetensors};
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::source::{SourceOptions, read_at_most};
+
+/// So many folders are named.
+const MAX_NAMED: usize = 5;
+
+/// The ESMs of those folders that hold, byte for byte, what `pull` writes of them. What cannot be read is left to whoever
+/// publishes it.
+pub(super) fn recognise(
+    context: &Context,
+    (registry, catalog): (&Registry, &Catalog),
+    sources: &[PathBuf],
+    options: &SourceOptions,
+) -> HashMap<PathBuf, NewEsm> {
+    let mut found = HashMap::new();
+    // Who asks for another codec, or adds to the card, wants another ESM.
+    if !options.keeps_content() {
+        return found;
+    }
+    let mut named = Vec::new();
+    let mut candidates = with_config(catalog, sources);
+    for folder in sources {
+        let Some(candidates) = candidates.remove(folder.as_path()) else { continue };
+        let Ok(Some(weights)) = read_at_most(&folder.join("model.safetensors"), MAX_SAFETENSORS_BYTES) else {
+            continue;
+        };
+        let same = candidates.iter().find_map(|esm| match same_weights(registry, esm, &weights, options) {
+            Ok(same) => same.map(|same| (esm.reference(), same)),
+            Err(failure) => {
+                // It may be this one, and is not to stand in the way of another.
+                context.warn(format!("{} was not compared with {}: {failure}", folder.display(), esm.reference()));
+                None
+            }
+        });
+        if let Some((reference, esm)) = same {
+            named.push(format!("{} is {reference}", folder.display()));
+            found.insert(folder.clone(), esm);
+        }
+    }
+    if !named.is_empty() {
+        let first = named.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let more = named.len().saturating_sub(MAX_NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        context.note(format!("byte for byte what `pull` wrote, and published as that: {first}{rest}"));
+    }
+    found
+}
+
+/// The folders, each with the ESMs that `pull` would write the same `config.json` of: those of the name that it suggests first,
+/// then the newest. Every card is read once, however many folders there are.
+fn with_config<'a, 'b>(catalog: &'a Catalog, sources: &'b [PathBuf]) -> HashMap<&'b Path, Vec<&'a Esm>> {
+    let mut folders: HashMap<Vec<u8>, Vec<&Path>> = HashMap::new();
+    for folder in sources.iter().filter(|source| source.is_dir()) {
+        if let Ok(Some(config)) = read_at_most(&folder.join("config.json"), MAX_CONFIG_BYTES as u64) {
+            folders.entry(config).or_default().push(folder);
+        }
+    }
+    let mut candidates: HashMap<Vec<u8>, Vec<&Esm>> = HashMap::new();
+    if !folders.is_empty() {
+        for (esm, card) in catalog.esms().filter_map(|esm| Some((esm, esm.card().ok()?))) {
+            let config = Config::json_of(&card).into_bytes();
+            if folders.contains_key(&config) {
+                candidates.entry(config).or_default().push(esm);
+            }
+        }
+    }
+    let mut found = HashMap::new();
+    for (config, mut esms) in candidates {
+        let suggested = Config::from_json(&config).ok().and_then(|config| config.default_name()).unwrap_or_default();
+        esms.reverse();
+        esms.sort_by_key(|esm| !esm.name().as_str().eq_ignore_ascii_case(&suggested));
+        found.extend(folders.remove(&config).into_iter().flatten().map(|folder| (folder, esms.clone())));
+    }
+    found
+}
+
+/// The ESM, where `pull` would write these weights.
+fn same_weights(registry: &Registry, esm: &Esm, weights: &[u8], options: &SourceOptions) -> Outcome<Option<NewEsm>> {
+    let fetched = registry.fetch(esm).map_err(Failure::from)?;
+    if write_safetensors(fetched.object.map().to_dense()?.as_ref())? != weights {
+        return Ok(None);
+    }
+    let name = options.name.clone().unwrap_or_else(|| esm.name().clone());
+    let same = NewEsm::new(name, options.tag.clone(), fetched.card, fetched.object)?;
+    // A card of a later version may hold what this one would not write again.
+    Ok(Some(same).filter(|same| same.card_digest() == esm.digest()))
+}
