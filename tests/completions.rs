@@ -110,6 +110,38 @@ fn commands_options_and_their_values_are_offered_where_they_can_stand() {
     }
 }
 
+/// Whoever has to look a word up in the help could have been offered it.
+#[test]
+fn options_that_take_one_of_a_few_words_offer_all_of_them() {
+    let hub = Hub::without_registry();
+    let codecs = ["auto", "small", "f32", "f16", "int8", "int4"];
+    for (line, expected) in [
+        ("rank t.npz --score", &["exact", "hfselect"][..]),
+        ("rank t.npz --precision", &["double", "single"]),
+        ("rank t.npz --sample", &["random", "first"]),
+        ("rank t.npz --task", &["auto", "classification", "regression"]),
+        ("publish a --codec", &codecs),
+        ("recompress a --codec", &codecs),
+        ("publish a --rank", &["auto", "full"]),
+        ("recompress a --rank", &["auto"]),
+        ("publish a --penalty", &["standard", "auto"]),
+        ("--color", &["auto", "always", "never"]),
+        ("list --device", &["auto", "cpu", "cuda"]),
+        ("completions", &["bash", "zsh", "fish", "powershell", "elvish"]),
+    ] {
+        let words: Vec<&str> = ["esmhub"].into_iter().chain(line.split(' ')).chain([""]).collect();
+        assert_eq!(values(&hub, &words), expected, "{line}");
+        // What is offered is taken.
+        if let Some(word) = expected.last().filter(|_| line.starts_with("rank")) {
+            let output = hub.run(["rank", "absent.npz"].into_iter().chain(line.split(' ').skip(2)).chain([*word]));
+            assert!(!output.stderr.contains("invalid value"), "{line} {word}: {output:#?}");
+        }
+    }
+    // A number stays one where words are offered beside it.
+    assert_eq!(values(&hub, &["esmhub", "publish", "a", "--rank", "3"]), [""; 0]);
+    hub.refused_saying(2, ["publish", "a", "--rank", "none"], &["auto, full or a number"]);
+}
+
 /// What is pressed by accident must not change anything, be it a cache.
 #[test]
 fn nothing_is_written_and_nothing_is_said_whatever_the_registry_is() {
@@ -161,6 +193,7 @@ fn bash_completes_references_with_colons() {
     assert_eq!(complete("esmhub show mr : v1", 4, "esmhub show mr:v1"), ["v1"]);
     assert_eq!(complete("esmhub --registry = pool show t", 5, "esmhub --registry=pool show t"), ["trec", "tweets"]);
     assert_eq!(complete("esmhub --color = al", 3, "esmhub --color=al"), ["always"]);
+    assert_eq!(complete("esmhub publish x --codec int", 4, "esmhub publish x --codec int"), ["int8", "int4"]);
     assert_eq!(complete("esmhub --registry absent show m", 4, "esmhub --registry absent show m"), [""]);
     let registered = in_shell(&hub, &bash, &["--norc", "-c"], "source <(esmhub completions bash); complete -p esmhub");
     assert!(registered[0].contains("-F _esmhub esmhub"), "{registered:?}");
@@ -183,6 +216,7 @@ fn zsh_completes_references() {
     assert_eq!(values(complete("esmhub show m", "m")), ["mr", "mr:v2", "mr:v1"]);
     assert_eq!(values(complete("esmhub show mr:", "mr:")), ["mr:v2", "mr:v1"]);
     assert_eq!(values(complete("esmhub --registry 'pool' show t", "t")), ["trec", "tweets"]);
+    assert_eq!(values(complete("esmhub rank t.npz --score ''", "")), ["exact", "hfselect"]);
     assert_eq!(complete("esmhub --registry p", "p"), ["files", "-/"]);
 }
 
@@ -198,20 +232,34 @@ fn fish_completes_references() {
         |line: &str| complete(line).iter().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(values("esmhub show m"), ["mr", "mr:v2", "mr:v1"]);
     assert_eq!(values("esmhub show mr:"), ["mr:v2", "mr:v1"]);
+    assert_eq!(values("esmhub rank t.npz --score "), ["exact", "hfselect"]);
+    assert_eq!(values("esmhub publish x --penalty=a"), ["--penalty=auto"]);
     assert_eq!(values("esmhub --registry=poo"), ["--registry=pool/"]);
     assert_eq!(values("esmhub --registry absent show m"), [""; 0]);
 }
 
 #[test]
-fn elvish_reads_its_script() {
+fn elvish_completes_references() {
     let hub = pool();
     let Some(elvish) = shell("elvish") else { return };
-    // The editor is there only while it edits: its part of the namespace is made up.
-    let script = "var edit: = (ns [&completion:= (ns [&arg-completer= [&]])]); echo whole";
-    assert_eq!(in_shell(&hub, &elvish, &["-norc", "-c"], script), ["whole"]);
-    let checked =
-        in_shell(&hub, &elvish, &["-norc", "-c"], "esmhub completions elvish | slurp | put (all) | echo (count (all))");
-    assert!(checked[0].parse::<usize>().unwrap() > 100, "{checked:?}");
+    let complete = |words: &str| {
+        // The editor is there only while it edits: what the script takes of it stands in.
+        let script = format!(
+            "fn candidate {{|value &display=''| echo $value }}\n\
+             fn files {{|@words| echo files $words[-1] }}\n\
+             var edit: = (ns [&'completion:'=(ns [&arg-completer=[&]]) &'complex-candidate~'=$candidate~ \
+             &'complete-filename~'=$files~])\n\
+             eval (esmhub completions elvish | slurp)\n\
+             $edit:completion:arg-completer[esmhub] {words}"
+        );
+        in_shell(&hub, &elvish, &["-norc", "-c"], &script)
+    };
+    assert_eq!(complete("esmhub show m"), ["mr", "mr:v2", "mr:v1"]);
+    assert_eq!(complete("esmhub show mr:"), ["mr:v2", "mr:v1"]);
+    assert_eq!(complete("esmhub --registry pool show t"), ["trec", "tweets"]);
+    assert_eq!(complete("esmhub rank t.npz --score ''"), ["exact", "hfselect"]);
+    assert_eq!(complete("esmhub --registry p"), ["files p"]);
+    assert_eq!(complete("esmhub --registry absent show m"), [""; 0]);
 }
 
 #[test]

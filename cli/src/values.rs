@@ -1,7 +1,13 @@
 //! Values on the command line: what is refused says what was expected, and then how it is written.
 
+use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::Display;
+use std::marker::PhantomData;
 use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 
 /// What `clap` prints of a value that is refused; the advice stands in a paragraph of its own, as that of every other error.
 pub(crate) fn refusal(expected: impl Display, hint: impl Display) -> String {
@@ -11,6 +17,42 @@ pub(crate) fn refusal(expected: impl Display, hint: impl Display) -> String {
 /// A choice as it is written on the command line.
 pub(crate) fn choice_name(choice: &impl clap::ValueEnum) -> String {
     choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// A value that is one of these words: help lists them, and shells offer them.
+pub(crate) fn one_of<T>(words: &[&'static str]) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|text: String| text.parse::<T>())
+}
+
+/// A value that is one of these words, or something else that no list can name, such as a number: shells offer the words. Help
+/// would take them for all that there is, so that the option hides them and says it in a sentence.
+pub(crate) fn often_one_of<T>(words: &'static [&'static str]) -> OftenOneOf<T> {
+    OftenOneOf { words, parsed: PhantomData }
+}
+
+/// What [`often_one_of`] parses with.
+#[derive(Clone)]
+pub(crate) struct OftenOneOf<T> {
+    words: &'static [&'static str],
+    parsed: PhantomData<fn() -> T>,
+}
+
+impl<T> TypedValueParser for OftenOneOf<T>
+where
+    T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        StringValueParser::new().try_map(|text: String| text.parse::<T>()).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+    }
 }
 
 /// How many rows to rank by.
@@ -33,6 +75,33 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     number(text, 1, "a number of bytes, at least 1", "write it without a unit: 90900000 are 90.9 MB")
 }
 
+/// `14d`, `12h`, `30m` or `90s`, in seconds.
+pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.strip_prefix(digits) {
+        Some("d") => Some(86_400),
+        Some("h") => Some(3_600),
+        Some("m") => Some(60),
+        Some("s") => Some(1),
+        _ => None,
+    };
+    let seconds = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    seconds.ok_or_else(|| {
+        let expected = "expected a number with d, h, m or s: days, hours, minutes or seconds";
+        refusal(expected, "two weeks are written 14d, half an hour 30m")
+    })
+}
+
+/// How many of a ranking.
+pub(crate) fn parse_top(text: &str) -> Result<usize, String> {
+    number(text, 0, "a number of ESMs", "0 shows all")
+}
+
+/// How many intervals.
+pub(crate) fn parse_intervals(text: &str) -> Result<usize, String> {
+    number(text, 0, "a number of ESMs", "0 computes none")
+}
+
 fn number<T: FromStr + PartialOrd>(text: &str, least: T, expected: &str, hint: &str) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| *number >= least);
     number.ok_or_else(|| refusal(format!("expected {expected}"), hint))
@@ -41,6 +110,17 @@ fn number<T: FromStr + PartialOrd>(text: &str, least: T, expected: &str, hint: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_a_unit_and_fits_into_seconds() {
+        let read = ["14d", "12h", "30m", "90s", "0s"].map(parse_duration);
+        assert_eq!(read, [1_209_600, 43_200, 1_800, 90, 0].map(Ok));
+        for text in
+            ["", "d", "14", "2w", "-1d", "1.5h", "14D", "14 d", "99999999999999999999d", "18446744073709551615d"]
+        {
+            assert!(parse_duration(text).is_err_and(|said| said.contains("14d")), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_no_such_number_is_refused_with_a_hint() {

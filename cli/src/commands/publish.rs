@@ -26,7 +26,7 @@ use crate::model::Model;
 use crate::progress;
 use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share, read_texts};
 use crate::trust::{SignOptions, SigningKey};
-use crate::values::parse_texts;
+use crate::values::{often_one_of, one_of, parse_texts};
 
 /// Put ESMs into the registry: all of them, or none
 ///
@@ -47,20 +47,22 @@ pub(crate) struct Publish {
     /// Tag of the ESM [default: the first free v1, v2, …]
     #[arg(long)]
     tag: Option<Tag>,
-    /// How the weights are written: auto, small, f32, f16, int8 or int4. Fitted maps: auto is int4 of a rank up to D/6, small up
-    /// to D/12. ESMs made elsewhere: auto is int8, small int4
-    #[arg(long, default_value = "auto")]
+    /// How the weights are written. Fitted maps: auto is int4 of a rank up to D/6, small up to D/12. ESMs made elsewhere: auto
+    /// is int8, small int4
+    #[arg(long, default_value = "auto", value_parser = one_of::<CodecChoice>(&CodecChoice::WORDS))]
     codec: CodecChoice,
     /// Rank of fitted and distilled maps: a number, `full` for a dense map, or `auto`: what cross-validation over domains
     /// asks for
-    #[arg(long, value_name = "RANK", default_value = "auto")]
+    #[arg(long, value_name = "RANK", default_value = "auto", hide_possible_values = true)]
+    #[arg(value_parser = often_one_of::<RankChoice>(&RankChoice::WORDS))]
     rank: RankChoice,
     /// With --rank auto: the share of the best R2 on other domains that the smallest rank must keep
     #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
     fidelity: f64,
     /// Ridge penalty of a fit: `standard`, the same for every ESM so that scores compare; `auto`, by cross-validation; or a
     /// number, in units of the mean eigenvalue
-    #[arg(long, value_name = "PENALTY", default_value = "standard")]
+    #[arg(long, value_name = "PENALTY", default_value = "standard", hide_possible_values = true)]
+    #[arg(value_parser = often_one_of::<PenaltyChoice>(&PenaltyChoice::WORDS))]
     penalty: PenaltyChoice,
     /// Embeddings x and y of anchor texts by the SOURCE's two models, one file per domain; can be given several times. A
     /// folder stands for the files in FOLDER/NAME-OF-SOURCE/

@@ -20,6 +20,7 @@ use crate::failure::{Failure, Outcome};
 use crate::progress;
 use crate::source::{CodecChoice, Quality, RankChoice, distilled};
 use crate::trust::SignOptions;
+use crate::values::{often_one_of, one_of};
 
 /// Publish ESMs again in fewer bytes, each under a new tag; the old tags stay
 ///
@@ -30,11 +31,12 @@ pub(crate) struct Recompress {
     /// `name`, `name:tag`, `@digest`, or a pattern with `*` and `?` (of each name, the newest tag)
     #[arg(value_name = "REF", required = true)]
     references: Vec<String>,
-    /// How the weights are written: auto, small, f32, f16, int8 or int4, as for `publish`
-    #[arg(long, default_value = "small")]
+    /// How the weights are written, as for `publish`
+    #[arg(long, default_value = "small", value_parser = one_of::<CodecChoice>(&CodecChoice::WORDS))]
     codec: CodecChoice,
     /// The rank to cut low-rank maps to: a number, or `auto` (D/6; D/12 for `small`)
-    #[arg(long, value_name = "RANK", default_value = "auto")]
+    #[arg(long, value_name = "RANK", default_value = "auto", hide_possible_values = true)]
+    #[arg(value_parser = often_one_of::<RankChoice>(&["auto"]))]
     rank: RankChoice,
     /// Base embeddings (x, N x D): dense maps are reduced to what they do there, and maps whose rank is cut keep their output
     /// at the mean

@@ -171,3 +171,52 @@ fn registry_of(words: &[String]) -> Option<PathBuf> {
     }
     registry.filter(|value| !value.is_empty()).map(PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command, CommandFactory, ValueHint};
+
+    use crate::arguments::Arguments;
+
+    /// What no list can name: numbers, and texts of the user's own.
+    const FREE: [&str; 16] = [
+        "N",
+        "TOKENS",
+        "SHARE",
+        "BYTES",
+        "TIME",
+        "COLUMN",
+        "TERMS",
+        "NAME",
+        "TAG",
+        "SPDX",
+        "TEXT",
+        "KEY=VALUE",
+        "INDEX",
+        "LINE",
+        "BREAKS",
+        "WORDS",
+    ];
+    /// What is asked for in the registry, or is a folder.
+    const ASKED: [&str; 4] = ["REF", "PATTERN", "MODEL", "DIR"];
+
+    fn forgotten(command: &Command) -> Vec<String> {
+        let offers = |arg: &&Arg| {
+            let name = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+            let name = name.unwrap_or_else(|| arg.get_id().as_str().to_uppercase());
+            let is_known = FREE.contains(&name.as_str()) || ASKED.contains(&name.as_str());
+            is_known || !arg.get_possible_values().is_empty() || arg.get_value_hint() != ValueHint::Unknown
+        };
+        let own = command.get_arguments().filter(|arg| arg.get_action().takes_values()).filter(|arg| !offers(arg));
+        let own = own.map(|arg| format!("{} {arg}", command.get_name()));
+        own.chain(command.get_subcommands().flat_map(forgotten)).collect()
+    }
+
+    /// Whoever adds an option with a few words, and parses them by hand, has to say them to the shells, too.
+    #[test]
+    fn no_value_with_a_few_words_is_left_to_be_typed() {
+        let mut command = Arguments::command();
+        command.build();
+        assert_eq!(forgotten(&command), Vec::<String>::new());
+    }
+}

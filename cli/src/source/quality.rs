@@ -91,6 +91,11 @@ impl Quality {
     }
 }
 
+impl CodecChoice {
+    /// Every value that there is.
+    pub(crate) const WORDS: [&str; 6] = ["auto", "small", "f32", "f16", "int8", "int4"];
+}
+
 impl FromStr for CodecChoice {
     type Err = String;
 
@@ -101,6 +106,11 @@ impl FromStr for CodecChoice {
             _ => text.parse().map(Self::Exactly).map_err(|_| "expected auto, small, f32, f16, int8 or int4".to_owned()),
         }
     }
+}
+
+impl RankChoice {
+    /// The values that are no numbers.
+    pub(crate) const WORDS: [&str; 2] = ["auto", "full"];
 }
 
 impl FromStr for RankChoice {
@@ -114,6 +124,11 @@ impl FromStr for RankChoice {
             _ => Err("expected auto, full or a number from 1 on".to_owned()),
         }
     }
+}
+
+impl PenaltyChoice {
+    /// The values that are no numbers.
+    pub(crate) const WORDS: [&str; 2] = ["standard", "auto"];
 }
 
 impl FromStr for PenaltyChoice {

@@ -34,7 +34,7 @@ use crate::failure::Outcome;
 use crate::model::Model;
 use crate::report::ReportOptions;
 use crate::trust::RequireOptions;
-use crate::values::parse_rows;
+use crate::values::{one_of, parse_intervals, parse_rows, parse_top};
 
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
@@ -56,6 +56,7 @@ pub(crate) struct Rank {
     base: Option<Model>,
     /// The most rows that are used
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = parse_rows, help_heading = TARGET)]
+    #[arg(allow_negative_numbers = true)]
     rows: u32,
     /// Which rows, where there are more
     #[arg(long, value_enum, default_value = "random", help_heading = TARGET, hide_short_help = true)]
@@ -80,14 +81,16 @@ pub(crate) struct Rank {
     #[arg(long, value_name = "SHARE", value_parser = parse_overlap, help_heading = POOL)]
     max_overlap: Option<f64>,
     /// How many to show, 0 for all [default: 10, all with --json]
-    #[arg(long, value_name = "N", help_heading = SCORES)]
+    #[arg(long, value_name = "N", help_heading = SCORES, value_parser = parse_top, allow_negative_numbers = true)]
     top: Option<usize>,
     /// How many of the first get an interval and a tie group, by resampling rows; none below 100 rows [default: those of
     /// --top, at most 50, else 10]
     #[arg(long, value_name = "N", help_heading = SCORES, hide_short_help = true)]
+    #[arg(value_parser = parse_intervals, allow_negative_numbers = true)]
     intervals: Option<usize>,
     /// Which evidence: exact, or hfselect as that package computes it (wrong where rows are fewer than dimensions)
     #[arg(long, value_name = "FORMULA", default_value = "exact", help_heading = SCORES, hide_short_help = true)]
+    #[arg(value_parser = one_of::<Formula>(&FORMULAS))]
     score: Formula,
     /// In which precision dense ESMs are scored
     #[arg(long, value_enum, default_value = "double", help_heading = SCORES, hide_short_help = true)]
@@ -107,6 +110,8 @@ pub(crate) struct Rank {
 const TARGET: &str = "The target";
 const POOL: &str = "Which ESMs";
 const SCORES: &str = "Scores";
+/// Every value of `--score`.
+const FORMULAS: [&str; 2] = [Formula::Exact.name(), Formula::Hfselect.name()];
 
 /// In which precision dense ESMs are scored; those of low rank are always scored in double precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
