@@ -1,5 +1,6 @@
 //! The one document on stdout: a table for people, JSON for programs, or bare names.
 
+mod fields;
 mod table;
 
 use std::io::{ErrorKind, Write};
@@ -7,6 +8,7 @@ use std::io::{ErrorKind, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+pub(crate) use self::fields::fields;
 pub(crate) use self::table::{columns, shortened};
 use crate::failure::{Failure, Outcome};
 pub(crate) use crate::printable::printable;
@@ -109,14 +111,6 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 pub(crate) fn time(milliseconds: u64) -> String {
     let at = i64::try_from(milliseconds).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-}
-
-/// Two aligned columns: a label and what it is. Rows without a value are left out.
-pub(crate) fn fields(rows: &[(&str, Option<String>)]) -> String {
-    let width = rows.iter().filter(|(_, value)| value.is_some()).map(|(label, _)| label.len()).max().unwrap_or(0);
-    let style = Style::new().dimmed();
-    let shown = rows.iter().filter_map(|(label, value)| Some((label, value.as_ref()?)));
-    shown.map(|(label, value)| format!("{style}{label:width$}{style:#}  {}\n", printable(value))).collect()
 }
 
 /// A heading, or a verdict that the eye should find first.
