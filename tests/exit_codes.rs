@@ -126,6 +126,10 @@ fn values_that_are_refused_come_with_a_hint() {
         ("publish --base a --tuned b --data c.csv --text d --rows 0", &["--rows", "at least 1", "\nhint: "]),
         ("anchors set --base a b.txt --rows 0", &["--rows", "at least 1", "\nhint: "]),
         ("stats --model-bytes 5x", &["--model-bytes", "a number of bytes", "\nhint: "]),
+        ("rank t.npz --top -1", &["--top", "a number of ESMs", "\nhint: 0 shows all"]),
+        ("rank t.npz --intervals -1", &["--intervals", "\nhint: 0 computes none"]),
+        ("gc --grace 2w", &["--grace", "d, h, m or s", "\nhint: two weeks are written 14d"]),
+        ("init --grace 14", &["--grace", "d, h, m or s", "\nhint: "]),
         ("stats --model-bytes 0", &["--model-bytes", "at least 1", "\nhint: "]),
     ] {
         hub.refused_saying(2, line(arguments), said);
@@ -142,6 +146,17 @@ fn a_file_where_a_folder_is_expected_is_named() {
         hub.refused_saying(2, [command, "file/deep/er"], &["file/deep/er: file is a file", "hint: "]);
     }
     hub.refused_saying(1, ["pull", "mr", "--output", "file/deep"], &["file is not a folder", "hint: "]);
+}
+
+/// "not in the cache" does not say what a command line without network needs.
+#[test]
+fn a_model_that_is_not_at_hand_offline_is_asked_for_as_a_folder() {
+    let hub = pool();
+    hub.write("t.csv", csv(&words(40, 5)));
+    let said = ["acme/encoder", "hint: say where its files lie, as in --base acme/encoder=FOLDER", "without --offline"];
+    for base in ["", "--base acme/encoder"] {
+        hub.refused_saying(1, line(format!("rank t.csv --text text --label label {base}")), &said);
+    }
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn filters_leave_out_what_does_not_fit() {
     assert_eq!(ranked("rows>=50 license=mit"), "few");
     assert_eq!(ranked("codec=int8"), "few");
     assert_eq!(ranked("name!=few rows>=1000 name~r"), "acme/reviews mr trec");
-    let refused = hub.refused(1, ["rank", "t.npz", "--filter", "name=absent"]);
+    let refused = hub.refused(13, ["rank", "t.npz", "--filter", "name=absent"]);
     assert!(refused.contains("filter"), "{refused}");
     hub.refused_saying(2, ["rank", "t.npz", "--filter", "colour=red"], &["colour", "license"]);
 }

@@ -196,6 +196,17 @@ fn every_codec_stores_what_it_says() {
 }
 
 #[test]
+fn a_file_of_a_folder_is_answered_with_the_folder() {
+    let hub = Hub::with(&["mr"]);
+    for file in ["model.safetensors", "config.json"] {
+        hub.refused_saying(2, ["publish", &format!("esms/mr/{file}")], &[file, "hint: publish the folder: esms/mr\n"]);
+    }
+    // Pairs may lie beside it, under a name of their own.
+    hub.write("esms/mr/pairs.npz", crate::support::pairs(60, 8, 1));
+    hub.ok(["publish", "esms/mr/pairs.npz", "--base", "acme/encoder"]);
+}
+
+#[test]
 fn one_name_for_several_sources_is_refused() {
     let hub = Hub::with(&["sound"]);
     let sources = ["a", "b"].map(|task| hub.esm(&EsmFolder::new(task, 8, 1)));

@@ -227,7 +227,7 @@ fn folder_that_cannot_be_written_to_is_named_and_no_temporary_one() {
     let message = hub.refused(1, ["pull", "mr", "--output", "/proc/winner"]);
     assert!(message.contains("/proc/winner cannot be written: ") && message.contains("hint: "), "{message}");
     let exported = hub.refused(1, ["export", "mr", "/proc/mr.esm"]);
-    assert!(exported.contains("/proc/mr.esm: "), "{exported}");
+    assert!(exported.contains("/proc/mr.esm cannot be written: "), "{exported}");
     assert!([message, exported].iter().all(|said| !said.contains("/.")), "a temporary name");
 }
 

@@ -176,6 +176,19 @@ impl From<RegistryError> for Failure {
     }
 }
 
+/// Whether an error comes from a missing right.
+pub(crate) fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let is_here = |io: &std::io::Error| io.kind() == std::io::ErrorKind::PermissionDenied;
+        if error.downcast_ref().is_some_and(is_here) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// What is where a registry was expected: whoever has mistyped a path, or whose disk is not mounted, must not be told that
 /// a file is missing.
 fn instead_of_registry(location: &Path) -> &'static str {

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use esmhub_selection::encoder::{HubSettings, ModelFiles, fetch};
+use esmhub_selection::encoder::{HubError, HubSettings, ModelFiles, fetch};
 use etcetera::BaseStrategy;
 
 use crate::context::Context;
@@ -22,7 +22,18 @@ pub(crate) fn fetch_model(context: &Context, id: &str, revision: Option<&str>) -
         bar.set_position(here);
     });
     bar.finish_and_clear();
-    files.map_err(|error| Failure::from(error).at(id))
+    files.map_err(|error| {
+        let is_offline = matches!(error, HubError::NotCached { .. });
+        let failure = Failure::from(error).at(id);
+        // The library knows no options.
+        if is_offline {
+            failure.hint(format!(
+                "say where its files lie, as in --base {id}=FOLDER; or fetch it once without --offline and HF_HUB_OFFLINE"
+            ))
+        } else {
+            failure
+        }
+    })
 }
 
 fn settings(context: &Context) -> Outcome<HubSettings> {

@@ -125,6 +125,41 @@ fn user_without_write_permission_can_read_everything() {
     assert_eq!(crate::disk::read(&pool(&hub)), before, "something was written");
 }
 
+/// "Permission denied" alone says neither what could not be done, nor where, nor what to do.
+#[test]
+fn what_may_not_be_read_or_written_is_named_with_what_to_do() {
+    let Some(hub) = office("what_may_not_be_read_or_written_is_named_with_what_to_do") else { return };
+    OWNER.ok(&hub, "022", &["init"]);
+    OWNER.ok(&hub, "022", &["publish", "../esms/a", "../esms/b"]);
+    let place = |name: &str| hub.path("shelf").join(name).display().to_string();
+    let refused = |arguments: &[&str], said: &[&str]| {
+        let output = STRANGER.run(&hub, "022", arguments);
+        assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{arguments:?}: {output:#?}");
+        for part in ["Permission denied"].iter().chain(said) {
+            assert!(output.stderr.contains(part), "{arguments:?}: {part:?} is not said: {output:#?}");
+        }
+        output.stderr
+    };
+    let elsewhere = "hint: choose a place that you may write to";
+    refused(&["init", &place("new/deep")], &["shelf/new", "hint: choose a folder that you may write to", "new/deep"]);
+    refused(&["demo", &place("demo")], &["shelf/demo cannot be written", elsewhere]);
+    refused(&["man", &place("man")], &["shelf/man cannot be written", elsewhere]);
+    refused(&["export", "a", &place("a.esm")], &["shelf/a.esm cannot be written", elsewhere]);
+    for option in ["--lock", "--report", "--plot"] {
+        let file = place(&format!("r.{}", if option == "--plot" { "svg" } else { "html" }));
+        let said = refused(&["rank", "../t.npz", option, &file], &["shelf/r.", "cannot be written", elsewhere]);
+        // The name of a temporary file tells nobody anything; and it is known before anything is ranked.
+        assert!(!said.contains(".esmhub-"), "{said}");
+        let absent = refused(&["rank", "absent.npz", option, &file], &["cannot be written"]);
+        assert!(!absent.contains("absent"), "{absent}");
+    }
+    // Objects that one user may not read are neither damaged nor of another base model.
+    fs::set_permissions(pool(&hub).join("objects"), fs::Permissions::from_mode(0o700)).unwrap();
+    refused(&["rank", "../t.npz"], &["no ESM could be scored", "objects", "hint: ask the registry's owner for access"]);
+    refused(&["pull", "a"], &["objects", "hint: ask the registry's owner for access"]);
+    assert_eq!(OWNER.ok(&hub, "022", &["rank", "../t.npz", "-q"]).lines().count(), 2);
+}
+
 #[test]
 fn members_of_the_group_can_write_whatever_their_umask() {
     for (maker, other) in [(OWNER, COLLEAGUE), (COLLEAGUE, OWNER)] {

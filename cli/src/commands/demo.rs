@@ -10,13 +10,14 @@ use clap::Args;
 use esmhub_registry::{Registry, Settings};
 use serde::Serialize;
 
-use super::init::check_folder;
+use super::init::{check_folder, not_made};
 use super::publish::{PublishDocument, store};
 use super::pull::{PulledEsm, write};
 use super::rank::{Rank, RankDocument};
 use crate::context::Context;
 use crate::document::{Document, strong};
 use crate::failure::{Failure, OTHER, Outcome};
+use crate::files::cannot_write;
 use crate::report::quoted;
 use crate::source::{SourceOptions, from_bytes};
 
@@ -46,8 +47,9 @@ impl Demo {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         check_folder(&self.dir)?;
         let pool = self.dir.join("pool");
-        fs::create_dir_all(&self.dir).map_err(|error| Failure::io(self.dir.display(), error))?;
-        let registry = Registry::init(&pool, &Settings::default(), context.cache())?.registry;
+        fs::create_dir_all(&self.dir).map_err(|error| cannot_write(&self.dir, error))?;
+        let made = Registry::init(&pool, &Settings::default(), context.cache());
+        let registry = made.map_err(|error| not_made(&pool, error))?.registry;
         let context = &context.with_registry(pool);
 
         let esms = from_bytes(POOL, &SourceOptions::none())?;
@@ -55,7 +57,7 @@ impl Demo {
             store(context, &registry, esms.into_iter().map(|esm| ("demo".to_owned(), esm)).collect(), None, false)?;
 
         let target = self.dir.join("tweet_emotion.npz");
-        fs::write(&target, TARGET).map_err(|error| Failure::io(target.display(), error))?;
+        fs::write(&target, TARGET).map_err(|error| cannot_write(&target, error))?;
         let page = self.dir.join("ranking.html");
         let words = [
             "esmhub",
@@ -77,7 +79,7 @@ impl Demo {
         let folder = self.dir.join("winner");
         // An earlier demo's winner may be another one.
         if fs::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_dir()) {
-            fs::remove_dir_all(&folder).map_err(|error| Failure::io(folder.display(), error))?;
+            fs::remove_dir_all(&folder).map_err(|error| cannot_write(&folder, error))?;
         }
         let pull = write(&registry, esm, &folder, false)?;
         context.emit(&DemoDocument { publish, rank, pull, report, dir: self.dir.display().to_string() })

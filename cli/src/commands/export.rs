@@ -14,6 +14,7 @@ use super::newest::select;
 use crate::context::Context;
 use crate::document::{Document, bytes, count};
 use crate::failure::{Failure, Outcome};
+use crate::files::cannot_write;
 use crate::trust::RequireOptions;
 
 /// Write ESMs into one file that `esmhub publish` takes, weights and cards as they are
@@ -87,12 +88,15 @@ impl Export {
         let file = self.file.display();
         let parent = self.file.parent().filter(|parent| !parent.as_os_str().is_empty());
         if parent.is_some_and(|parent| !parent.is_dir()) {
-            return Err(Failure::usage(format!("{file}: there is no such folder")));
+            let missing = parent.unwrap_or(Path::new("")).display();
+            return Err(
+                Failure::usage(format!("{file}: there is no folder {missing}")).hint("make it first, or name another")
+            );
         }
         if self.file.exists() {
             return Err(Failure::usage(format!("{file} is there already")).hint("choose another name, or move it away"));
         }
-        self.place(parent, bytes).map_err(|error| Failure::io(file, error))
+        self.place(parent, bytes).map_err(|error| cannot_write(&self.file, error))
     }
 
     fn place(&self, parent: Option<&Path>, bytes: &[u8]) -> std::io::Result<()> {

@@ -4,11 +4,11 @@ use clap::Args;
 use esmhub_registry::{Collected, GcOptions, Tally};
 use serde::Serialize;
 
-use super::init::parse_duration;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, printable};
 use crate::failure::{INTEGRITY, Outcome};
 use crate::progress;
+use crate::values::parse_duration;
 
 /// Move what no reference needs to the trash, and delete what has been there for the grace period
 #[derive(Debug, Args)]

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use esmhub_registry::{Registry, Settings};
+use esmhub_registry::{Registry, RegistryError, Settings};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::document::Document;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, is_denied};
+use crate::values::parse_duration;
 
 /// Make an empty registry; one that is there already is left as it is
 #[derive(Debug, Args)]
@@ -61,7 +62,8 @@ impl Init {
             context
                 .warn(format!("{} is not empty: a registry is best kept in a folder of its own", location.display()));
         }
-        let initialised = Registry::init(&location, &settings, context.cache())?;
+        let initialised =
+            Registry::init(&location, &settings, context.cache()).map_err(|error| not_made(&location, error))?;
         let settings = initialised.registry.settings();
         context.emit(&InitDocument {
             registry: initialised.registry.location().display().to_string(),
@@ -91,6 +93,19 @@ impl Document for InitDocument {
     }
 }
 
+/// The failure to make a registry. There is none yet, so that no owner of it can give anybody a right.
+pub(super) fn not_made(location: &Path, error: RegistryError) -> Failure {
+    let denied = is_denied(&error);
+    let failure = Failure::from(error);
+    match denied {
+        true => failure.hint(format!(
+            "choose a folder that you may write to, or have somebody who may make {} and give it to you",
+            location.display()
+        )),
+        false => failure,
+    }
+}
+
 /// That a folder can be made: what is there of its path is no file.
 pub(super) fn check_folder(folder: &Path) -> Outcome<()> {
     let nearest = folder.ancestors().find_map(|at| Some((at, std::fs::metadata(at).ok()?)));
@@ -104,18 +119,4 @@ pub(super) fn check_folder(folder: &Path) -> Outcome<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// `14d`, `12h`, `30m` or `90s`, in seconds.
-pub(super) fn parse_duration(text: &str) -> Result<u64, Failure> {
-    let refused = || Failure::usage(format!("{text:?} is not a time: a number with d, h, m or s is expected"));
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.strip_prefix(digits) {
-        Some("d") => 86_400,
-        Some("h") => 3_600,
-        Some("m") => 60,
-        Some("s") => 1,
-        _ => return Err(refused()),
-    };
-    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(refused)
 }

@@ -47,7 +47,7 @@ impl Man {
             let page = Page { name: name_of(&command), file: None, text: Some(render(&command)?) };
             return context.emit(&ManDocument { pages: vec![page] });
         };
-        fs::create_dir_all(&folder).map_err(|error| Failure::io(folder.display(), error))?;
+        fs::create_dir_all(&folder).map_err(|error| files::cannot_write(&folder, error))?;
         let mut pages = Vec::new();
         write_all(&command, &folder, &mut pages)?;
         context.emit(&ManDocument { pages })
@@ -58,7 +58,7 @@ impl Man {
 fn write_all(command: &clap::Command, folder: &Path, pages: &mut Vec<Page>) -> Outcome<()> {
     let name = name_of(command);
     let path = folder.join(format!("{name}.1"));
-    files::replace(&path, render(command)?.as_bytes()).map_err(|error| Failure::io(path.display(), error))?;
+    files::replace(&path, render(command)?.as_bytes()).map_err(|error| files::cannot_write(&path, error))?;
     pages.push(Page { name, file: Some(path.display().to_string()), text: None });
     let mut below = command.get_subcommands().filter(|command| !command.is_hide_set());
     below.try_for_each(|command| write_all(command, folder, pages))

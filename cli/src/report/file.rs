@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, OTHER, Outcome};
-use crate::files::{folder_of, replace};
+use crate::failure::{Failure, Outcome};
+use crate::files::{cannot_write, folder_of, replace, require_writable};
 
 /// A file that is to be written, checked before there is anything to write.
 #[derive(Debug, Clone)]
@@ -46,13 +46,14 @@ impl Page {
             }
             Ok(_) => {}
         }
+        require_writable(path)?;
         Ok(Self { path: path.to_owned() })
     }
 
     /// Writes it, whole or not at all.
     pub(crate) fn write(&self, text: &str) -> Outcome<()> {
         replace(&self.path, text.as_bytes()).map_err(|error| {
-            Failure::new(OTHER, format!("{}: cannot be written: {error}", self.path.display()))
+            cannot_write(&self.path, error)
                 .hint("the ranking itself is complete: run the command again with another path")
         })
     }

@@ -50,6 +50,13 @@ impl Source {
         if !path.exists() {
             return Err(Failure::usage(format!("{}: no such file or folder", path.display())));
         }
+        if let Some(folder) = folder_of_esm(path) {
+            return Err(Failure::usage(format!(
+                "{} is one of the files of an ESM, which is its folder",
+                path.display()
+            ))
+            .hint(format!("publish the folder: {}", folder.display())));
+        }
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("npz" | "safetensors") => Ok(Self::Pairs(path.to_owned())),
             Some("esm") => Ok(Self::Bundle(path.to_owned())),
@@ -102,6 +109,20 @@ impl Source {
             Self::Folder(path) | Self::Pairs(path) | Self::Bundle(path) => path,
         }
     }
+}
+
+/// The folder of the ESM that a file is part of, as hfselect saves one. Pairs may be called anything, but not lie there under the
+/// name of weights.
+fn folder_of_esm(file: &Path) -> Option<&Path> {
+    let name = file.file_name()?.to_str()?;
+    let folder = crate::files::folder_of(file);
+    let holds = |name: &str| folder.join(name).is_file();
+    let is_weights = |name: &str| ["model.safetensors", "pytorch_model.bin"].contains(&name);
+    let is_part = match name {
+        "config.json" => holds("model.safetensors") || holds("pytorch_model.bin"),
+        name => is_weights(name) && holds("config.json"),
+    };
+    is_part.then_some(folder)
 }
 
 /// What a source says of an ESM, before its weights are encoded.

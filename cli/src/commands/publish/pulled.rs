@@ -53,7 +53,7 @@ pub(super) fn recognise(
         let first = named.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
         let more = named.len().saturating_sub(MAX_NAMED);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        context.note(format!("byte for byte what `pull` wrote, and published as that: {first}{rest}"));
+        context.note(format!("taken for what it is, byte for byte as `pull` writes it: {first}{rest}"));
     }
     found
 }

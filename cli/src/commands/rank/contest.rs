@@ -14,7 +14,7 @@ use super::target::LoadedTarget;
 use super::{Rank, RankDocument, Ranked};
 use crate::context::Context;
 use crate::document::count;
-use crate::failure::{Failure, INCOMPATIBLE, Outcome};
+use crate::failure::Outcome;
 use crate::report::PoolMap;
 
 /// A target, and the ESMs that are ranked for it.
@@ -38,7 +38,7 @@ impl<'a> Contest<'a> {
     /// Reads the target, and finds those of the pool that can be ranked for it.
     ///
     /// # Errors
-    /// [`INCOMPATIBLE`] where there are none; what the target, or a lock that it does not fit, is refused for.
+    /// Incompatible where there are none; what the target, or a lock that it does not fit, is refused for.
     pub(super) fn of(rank: &Rank, context: &Context, pool: &[&'a Esm], lock: Option<&Lock>) -> Outcome<Self> {
         let mut loaded = LoadedTarget::load(rank, context, pool)?;
         let digest = loaded.digest();
@@ -84,8 +84,7 @@ impl<'a> Contest<'a> {
         if scores.ranked.is_empty() {
             let skipped = &scores.skipped;
             let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
-            let code = Failure::worst(skipped.iter().map(|esm| esm.code), INCOMPATIBLE);
-            return Err(Failure::new(code, format!("no ESM could be scored\n{}", list.join("\n"))));
+            return Err(Skipped::all_failed(skipped, format!("no ESM could be scored\n{}", list.join("\n"))));
         }
         put_in_order(&mut scores.ranked);
         Ok(scores)

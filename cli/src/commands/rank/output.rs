@@ -14,7 +14,7 @@ use super::overlap::LeftOut;
 use super::scoring::Scores;
 use super::target::LoadedTarget;
 use crate::document::Document;
-use crate::failure::PARTIAL;
+use crate::failure::{Failure, INCOMPATIBLE, OTHER, PARTIAL};
 use crate::trust::KeyringSummary;
 
 pub(crate) use table::letters;
@@ -133,6 +133,9 @@ pub(crate) struct Skipped {
     pub(crate) reason: String,
     #[serde(skip)]
     pub(super) code: u8,
+    /// What can be done about it.
+    #[serde(skip)]
+    hint: Option<String>,
 }
 
 impl Ranked {
@@ -171,6 +174,24 @@ impl Skipped {
             tag: esm.tag().to_string(),
             digest: esm.digest(),
             reason: reason.to_owned(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn failed(esm: &Esm, failure: &Failure) -> Self {
+        let hint = failure.advice().map(str::to_owned);
+        Self { hint, ..Self::new(esm, failure.code(), failure.message()) }
+    }
+
+    /// The failure of a ranking that has nothing but these: the worst of their codes.
+    pub(super) fn all_failed(skipped: &[Self], message: String) -> Failure {
+        let codes = || skipped.iter().map(|esm| esm.code);
+        // What is only unreadable, for want of rights say, does not fit any worse for it.
+        let otherwise = if codes().any(|code| code == INCOMPATIBLE) { INCOMPATIBLE } else { OTHER };
+        let failure = Failure::new(Failure::worst(codes(), otherwise), message);
+        match skipped.iter().find_map(|esm| esm.hint.clone()) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }
@@ -257,6 +278,10 @@ impl Document for RankDocument {
 
     fn remarks(&self) -> Vec<String> {
         self.skipped.iter().map(|esm| format!("{}:{} skipped: {}", esm.name, esm.tag, esm.reason)).collect()
+    }
+
+    fn hints(&self) -> Vec<String> {
+        self.skipped.iter().filter_map(|esm| esm.hint.clone()).collect()
     }
 
     fn exit_code(&self) -> u8 {

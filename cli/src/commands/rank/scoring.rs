@@ -60,13 +60,12 @@ impl Rank {
         let (done, computed) = channel();
         let (results, notice) = thread::scope(|scope| {
             let memory = scope.spawn(move || remember(registry, &computed));
-            let results: Vec<Result<Ranked, Skipped>> = unscored
+            let results: Vec<Result<Ranked, Box<Skipped>>> = unscored
                 .into_par_iter()
                 .map_with(done, |done, (esm, key)| {
                     let scored = self.score_one(registry, esm, target);
                     bar.inc(1);
-                    let (score, size) =
-                        scored.map_err(|failure| Skipped::new(esm, failure.code(), failure.message()))?;
+                    let (score, size) = scored.map_err(|failure| Box::new(Skipped::failed(esm, &failure)))?;
                     // Where nothing can be remembered, nobody receives it.
                     let _ = key.map(|key| done.send((key, score)));
                     Ok(Ranked::new(esm, score, score - baseline, size))
@@ -81,7 +80,7 @@ impl Rank {
         for result in results {
             match result {
                 Ok(esm) => scores.ranked.push(esm),
-                Err(esm) => scores.skipped.push(esm),
+                Err(esm) => scores.skipped.push(*esm),
             }
         }
         scores

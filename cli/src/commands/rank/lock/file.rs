@@ -188,18 +188,18 @@ impl Lock {
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| Failure::new(OTHER, format!("{}: {error}", path.display())))?;
         text.push('\n');
-        files::replace(path, text.as_bytes()).map_err(|error| Failure::io(path.display(), error))
+        files::replace(path, text.as_bytes()).map_err(|error| files::cannot_write(path, error))
     }
 
     /// A lock may be replaced, and nothing else: `--lock` beside the name of a table would be the end of it.
     pub(in crate::commands::rank) fn require_place(path: &Path) -> Outcome<()> {
         let found = match path.symlink_metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::require_writable(path),
             found => found.map_err(|error| Failure::io(path.display(), error))?,
         };
         let is_lock = |bytes: Vec<u8>| serde_json::from_slice::<Header>(&bytes).is_ok_and(|it| it.schema == SCHEMA);
         if found.is_file() && read_limited(path).is_ok_and(is_lock) {
-            return Ok(());
+            return files::require_writable(path);
         }
         Err(Failure::new(OTHER, format!("{} is there already and is no lock", path.display()))
             .hint("give another file to --lock, or move it away"))

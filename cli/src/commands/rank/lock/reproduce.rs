@@ -140,10 +140,9 @@ impl Lock {
     ) -> Outcome<Reproduced> {
         if !skipped.is_empty() {
             let all: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
-            let code = Failure::worst(skipped.iter().map(|esm| esm.code), INCOMPATIBLE);
             let what = count(skipped.len() as u64, "locked ESM");
-            return Err(Failure::new(code, format!("{what} cannot be scored any more: {}", named(&all)))
-                .hint("`esmhub verify` lists everything in the registry that is damaged"));
+            let message = format!("{what} cannot be scored any more: {}", named(&all));
+            return Err(Skipped::all_failed(skipped, message));
         }
         let scores: HashMap<String, f64> = ranked
             .iter()
