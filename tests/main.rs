@@ -23,6 +23,7 @@ mod documents;
 mod exit_codes;
 mod fitting;
 mod help;
+mod hints;
 mod history;
 mod hostile;
 #[cfg(unix)]

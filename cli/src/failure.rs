@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
-use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use esmhub_registry::{Candidate, ErrorKind, RegistryError};
 use esmhub_selection::encoder::{EncoderError, HubError};
@@ -33,8 +31,6 @@ pub(crate) const CONFLICT: u8 = 15;
 pub(crate) const INTEGRITY: u8 = 16;
 /// Base model, dimension or labels do not fit.
 pub(crate) const INCOMPATIBLE: u8 = 17;
-/// A bug in esmhub.
-const BUG: u8 = 101;
 /// The most meanings of an ambiguous reference that are shown.
 const MAX_CANDIDATES: usize = 20;
 
@@ -270,31 +266,6 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::from_error(OTHER, &error, None)
     }
-}
-
-/// What the last panic said. It is printed only when nothing has caught it: readers of hostile files guard their calls into
-/// libraries that can panic.
-static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
-
-/// The panic hook: remembers, and prints nothing.
-pub(crate) fn remember_panic(panic: &PanicHookInfo<'_>) {
-    let what = panic.payload_as_str().unwrap_or("no message");
-    let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    if let Ok(mut last) = LAST_PANIC.lock() {
-        *last = format!("{what} ({place})");
-    }
-}
-
-/// Says that a panic reached the top. It is always a bug: every input has an error of its own.
-pub(crate) fn report_bug() -> u8 {
-    let what = LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default();
-    let version = env!("CARGO_PKG_VERSION");
-    anstream::eprintln!(
-        "error: this is a bug in esmhub {version}: {}\n\n\
-         hint: nothing acknowledged is lost; please report it with the command that you ran",
-        printable(&what)
-    );
-    BUG
 }
 
 impl std::fmt::Display for Failure {

@@ -8,6 +8,7 @@
 
 mod anchors;
 mod arguments;
+mod bug;
 mod commands;
 mod completion;
 mod context;

@@ -75,6 +75,12 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     number(text, 1, "a number of bytes, at least 1", "write it without a unit: 90900000 are 90.9 MB")
 }
 
+/// `KEY=VALUE`.
+pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let split = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    split.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
+}
+
 /// `14d`, `12h`, `30m` or `90s`, in seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

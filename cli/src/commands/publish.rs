@@ -26,7 +26,7 @@ use crate::model::Model;
 use crate::progress;
 use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share, read_texts};
 use crate::trust::{SignOptions, SigningKey};
-use crate::values::{often_one_of, one_of, parse_texts};
+use crate::values::{often_one_of, one_of, parse_pair, parse_texts};
 
 /// Put ESMs into the registry: all of them, or none
 ///
@@ -293,9 +293,4 @@ pub(crate) fn store(
         dry_run,
         published: described.map(|((source, esm), done)| document::describe(source, esm, done)).collect(),
     })
-}
-
-fn parse_pair(text: &str) -> Result<(String, String), String> {
-    let split = text.split_once('=').filter(|(key, _)| !key.is_empty());
-    split.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }

@@ -1,0 +1,82 @@
+//! Hints: whoever is refused reads what to do, and not the wrong thing first.
+
+use std::fs;
+
+use crate::support::{Hub, csv, line, target, words};
+
+fn pool() -> Hub {
+    let hub = Hub::with(&["mr"]);
+    hub.write("t.npz", target(40, 8, 2, 1));
+    hub
+}
+
+/// A mistyped path and a disk that is not mounted are likelier than that somebody wants a new registry.
+#[test]
+fn a_registry_that_is_not_there_sends_nobody_to_init_first() {
+    let hub = pool();
+    hub.write("plain/notes.txt", "mine");
+    fs::create_dir(hub.path("bare")).unwrap();
+    for (registry, said) in [
+        ("absent", "absent: no registry there, the directory does not exist"),
+        ("plain", "plain: no registry there, esmhub.toml is missing"),
+        ("bare", "bare: no registry there, the directory is empty"),
+        ("plain/notes.txt", "plain/notes.txt: no registry there, it is a file"),
+    ] {
+        let then = "if there has never been a registry, `esmhub init` makes one";
+        for command in ["list", "verify --repair"] {
+            let hint = format!("hint: check the path, which --registry gives; {then}");
+            hub.refused_saying(10, line(format!("{command} --registry {registry}")), &[said, &hint]);
+        }
+        let output = Hub::finish(hub.command().env("ESMHUB_REGISTRY", registry).arg("stats"));
+        let hint = format!("hint: check the path, which ESMHUB_REGISTRY gives; {then}");
+        assert!(output.code == 10 && output.stderr.contains(said) && output.stderr.contains(&hint), "{output:#?}");
+        // A registry to take something from is never made.
+        let message = hub.refused(10, ["verify", "--repair", "--from", registry]);
+        assert!(message.contains(said) && message.contains("hint: check the path"), "{message}");
+        assert!(!message.contains("init"), "{message}");
+    }
+}
+
+/// Whoever is told only that a value is wrong has to guess how it is written.
+#[test]
+fn values_that_are_refused_come_with_a_hint() {
+    let hub = pool();
+    for (arguments, said) in [
+        ("rank t.npz --max-overlap 5", &["--max-overlap", "\nhint: 5 % is written 5%, or 0.05\n"][..]),
+        ("rank t.npz --max-overlap much", &["--max-overlap", "\nhint: 5 % is written"]),
+        ("rank t.npz --rows 0", &["--rows", "at least 2", "\nhint: 1000 are the default"]),
+        ("publish --base a --tuned b --data c.csv --text d --rows 0", &["--rows", "at least 1", "\nhint: "]),
+        ("anchors set --base a b.txt --rows 0", &["--rows", "at least 1", "\nhint: "]),
+        ("stats --model-bytes 5x", &["--model-bytes", "a number of bytes", "\nhint: "]),
+        ("rank t.npz --top -1", &["--top", "a number of ESMs", "\nhint: 0 shows all"]),
+        ("rank t.npz --intervals -1", &["--intervals", "\nhint: 0 computes none"]),
+        ("gc --grace 2w", &["--grace", "d, h, m or s", "\nhint: two weeks are written 14d"]),
+        ("init --grace 14", &["--grace", "d, h, m or s", "\nhint: "]),
+        ("stats --model-bytes 0", &["--model-bytes", "at least 1", "\nhint: "]),
+    ] {
+        hub.refused_saying(2, line(arguments), said);
+    }
+}
+
+/// "File exists" says neither which of the two is wrong nor what to do.
+#[test]
+fn a_file_where_a_folder_is_expected_is_named() {
+    let hub = pool();
+    hub.write("file", "mine");
+    for command in ["demo", "init"] {
+        hub.refused_saying(2, [command, "file"], &["file is a file, and a folder is expected", "hint: "]);
+        hub.refused_saying(2, [command, "file/deep/er"], &["file/deep/er: file is a file", "hint: "]);
+    }
+    hub.refused_saying(1, ["pull", "mr", "--output", "file/deep"], &["file is not a folder", "hint: "]);
+}
+
+/// "not in the cache" does not say what a command line without network needs.
+#[test]
+fn a_model_that_is_not_at_hand_offline_is_asked_for_as_a_folder() {
+    let hub = pool();
+    hub.write("t.csv", csv(&words(40, 5)));
+    let said = ["acme/encoder", "hint: say where its files lie, as in --base acme/encoder=FOLDER", "without --offline"];
+    for base in ["", "--base acme/encoder"] {
+        hub.refused_saying(1, line(format!("rank t.csv --text text --label label {base}")), &said);
+    }
+}
