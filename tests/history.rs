@@ -49,7 +49,7 @@ fn yanked_esm_is_hidden_but_can_be_had() {
 
     hub.ok(["yank", "mr:v1"]);
     hub.refused_saying(13, ["resolve", "mr"], &["mr", "yanked", "name:tag"]);
-    hub.refused_saying(1, ["rank", "t.npz"], &["no ESMs"]);
+    hub.refused_saying(13, ["rank", "t.npz"], &["is yanked", "list --all"]);
 
     hub.ok(["yank", "mr:v2", "--undo"]);
     assert_eq!(hub.json(["resolve", "mr"])["tag"], "v2");

@@ -30,7 +30,7 @@ impl Rank {
             return Err(match catalog.esms().next() {
                 None => Failure::new(NOT_FOUND, "the registry holds no ESMs").hint("`esmhub publish` puts some there"),
                 Some(_) => Failure::new(NOT_FOUND, "every ESM of the registry is yanked")
-                    .hint("`esmhub list` shows them, and `esmhub yank --undo` makes one visible again"),
+                    .hint("`esmhub list --all` shows them, and `esmhub yank --undo` makes one visible again"),
             });
         }
         let asked = self.chosen(&live);
