@@ -177,6 +177,23 @@ fn an_entry_that_is_missing_behind_the_index_is_a_gap_and_not_the_end() {
     }
 }
 
+#[test]
+fn where_the_index_ends_with_an_entry_that_is_missing_the_rest_can_be_read() {
+    let pool = Pool::new();
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        pool.publish(name, seed);
+    }
+    assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 2);
+    pool.publish("c", 3);
+    fs::remove_file(pool.entry(2)).unwrap();
+    let catalog = pool.open_indexed().catalog().unwrap();
+    assert_eq!((catalog.damaged().len(), catalog.entries()), (1, 3));
+    assert!(catalog.resolve(&reference("c:v1")).is_ok());
+    // The index still has it.
+    assert_eq!(pool.open_indexed().repair(&by(), &RepairOptions::default()).unwrap().restored.len(), 1);
+    assert_eq!(pool.open_indexed().catalog().unwrap().damaged().len(), 0);
+}
+
 /// A backup that is older than a publish can lack it; then its publisher is the one who still has it.
 #[test]
 fn what_somebody_was_told_is_published_is_in_their_index_at_once() {
