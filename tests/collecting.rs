@@ -175,3 +175,30 @@ fn a_log_whose_folder_is_gone_is_no_empty_pool_and_comes_back() {
     assert_eq!(hub.json(["verify", "--repair", "--from", "backup"])["sound"], true);
     assert_eq!(hub.json(["list"])["esms"].as_array().unwrap().len(), 2);
 }
+
+/// What is left of a registry seldom has everything, and a backup of it has its marker.
+#[test]
+fn what_is_left_of_a_registry_gives_what_its_backup_lacks_even_without_its_own_marker() {
+    for marker in [None, Some("damaged")] {
+        let hub = pool();
+        copy(&hub, "backup");
+        hub.ok(["publish", "--codec", "f32", "esms/a", "--name", "mine"]);
+        fs::rename(hub.path("pool"), hub.path("lost")).unwrap();
+        fs::rename(hub.path("backup"), hub.path("pool")).unwrap();
+        fs::remove_dir_all(hub.path("cache")).unwrap();
+        fs::remove_file(hub.path("lost/esmhub.toml")).unwrap();
+        if let Some(text) = marker {
+            hub.write("lost/esmhub.toml", text);
+        }
+        let repaired = hub.json(["verify", "--repair", "--from", "lost"]);
+        assert_eq!(at(&repaired, ["sound", "repaired/untaken"]), json!([true, []]));
+        hub.ok(["pull", "mine", "--output", "mine"]);
+        // What shares no entry proves nothing.
+        fs::remove_dir_all(hub.path("lost/log")).unwrap();
+        let text = hub.refused(16, ["verify", "--repair", "--from", "lost"]);
+        assert!(
+            text.contains("lost: esmhub.toml") && text.contains("put a copy of this registry's esmhub.toml"),
+            "{text}"
+        );
+    }
+}

@@ -93,7 +93,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// As [`Transaction::begin`].
     pub(crate) fn catch_up(&mut self, numbers: &[u64]) -> Result<(), RegistryError> {
-        self.fresh.extend(follow(&mut self.catalog, &self.registry.storage, numbers)?);
+        self.fresh.extend(follow(&mut self.catalog, &self.registry.storage, numbers)?.fresh);
         self.require_writable()
     }
 

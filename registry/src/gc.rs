@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use esmhub_store_format::Digest;
 
 use crate::append::{Signature, Transaction};
+use crate::catalog::Catalog;
 use crate::fetch::read_at;
 use crate::listing::Listing;
 use crate::trash::{self, Run};
@@ -90,12 +91,13 @@ impl Registry {
     ///
     /// # Errors
     /// Nothing is taken out while it is not certain what the log needs: [`RegistryError::Unsound`] where an entry or a card
-    /// cannot be read, [`RegistryError::Newer`] and [`RegistryError::UnknownRecord`] where one is newer than this program.
+    /// cannot be read, or the log is empty beside objects, [`RegistryError::Newer`] and [`RegistryError::UnknownRecord`] where one is newer than this program.
     /// [`RegistryError::Io`]: what was done until then stays done, and nothing is lost.
     pub fn collect_garbage(&self, by: &Signature, options: &GcOptions<'_>) -> Result<Collected, RegistryError> {
         // Objects before the log: what is published from here on is not even considered.
         let listing = Listing::new(&self.storage)?;
         let mut transaction = Transaction::begin(self, by)?;
+        require_log(transaction.catalog(), &listing)?;
         let reach = transaction.catalog().reach()?;
         let grace_seconds = self.marker.settings.grace_seconds.max(options.grace_seconds);
         let mut collection = Collection {
@@ -129,6 +131,23 @@ impl Registry {
         }
         let notice = transaction.finish();
         Ok(Collected { notice, ..collection.collected })
+    }
+}
+
+/// That something was ever published, or there is nothing to take out: an empty log needs nothing, and who has lost theirs would
+/// lose all objects with it.
+fn require_log(catalog: &Catalog, listing: &Listing) -> Result<(), RegistryError> {
+    match catalog.entries() == 0 && !listing.objects.is_empty() {
+        false => Ok(()),
+        true => Err(RegistryError::Unsound {
+            place: schema::LOG.into(),
+            detail: format!("it is empty, although there are {} objects: whether they are garbage is not known", listing.objects.len()),
+            advice: Some(
+                "if anything was ever published here, the log is lost: `esmhub verify --repair` takes it from this user's index, with \
+                 `--from COPY` from a copy; if not, a first publish was interrupted: repeat it"
+                    .into(),
+            ),
+        }),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::disk::{share_folder, sync};
 use crate::marker::{Marker, Settings};
 use crate::registry::read_marker;
 use crate::storage::Storage;
-use crate::{Registry, RegistryError, schema};
+use crate::{Registry, RegistryError, log, schema};
 
 /// A registry that is there now.
 pub struct Initialised {
@@ -28,7 +28,12 @@ impl Registry {
     pub fn find(location: &Path, cache: Option<&Path>) -> Result<Option<Self>, RegistryError> {
         match Self::open(location, cache) {
             Err(RegistryError::NotARegistry { .. }) => Ok(None),
-            opened => opened.map(Some),
+            opened => {
+                let registry = opened?;
+                // One without its log is not left as it is in silence.
+                log::numbers(&registry.storage)?;
+                Ok(Some(registry))
+            }
         }
     }
 
@@ -61,6 +66,7 @@ impl Registry {
             created = read_marker(&storage)? == Some(marker);
         }
         let registry = Self::open(&root, cache)?;
+        log::numbers(&registry.storage)?;
         Ok(Initialised { registry, created })
     }
 }

@@ -4,7 +4,7 @@ use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::index::{Index, IndexError};
 use crate::log::{self, Logged};
-use crate::parting::{Aside, part};
+use crate::parting::{Aside, lost_since, part};
 use crate::storage::Storage;
 use crate::{Notice, Registry, RegistryError, schema};
 
@@ -48,9 +48,11 @@ impl Registry {
             Some(index) => self.indexed(index, &numbers)?,
             None => self.unindexed(None),
         };
-        let fresh = follow(&mut catalog, &self.storage, &numbers)?;
+        let Followed { fresh, before } = follow(&mut catalog, &self.storage, &numbers)?;
         if let Some(aside) = aside {
             catalog.notice = Some(Notice::Parted(aside.notice(&catalog)));
+        } else if let Some(notice) = before.and_then(|before| lost_since(&before, &catalog)) {
+            catalog.notice = Some(Notice::Parted(notice));
         }
         let mut is_indexed = writable && catalog.damaged.is_empty();
         if let Some(index) = self.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
@@ -116,8 +118,8 @@ impl Registry {
                     "it is missing, although it was there when this user last looked; the log ends with entry {there} now"
                 ),
                 advice: Some(format!(
-                    "`esmhub verify --repair` puts it back from this user's index; only if the registry was restored from an \
-                     older backup, and is to go on from there, move {} away",
+                    "the registry may have been restored from an older backup: before anybody publishes, `esmhub verify --repair` puts it back from this user's index; only if what is missing is \
+                     not to come back at all, move {} away, in which it is kept",
                     index.folder().display()
                 )),
             });
@@ -155,27 +157,33 @@ impl Registry {
     }
 }
 
+/// What was read.
+pub(crate) struct Followed {
+    /// The frames of the entries that count, by number.
+    pub(crate) fresh: Vec<(u64, Vec<u8>)>,
+    /// What the catalog was, where it was read anew because of a loss that was new to it.
+    pub(crate) before: Option<Catalog>,
+}
+
 /// Reads the entries that the catalog does not have yet, and gives the frames of those that count; of an entry that is lost
 /// what stands in its place, if anything can be read. Where the catalog depended on an entry that turns out to be lost, they
 /// are the whole log. A missing entry is the end of the log unless one of `numbers` is higher.
-pub(crate) fn follow(
-    catalog: &mut Catalog,
-    storage: &Storage,
-    numbers: &[u64],
-) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+pub(crate) fn follow(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Followed, RegistryError> {
     let is_indexed = catalog.last > 0;
+    let mut before = None;
     let mut fresh = read_on(catalog, storage, numbers);
     if is_indexed && !catalog.is_settled() {
         // An index may hold a declaration that nobody can read any more, and that the new one is about. What it declared lost
         // may have been restored since, and all readers must agree: only what the registry says now counts.
-        *catalog = catalog.begun_anew();
+        let anew = catalog.begun_anew();
+        before = Some(std::mem::replace(catalog, anew));
         fresh = read_on(catalog, storage, &log::numbers(storage)?);
     }
     while !catalog.is_settled() {
         *catalog = catalog.without_lost();
         fresh = read_on(catalog, storage, &log::numbers(storage)?);
     }
-    fresh
+    Ok(Followed { fresh: fresh?, before })
 }
 
 /// Reads to the end, past what keeps the log from being read as far as it was listed: a later entry may declare that lost. The

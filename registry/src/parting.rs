@@ -11,10 +11,10 @@ use crate::error::ErrorKind;
 use crate::index::{Index, IndexError};
 use crate::log::{self, Logged};
 use crate::storage::Storage;
-use crate::{Esm, RegistryError};
+use crate::{Event, Happening, RegistryError};
 
-/// References that a notice names.
-const NAMED: usize = 3;
+/// Events that a notice names.
+const NAMED: usize = 6;
 
 /// An index that was put aside.
 pub(crate) struct Aside {
@@ -30,22 +30,54 @@ impl Aside {
     /// What its owner should know, beside what the registry says now.
     pub(crate) fn notice(&self, now: &Catalog) -> String {
         let Self { first, remembered, folder } = self;
-        let is_gone = |esm: &&Esm| {
-            esm.entry() >= *first && now.tagged(esm.name(), esm.tag()).is_none_or(|held| held.digest() != esm.digest())
-        };
-        let gone: Vec<String> = remembered.esms().filter(is_gone).map(|esm| esm.reference().to_string()).collect();
-        let shown = gone.get(..NAMED).unwrap_or(&gone).join(", ");
-        let what = match gone.len() {
-            0 => String::new(),
-            1..=NAMED => format!(", which had published {shown}: publish that again"),
-            more => format!(", which had published {shown} and {} more: publish them again", more - NAMED),
+        let entries = match *first == remembered.last {
+            true => format!("entry {first}"),
+            false => format!("entries {first} to {}", remembered.last),
         };
         format!(
-            "the registry goes another way from log entry {first} on than this user has seen it go, as after an older backup was \
-             restored. It no longer has what were its entries {first} to {}{what}. The index that remembers them was put aside in {}",
-            remembered.last,
+            "the registry was continued in another way from log entry {first} on than this user has seen, as after an older backup was \
+             restored. What its {entries} did is gone{}. The index that remembers it was put aside in {}",
+            gone(remembered, now, |entry| entry >= *first),
             folder.display()
         )
+    }
+}
+
+/// What is gone because entries that this user had read were declared lost; `None` where nothing of theirs is.
+pub(crate) fn lost_since(remembered: &Catalog, now: &Catalog) -> Option<String> {
+    let is_lost = |entry| now.lost.end_of(entry).is_some() && remembered.lost.end_of(entry).is_none();
+    let gone = gone(remembered, now, is_lost);
+    (!gone.is_empty()).then(|| {
+        format!("log entries that this user had read were declared lost since, and what they did is gone{gone}. `esmhub log` says who did that")
+    })
+}
+
+/// What these entries had done, and is not so any more: who did what, and what to do about it.
+fn gone(remembered: &Catalog, now: &Catalog, entries: impl Fn(u64) -> bool) -> String {
+    let is_gone = |event: &&Event| {
+        entries(event.entry)
+            && event.what.target().is_none_or(|(name, tag, digest)| {
+                let state = |catalog: &Catalog| {
+                    let held = catalog.tagged(name, tag).filter(|held| held.digest() == digest);
+                    held.map(|held| std::mem::discriminant(&held.state()))
+                };
+                state(remembered) != state(now)
+            })
+    };
+    let mut all = Vec::new();
+    for event in remembered.events.iter().filter(is_gone) {
+        let what = match (&event.what, event.what.target()) {
+            (_, Some((name, tag, _))) => format!("{name}:{tag}"),
+            (Happening::Anchors(anchors), None) => anchors.base.clone(),
+            _ => continue,
+        };
+        all.push(format!("{} {what} ({})", event.what.verb(), event.writer.user));
+    }
+    let shown = all.get(..NAMED).unwrap_or(&all).join(", ");
+    match all.len() {
+        0 => String::new(),
+        1..=NAMED => format!(": {shown}; do that again"),
+        more => format!(": {shown} and {} more; do them again", more - NAMED),
     }
 }
 

@@ -73,8 +73,8 @@ impl Registry {
 }
 
 /// What to do about a marker that cannot be read.
-pub(crate) const MARKER_ADVICE: &str =
-    "`esmhub verify --repair --from COPY` takes it from a backup or a copy of this registry; it never changes";
+pub(crate) const MARKER_ADVICE: &str = "`esmhub verify --repair --from COPY` takes it from a backup or a copy of this registry; it never changes, so that any copy of the \
+     file will do";
 
 /// Without a log entry nothing proves that a copy is one, and a repair does not take it.
 const OBJECTS_ALONE_ADVICE: &str =

@@ -51,6 +51,8 @@ pub struct Repaired {
     pub restored: Vec<(String, String)>,
     /// Files of which no whole copy was found; of entries that are missing in a row, the first one.
     pub unresolved: Vec<String>,
+    /// What has entries behind the end of this log that were not taken, as they do not follow it: its name, and the first of them.
+    pub untaken: Vec<(String, u64)>,
     /// Log entries that were declared lost, as runs of numbers from the first to the last of each.
     pub lost: Vec<(u64, u64)>,
 }

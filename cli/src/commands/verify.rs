@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use esmhub_registry::{ErrorKind, Registry, RepairOptions, Report};
+use esmhub_registry::{ErrorKind, Registry, RegistryError, RepairOptions, Report};
 use serde::Serialize;
 
 use self::repaired::RepairedFiles;
@@ -78,11 +78,24 @@ pub(super) struct Run {
 
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let from: Vec<Registry> = self.from.iter().map(|location| open_copy(location)).collect::<Outcome<_>>()?;
+        let mut from = Vec::new();
+        let mut broken = Vec::new();
+        for location in &self.from {
+            match Registry::open(location, None) {
+                Ok(copy) => from.push(copy),
+                Err(error) if error.kind() == ErrorKind::Integrity => broken.push((location, error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
         let registry = match self.repair {
             true => Registry::open_for_repair(context.location()?, context.cache(), &from)?,
             false => context.open()?,
         };
+        // What is left of a registry may have lost its marker too: then this one's will do, where the logs prove it.
+        for (location, error) in broken {
+            let copy = Registry::open_for_repair(location, None, std::slice::from_ref(&registry));
+            from.push(copy.map_err(|_| unusable(location, error))?);
+        }
         let mut report = check(context, &registry)?;
         let mut repaired = None;
         if self.repair {
@@ -138,14 +151,11 @@ impl Verify {
     }
 }
 
-/// A registry that something may be taken from.
-fn open_copy(location: &Path) -> Outcome<Registry> {
-    Registry::open(location, None).map_err(|error| match error.kind() {
-        ErrorKind::Integrity => Failure::from(error)
-            .at(location.display())
-            .hint("nothing can be taken from it as it is: name another copy, or none"),
-        _ => error.into(),
-    })
+/// A registry from which nothing can be taken.
+fn unusable(location: &Path, error: RegistryError) -> Failure {
+    Failure::from(error).at(location.display()).hint(
+        "nothing can be taken from it as it is: put a copy of this registry's esmhub.toml into it, or leave it out",
+    )
 }
 
 fn check(context: &Context, registry: &Registry) -> Outcome<Report> {

@@ -13,6 +13,16 @@ use crate::loss::PLACEHOLDER;
 use crate::storage::Creation;
 use crate::{RegistryError, schema};
 
+/// The end of the log, as one source sees it.
+struct End {
+    /// The number of the last entry.
+    last: u64,
+    /// Its digest, where it is not lost and can be read.
+    digest: Option<Digest>,
+    /// Whether the source has the same entry, or where that is lost, the last one before it that is not.
+    is_shared: bool,
+}
+
 impl Repair<'_> {
     /// Puts back the entries that are missing or cannot be read. One that can be read is never touched: where it does not fit
     /// the others, nobody here knows which of them is right.
@@ -117,9 +127,14 @@ impl Repair<'_> {
     /// Puts back entries behind the last one that is there, where a source has that one too and goes on: the end of the log was
     /// lost, or all of it.
     fn extend(&mut self, source: &mut Source<'_>) -> Result<(), RegistryError> {
-        let Some(mut head) = self.end(source)? else { return Ok(()) };
+        let End { last, digest, mut is_shared } = self.end(source)?;
+        let mut head = (last, digest);
         while let Some(number) = head.0.checked_add(1) {
-            if source.has_lost(number) {
+            // Behind an entry that is lost nothing is stated that could be checked: then it is believed who has what is before it.
+            if head.1.is_none() && !is_shared {
+                break;
+            }
+            if source.has_lost(number) && is_shared {
                 if !self.hold_place(number)? {
                     break;
                 }
@@ -135,27 +150,32 @@ impl Repair<'_> {
             }
             self.note(&logged);
             head = (number, Some(logged.digest));
+            is_shared = true;
+        }
+        if let Some(next) = source.numbers().into_iter().find(|number| *number > head.0) {
+            self.repaired.untaken.push((source.name(), next));
         }
         Ok(())
     }
 
-    /// The number of the last entry, and its digest where it is not lost; `None` where the source has another one in its place.
-    fn end(&self, source: &mut Source<'_>) -> Result<Option<(u64, Option<Digest>)>, RegistryError> {
+    /// Where the log ends, and whether the source has the last entry that can be compared.
+    fn end(&self, source: &mut Source<'_>) -> Result<End, RegistryError> {
         let listed = log::numbers_found(&self.registry.storage)?;
         let last = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
         for number in (1..=last).rev().filter(|number| self.lost.end_of(*number).is_none()) {
             return Ok(match self.digest_of(number)? {
                 Some(there) => {
-                    let same = source.entry(number, |own, _| *own == there);
-                    same.map(|logged| (last, Some(logged.digest).filter(|_| number == last)))
+                    let is_shared = source.entry(number, |own, _| *own == there).is_some();
+                    End { last, digest: Some(there).filter(|_| number == last), is_shared }
                 }
                 // What holds its place, and nothing that could be compared.
                 None if source.has_lost(number) => continue,
-                None => None,
+                None => End { last, digest: None, is_shared: false },
             });
         }
+        // The genesis is that of the registry's id, which all sources have.
         let genesis = self.registry.marker.id.genesis();
-        Ok(Some((last, Some(genesis).filter(|_| last == 0))))
+        Ok(End { last, digest: Some(genesis).filter(|_| last == 0), is_shared: true })
     }
 
     /// Puts a file in the place of an entry that is lost, behind the last one; `false` where somebody was faster.

@@ -81,7 +81,7 @@ impl Problem {
     pub(super) fn new(what: &'static str, place: impl Into<String>, detail: impl Into<String>) -> Self {
         let hint = match what {
             "object" => Some(
-                "`esmhub verify --repair --from REGISTRY` takes it from another registry, or publish the same again",
+                "`esmhub verify --repair --from REGISTRY` takes it from another registry; or `esmhub verify --repair`, and then publish the same again",
             ),
             "marker" => Some(MARKER_ADVICE),
             "object in the trash" => Some("nothing needs it; `esmhub gc` deletes it when its time has come"),

@@ -91,6 +91,7 @@ fn an_object_that_no_entry_needs_yet_is_left_alone_for_a_grace_period() {
     let (pool, done) = (Pool::new(), Pool::new());
     done.publish("a", 1);
     copy_folder(&done.file("objects"), &pool.file("objects"));
+    pool.publish("other", 2);
     let object = pool.object(&object(1).digest());
     let collected = collect(&pool.open()).unwrap();
     assert_eq!((collected.young.files, collected.taken.len()), (1, 0));
@@ -226,4 +227,18 @@ fn a_log_that_leaves_doubts_stops_the_collection() {
     assert!(error.hint().unwrap().contains("esmhub remove odd:v1"), "{error}");
     pool.open().remove(&reference("odd:v1"), &by(), false).unwrap();
     assert_eq!(collect(&pool.open()).unwrap().taken.len(), 2);
+}
+
+/// Who has lost the files of the log, but not their folder, would lose all objects with them.
+#[test]
+fn beside_an_empty_log_nothing_is_garbage() {
+    let pool = Pool::new();
+    collect(&pool.open()).unwrap();
+    pool.publish("a", 1);
+    fs::remove_file(pool.entry(1)).unwrap();
+    let object = pool.object(&object(1).digest());
+    age(&object, GRACE + Duration::from_secs(600));
+    let refused = collect(&pool.open()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Integrity);
+    assert!(refused.hint().unwrap().contains("--from COPY") && object.exists(), "{refused}");
 }

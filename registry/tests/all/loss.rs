@@ -114,7 +114,9 @@ fn who_had_read_the_entry_before_it_was_lost_forgets_it_too() {
     for round in 0..3 {
         let catalog = pool.open_indexed().catalog().unwrap();
         assert_eq!(said(&catalog), expected, "{round}");
-        assert_eq!((catalog.notice(), catalog.damaged().len()), (None, 0), "{round}");
+        // It is said once, to who had read it.
+        let said = catalog.notice().map(ToString::to_string).unwrap_or_default();
+        assert_eq!((said.contains("publish b:v1 (ada)"), catalog.damaged().len()), (round == 0, 0), "{round}: {said}");
     }
     publish(&pool.open_indexed(), &[esm("b", 2)]).unwrap();
     assert_eq!(said(&pool.open_indexed().catalog().unwrap()), said(&pool.open().catalog().unwrap()));

@@ -133,7 +133,9 @@ fn a_copy_that_went_its_own_way_before_a_loss_adds_nothing_behind_it() {
         let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
         copy.open().repair(&by(), &options).unwrap();
         copy.publish("more", seed);
-        assert_eq!(repair(&pool.open(), &[copy.open()]), Repaired::default(), "{number}");
+        let Repaired { restored, unresolved, untaken, .. } = repair(&pool.open(), &[copy.open()]);
+        assert_eq!((restored.len(), unresolved.len(), untaken.len()), (0, 0, 1), "{number}");
+        assert_eq!(untaken[0].1, 7, "that there is more is said");
     }
     assert_eq!(names(&pool.open().catalog().unwrap()), ["a", "c", "d", "theirs"]);
 }
@@ -189,4 +191,39 @@ fn a_loss_that_only_a_lost_entry_declares_is_named_and_can_be_declared_again() {
     assert!(pool.open().verify(&|_| ()).unwrap().is_sound());
     overwrite(&pool.entry(4), b"rubbish");
     assert_eq!(names(&pool.open().catalog().unwrap()), ["a", "c", "d"]);
+}
+
+/// What is left of a registry and a backup of it may have nothing in common, and yet one goes on from the other.
+#[test]
+fn a_copy_that_has_only_what_follows_puts_it_back() {
+    let pool = Pool::new();
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        pool.publish(name, seed);
+    }
+    let rest = copy_of(&pool);
+    for number in [2, 3] {
+        fs::remove_file(pool.entry(number)).unwrap();
+    }
+    fs::remove_file(rest.entry(1)).unwrap();
+    assert_eq!(repair(&pool.open(), &[rest.open()]).restored.len(), 2);
+    assert_eq!(names(&pool.open().catalog().unwrap()), ["a", "b", "c"]);
+    // But for what does not follow, which is said.
+    fs::remove_file(pool.entry(2)).unwrap();
+    fs::remove_file(pool.entry(3)).unwrap();
+    fs::remove_file(rest.entry(2)).unwrap();
+    let repaired = repair(&pool.open(), &[rest.open()]);
+    assert_eq!((repaired.restored.len(), repaired.untaken.len(), repaired.untaken[0].1), (0, 1, 3));
+}
+
+/// An index keeps what it found in the place of a lost entry, and that need not join to anything.
+#[test]
+fn what_an_index_found_in_a_lost_place_hides_nothing_behind_it() {
+    let pool = with_a_loss();
+    let fork = copy_of(&pool);
+    (2..=5).for_each(|number| fs::remove_file(fork.entry(number)).unwrap());
+    fork.publish("another", 20);
+    overwrite(&pool.entry(2), &fs::read(fork.entry(2)).unwrap());
+    assert_eq!(names(&pool.open_indexed().catalog().unwrap()), ["a", "c", "d"]);
+    fs::remove_file(pool.entry(5)).unwrap();
+    assert_eq!(repair(&pool.open_indexed(), &[]).restored.len(), 1);
 }

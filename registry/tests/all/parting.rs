@@ -53,7 +53,12 @@ fn an_older_state_that_others_went_on_from_is_said_and_costs_no_copy() {
         let kept = aside(&pool);
         assert_eq!((catalog.entries(), kept.len()), (2 + theirs, 1));
         let notice = catalog.notice().unwrap().to_string();
-        for said in ["from log entry 3 on", "c:v1, d:v1", kept[0].to_str().unwrap()] {
+        for said in [
+            "from log entry 3 on",
+            "entries 3 to 4",
+            "publish c:v1 (ada), publish d:v1 (ada);",
+            kept[0].to_str().unwrap(),
+        ] {
             assert!(notice.contains(said), "{theirs}: {notice}");
         }
         let again = pool.open_indexed().catalog().unwrap();
@@ -98,4 +103,16 @@ fn indices_that_are_put_aside_do_not_fill_a_disk() {
         }
     }
     assert_eq!(counts.last(), Some(&8), "{counts:?}");
+}
+
+/// It is not only publishes that somebody was told of.
+#[test]
+fn what_was_hidden_and_shows_again_is_said_too() {
+    let pool = Pool::new();
+    pool.publish("a", 1);
+    pool.open_indexed().yank(&reference("a:v1"), &by(), false).unwrap();
+    fs::remove_file(pool.entry(2)).unwrap();
+    pool.publish("other", 9);
+    let notice = pool.open_indexed().catalog().unwrap().notice().unwrap().to_string();
+    assert!(notice.contains("its entry 2 did is gone: yank a:v1 (ada);"), "{notice}");
 }

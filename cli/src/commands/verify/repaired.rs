@@ -9,6 +9,10 @@ use super::{Run, runs};
 const ASK_FIRST: &str = "Whoever used this registry may have one in their index: let them run `esmhub verify --repair`, and give \
                          `--from` every backup. What `--accept-loss` gives up is gone for everybody and for ever";
 
+/// What is left to do about a log of which nobody here has a copy.
+const NO_LOG: &str = "no copy was found here. Whoever used this registry may have one in their index: let them run `esmhub verify --repair`, and \
+                      give `--from` every backup. Where nobody has it, make a new registry in another folder and publish again";
+
 /// Files that were repaired, or would be.
 #[derive(Serialize)]
 pub(super) struct RepairedFiles {
@@ -16,7 +20,15 @@ pub(super) struct RepairedFiles {
     quarantined: Vec<Moved>,
     restored: Vec<Moved>,
     unresolved: Vec<String>,
+    untaken: Vec<Untaken>,
     lost: Vec<Run>,
+}
+
+/// A copy that has more than this log, which does not follow it.
+#[derive(Serialize)]
+struct Untaken {
+    source: String,
+    entry: u64,
 }
 
 /// A file of the registry, and where it went to or came from.
@@ -30,12 +42,13 @@ impl RepairedFiles {
     /// For the document.
     pub(super) fn new(dry_run: bool, repaired: Repaired) -> Self {
         let moved = |files: Vec<(String, String)>| files.into_iter().map(|(place, other)| Moved { place, other });
-        let Repaired { quarantined, restored, unresolved, lost, .. } = repaired;
+        let Repaired { quarantined, restored, unresolved, untaken, lost, .. } = repaired;
         Self {
             dry_run,
             quarantined: moved(quarantined).collect(),
             restored: moved(restored).collect(),
             unresolved,
+            untaken: untaken.into_iter().map(|(source, entry)| Untaken { source, entry }).collect(),
             lost: runs(&lost),
         }
     }
@@ -55,6 +68,11 @@ impl RepairedFiles {
         for place in &self.unresolved {
             text.push_str(&format!("{place}: no whole copy was found that proves to be the one\n"));
         }
+        for Untaken { source, entry } in &self.untaken {
+            text.push_str(&format!(
+                "{source} has log entry {entry}, which was not taken: it does not follow the end of this log\n"
+            ));
+        }
         for run in &self.lost {
             text.push_str(&format!("{run}: {lost}\n"));
         }
@@ -71,10 +89,13 @@ impl RepairedFiles {
     pub(super) fn hint(&self, problem: &Problem) -> Option<String> {
         let is_left = self.unresolved.contains(&problem.place);
         match problem.what {
+            // In a dry run, what would be given up is told above.
+            "log entry" if self.dry_run && !is_left => None,
             "log entry" if is_left && problem.modified.is_some() => {
                 Some(format!("no whole copy was found here. {ASK_FIRST}"))
             }
-            "log entry" | "folder" if is_left => Some(format!("no copy was found here. {ASK_FIRST}")),
+            "log entry" if is_left => Some(format!("no copy was found here. {ASK_FIRST}")),
+            "folder" if is_left => Some(NO_LOG.to_owned()),
             "object" if is_left => Some("publish the same again, or give `--from` a registry that has it".to_owned()),
             _ => problem.hint.clone(),
         }
