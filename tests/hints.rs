@@ -80,3 +80,24 @@ fn a_model_that_is_not_at_hand_offline_is_asked_for_as_a_folder() {
         hub.refused_saying(1, line(format!("rank t.csv --text text --label label {base}")), &said);
     }
 }
+
+#[test]
+fn a_registry_that_cannot_become_a_shared_one_says_so() {
+    let hub = Hub::new();
+    let kept = hub.run(["init", "--shared"]);
+    assert_eq!(kept.code, 0, "{kept:#?}");
+    assert!(kept.stderr.contains("was not made with --shared") && kept.stderr.contains("esmhub export"), "{kept:#?}");
+    assert_eq!(hub.run(["init"]).stderr, "");
+}
+
+/// An exact reference still works, and nobody would guess that.
+#[test]
+fn while_a_log_entry_cannot_be_read_a_bare_name_is_answered_with_how_to_go_on() {
+    let hub = Hub::with(&["a", "b"]);
+    hub.ok(["yank", "b:v1"]);
+    fs::remove_dir_all(hub.path("cache")).unwrap();
+    hub.write("damaged", "rubbish");
+    fs::rename(hub.path("damaged"), hub.entry(2)).unwrap();
+    hub.refused_saying(16, ["show", "a"], &["log/00000000000000000002", "name one, as `esmhub list`"]);
+    hub.ok(["show", "a:v1"]);
+}

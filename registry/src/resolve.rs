@@ -57,7 +57,7 @@ impl Catalog {
     }
 
     fn newest(&self, reference: &Reference, name: &Name) -> Result<&Esm, RegistryError> {
-        self.require_whole()?;
+        self.require_whole().map_err(|error| undecided(error, name))?;
         if let Some(esm) = self.named(name).filter(|esm| esm.state == State::Live).last() {
             return Ok(esm);
         }
@@ -142,5 +142,20 @@ fn removed(esm: &Esm) -> Option<Absence> {
     match esm.state {
         State::Removed { entry } => Some(Absence::Removed { entry }),
         State::Live | State::Yanked => None,
+    }
+}
+
+/// An entry that cannot be read may have published a newer tag, or hidden one.
+fn undecided(error: RegistryError, name: &Name) -> RegistryError {
+    match error {
+        RegistryError::Unsound { place, detail, .. } => RegistryError::Unsound {
+            place,
+            detail,
+            advice: Some(format!(
+                "until it can be read, nobody knows which tag of {name} is the newest: name one, as `esmhub list` shows them; \
+                 `esmhub verify` says what to do about the entry"
+            )),
+        },
+        error => error,
     }
 }

@@ -65,6 +65,12 @@ impl Init {
         let initialised =
             Registry::init(&location, &settings, context.cache()).map_err(|error| not_made(&location, error))?;
         let settings = initialised.registry.settings();
+        if !initialised.created && self.shared && !settings.shared {
+            context.warn(
+                "it was not made with --shared, and stays as it was made: for a group, make another one, and publish there what \
+                 `esmhub export` takes out of this one",
+            );
+        }
         context.emit(&InitDocument {
             registry: initialised.registry.location().display().to_string(),
             id: Some(initialised.registry.id().to_string()),

@@ -235,7 +235,10 @@ impl Document for VerifyDocument {
             ));
         }
         if self.quarantined > 0 {
-            text.push_str(&format!("{} in the quarantine\n", count(self.quarantined, "file")));
+            let quarantined = count(self.quarantined, "file");
+            text.push_str(&format!(
+                "{quarantined} in the quarantine: nothing needs them, delete the folder when you like\n"
+            ));
         }
         if !self.staged.is_empty() {
             text.push_str(&format!(
