@@ -61,7 +61,7 @@ pub struct Repaired {
 #[derive(Debug)]
 pub struct RepairError {
     /// What was done before that, and stays done.
-    pub done: Repaired,
+    pub done: Box<Repaired>,
     /// Why it stopped.
     pub cause: Box<RegistryError>,
 }
@@ -98,7 +98,7 @@ impl Registry {
         };
         match repair.all(by) {
             Ok(()) => Ok(repair.repaired),
-            Err(cause) => Err(RepairError { done: repair.repaired, cause: Box::new(cause) }),
+            Err(cause) => Err(RepairError { done: Box::new(repair.repaired), cause: Box::new(cause) }),
         }
     }
 }

@@ -110,7 +110,7 @@ impl Verify {
             waiting.finish_and_clear();
             let done = done.map_err(|stopped| {
                 let mut text = String::new();
-                RepairedFiles::new(self.dry_run, stopped.done).describe(&mut text);
+                RepairedFiles::new(self.dry_run, *stopped.done).describe(&mut text);
                 text.lines().for_each(|line| context.note(line));
                 *stopped.cause
             });
