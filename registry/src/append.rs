@@ -133,7 +133,8 @@ impl<'a> Transaction<'a> {
         if self.lost >= ATTEMPTS {
             return Err(RegistryError::Busy { entry: number, attempts: self.lost });
         }
-        self.catch_up(&[])?;
+        // Listed, as the end of the log may be coming back at this moment: then there is a gap.
+        self.catch_up(&log::numbers(&self.registry.storage)?)?;
         if self.catalog.last < number {
             thread::sleep(PAUSE);
         }

@@ -52,7 +52,17 @@ pub(crate) enum DatabaseError {
 impl DatabaseError {
     /// Whether the database may be in order all the same, and is not to be deleted.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Locked | Self::Slow)
+        match self {
+            Self::Locked | Self::Slow => true,
+            // What the operating system refused (too many open files, a disk that does not answer) says nothing of the database,
+            // unless it is not made of the files that it should be; what sled found in them does.
+            Self::Io(error) | Self::Sled(sled::Error::Io(error)) => {
+                use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound};
+                let misshapen = [AlreadyExists, IsADirectory, NotADirectory, NotFound];
+                error.raw_os_error().is_some() && !misshapen.contains(&error.kind())
+            }
+            _ => false,
+        }
     }
 }
 
@@ -106,10 +116,10 @@ impl Database {
     }
 
     /// Renames it to the first of a few names beside its own that is free.
-    pub(crate) fn set_aside(&self) -> Result<PathBuf, DatabaseError> {
+    pub(crate) fn set_aside(&self, why: &'static str) -> Result<PathBuf, DatabaseError> {
         let folder = self.folder.clone();
         let job = in_thread(move || {
-            let mut names = (1..=MAX_ASIDE).map(|number| folder.with_extension(format!("aside-{number}")));
+            let mut names = (1..=MAX_ASIDE).map(|number| folder.with_extension(format!("{why}-{number}")));
             let free = names.find(|name| matches!(fs::exists(name), Ok(false))).ok_or(DatabaseError::Crowded)?;
             fs::rename(&folder, &free)?;
             Ok(free)
@@ -248,6 +258,20 @@ mod tests {
         assert!(matches!(refused, Err(DatabaseError::Format)), "{refused:?}");
         database.discard().unwrap();
         assert!(database.start(write).unwrap().outcome(PATIENCE).unwrap());
+    }
+
+    /// It may be the last copy of something.
+    #[test]
+    fn what_fails_for_a_moment_is_not_called_damaged() {
+        let os = |code| DatabaseError::from(io::Error::from_raw_os_error(code));
+        // EIO, EMFILE, ENOSPC as Linux and macOS number them.
+        for code in [5, 24, 28] {
+            assert!(
+                os(code).is_passing() && DatabaseError::Sled(io::Error::from_raw_os_error(code).into()).is_passing()
+            );
+        }
+        // ENOTDIR, and what sled itself makes of bytes.
+        assert!(!os(20).is_passing() && !DatabaseError::Sled(io::Error::other("garbage").into()).is_passing());
     }
 
     #[test]

@@ -80,18 +80,26 @@ impl Disk {
     /// [`RegistryError::Unsound`] where it, or a folder on the way, is a symbolic link, or it is not a plain file: what a
     /// registry holds must travel with it, and a link could show one content now and another later.
     pub(crate) fn metadata(&self, place: &str) -> Result<Option<Metadata>, RegistryError> {
-        let folders = place.match_indices('/').map(|(at, _)| place.split_at(at).0);
-        for folder in folders {
-            match self.look(folder)? {
-                None => return Ok(None),
-                Some(found) if found.is_dir() => {}
-                Some(found) => return Err(unexpected(folder, &found, "a folder")),
-            }
+        if !self.require_folders(place)? {
+            return Ok(None);
         }
         match self.look(place)? {
             Some(found) if !found.is_file() => Err(unexpected(place, &found, "a plain file")),
             found => Ok(found),
         }
+    }
+
+    /// That the way to a file leads over folders, and not out of the registry by a link; whether they are all there.
+    pub(crate) fn require_folders(&self, place: &str) -> Result<bool, RegistryError> {
+        let folders = place.match_indices('/').map(|(at, _)| place.split_at(at).0);
+        for folder in folders {
+            match self.look(folder)? {
+                None => return Ok(false),
+                Some(found) if found.is_dir() => {}
+                Some(found) => return Err(unexpected(folder, &found, "a folder")),
+            }
+        }
+        Ok(true)
     }
 
     fn look(&self, place: &str) -> Result<Option<Metadata>, RegistryError> {
@@ -179,6 +187,7 @@ impl Disk {
 
     /// The same of its bytes alone; whether it is there: a garbage collection may have taken an object out.
     pub(crate) fn settle_bytes(&self, place: &str) -> Result<bool, RegistryError> {
+        self.require_folders(place)?;
         let path = self.path(place);
         let settled = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

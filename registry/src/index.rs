@@ -37,6 +37,11 @@ impl Index {
         self.database.folder()
     }
 
+    /// Whether anything lies there.
+    pub(crate) fn exists(&self) -> bool {
+        self.database.exists().unwrap_or(true)
+    }
+
     /// Shows the frames of entries 1, 2, 3 … to `visit`, as long as it answers true and none is missing.
     pub(crate) fn read(&self, mut visit: impl FnMut(u64, Vec<u8>) -> bool) -> Result<(), IndexError> {
         if !self.database.exists()? {
@@ -97,12 +102,15 @@ impl Index {
 
     /// Gives it a name beside its own, under which nothing uses it, and tells that.
     pub(crate) fn set_aside(&self) -> Result<PathBuf, IndexError> {
-        self.database.set_aside()
+        self.database.set_aside("aside")
     }
 
-    /// Deletes it.
-    pub(crate) fn discard(&self) -> Result<(), IndexError> {
-        self.database.discard()
+    /// The same of one that is damaged; where there are many of these already, it is deleted.
+    pub(crate) fn set_damaged_aside(&self) -> Result<Option<PathBuf>, IndexError> {
+        match self.database.set_aside("damaged") {
+            Err(DatabaseError::Crowded) => self.database.discard().map(|()| None),
+            outcome => outcome.map(Some),
+        }
     }
 }
 

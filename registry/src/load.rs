@@ -4,7 +4,7 @@ use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::index::{Index, IndexError};
 use crate::log::{self, Logged};
-use crate::parting::{Aside, lost_since, part};
+use crate::parting::{Aside, lost_since, part, stood_before};
 use crate::storage::Storage;
 use crate::{Notice, Registry, RegistryError, schema};
 
@@ -22,6 +22,8 @@ struct Indexed {
     catalog: Catalog,
     writable: bool,
     aside: Option<Aside>,
+    /// What the index says, where it was not used.
+    unused: Option<Catalog>,
 }
 
 impl Registry {
@@ -44,15 +46,19 @@ impl Registry {
     /// As [`Registry::catalog`].
     pub(crate) fn load(&self) -> Result<Loaded, RegistryError> {
         let numbers = log::numbers(&self.storage)?;
-        let Indexed { mut catalog, writable, aside } = match &self.index {
+        let before_this =
+            self.index.as_ref().filter(|index| !index.exists()).and_then(|index| stood_before(index, &self.marker.id));
+        let Indexed { mut catalog, writable, aside, unused } = match &self.index {
             Some(index) => self.indexed(index, &numbers)?,
             None => self.unindexed(None),
         };
         let Followed { fresh, before } = follow(&mut catalog, &self.storage, &numbers)?;
         if let Some(aside) = aside {
             catalog.notice = Some(Notice::Parted(aside.notice(&catalog)));
-        } else if let Some(notice) = before.and_then(|before| lost_since(&before, &catalog)) {
+        } else if let Some(notice) = before.or(unused).and_then(|before| lost_since(&before, &catalog)) {
             catalog.notice = Some(Notice::Parted(notice));
+        } else if let Some(notice) = before_this {
+            catalog.notice.get_or_insert(Notice::Parted(notice));
         }
         let mut is_indexed = writable && catalog.damaged.is_empty();
         if let Some(index) = self.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
@@ -89,28 +95,45 @@ impl Registry {
         }
         // The last one of which it is known what it must be: those behind it are lost.
         let Some((last, digest)) = catalog.known else {
-            return Ok(Indexed { catalog, writable: true, aside: None });
+            return Ok(Indexed { catalog, writable: true, aside: None, unused: None });
         };
+        // What only a lost entry declares lost, who has no index sees only as long as that can be read.
+        if catalog.unconfirmed().next().is_some() {
+            return Ok(self.unindexed(None));
+        }
         match log::read(&self.storage, last) {
-            Ok(Some(logged)) if logged.digest == digest => Ok(Indexed { catalog, writable: true, aside: None }),
-            Ok(Some(_)) => self.parted(index, catalog, numbers),
-            // There is more behind it: it is a gap like any other.
-            Ok(None) if numbers.last().is_some_and(|&there| there > last) => Ok(self.unindexed(None)),
-            Ok(None) => self.parted(index, catalog, numbers),
-            // The entry is damaged, and the index may hold the copy from which it can be repaired.
-            Err(error) if error.kind() == ErrorKind::Integrity => Ok(self.unindexed(None)),
+            Ok(Some(logged)) if logged.digest == digest => {
+                Ok(Indexed { catalog, writable: true, aside: None, unused: None })
+            }
+            // There is more behind it, so that it is a gap like any other; or it is damaged: the index may hold the copy from which
+            // it can be repaired.
+            Ok(None) if numbers.last().is_some_and(|&there| there > last) => {
+                self.parted(index, catalog, numbers, false)
+            }
+            Err(error) if error.kind() == ErrorKind::Integrity => self.parted(index, catalog, numbers, false),
+            Ok(_) => self.parted(index, catalog, numbers, true),
             Err(error) => Err(error),
         }
     }
 
-    /// The log ends before the index does, or has another entry where that one ends.
-    fn parted(&self, index: &Index, remembered: Catalog, numbers: &[u64]) -> Result<Indexed, RegistryError> {
+    /// The index does not end with an entry that can be read: it may remember another history. `is_cut`: if not, the log ends too
+    /// early.
+    fn parted(
+        &self,
+        index: &Index,
+        remembered: Catalog,
+        numbers: &[u64],
+        is_cut: bool,
+    ) -> Result<Indexed, RegistryError> {
         let there = numbers.last().copied().unwrap_or_default();
         let parting = match part(index, &self.storage, &remembered, numbers) {
             Ok(parting) => parting?,
             Err(error) => return Ok(self.unindexed(Some(&error))),
         };
         let Some(first) = parting else {
+            if !is_cut {
+                return Ok(Indexed { unused: Some(remembered), ..self.unindexed(None) });
+            }
             let last = remembered.known.map_or(remembered.last, |(last, _)| last);
             return Err(RegistryError::Unsound {
                 place: schema::entry(last),
@@ -126,13 +149,16 @@ impl Registry {
         };
         let mut catalog = Catalog::empty(&self.marker.id);
         match index.set_aside() {
-            Ok(folder) => Ok(Indexed { catalog, writable: true, aside: Some(Aside { first, remembered, folder }) }),
+            Ok(folder) => {
+                let aside = Some(Aside { first, remembered, folder });
+                Ok(Indexed { catalog, writable: true, aside, unused: None })
+            }
             Err(error) => {
                 catalog.notice = Some(Notice::Parted(format!(
                     "the index remembers another history of this registry from entry {first} on, could not be put aside ({error}), and \
                      was not used: the whole log was read instead"
                 )));
-                Ok(Indexed { catalog, writable: false, aside: None })
+                Ok(Indexed { catalog, writable: false, aside: None, unused: None })
             }
         }
     }
@@ -143,17 +169,21 @@ impl Registry {
         let mut catalog = Catalog::empty(&self.marker.id);
         let notice = |why| Notice::Index(format!("the index was not used, and the whole log read instead: {why}"));
         catalog.notice = why.map(notice);
-        Indexed { catalog, writable: why.is_none(), aside: None }
+        Indexed { catalog, writable: why.is_none(), aside: None, unused: None }
     }
 
     fn rebuilt(&self, index: &Index, why: &str) -> Indexed {
         let mut catalog = Catalog::empty(&self.marker.id);
-        let (outcome, writable) = match index.discard() {
-            Ok(()) => ("the index was deleted and made anew", true),
-            Err(_) => ("the index could be neither used nor deleted, and the whole log was read instead", false),
+        // It may hold the last copy of something, and whoever knows this database can get it out.
+        let (outcome, writable) = match index.set_damaged_aside() {
+            Ok(Some(folder)) => (format!("the index was put aside in {} and made anew", folder.display()), true),
+            Ok(None) => ("the index was deleted and made anew".to_owned(), true),
+            Err(_) => {
+                ("the index could be neither used nor deleted, and the whole log was read instead".to_owned(), false)
+            }
         };
         catalog.notice = Some(Notice::Index(format!("{outcome}: {why}")));
-        Indexed { catalog, writable, aside: None }
+        Indexed { catalog, writable, aside: None, unused: None }
     }
 }
 

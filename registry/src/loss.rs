@@ -53,7 +53,7 @@ impl Registry {
         let (mut seen, mut waited) = (Vec::new(), 0);
         loop {
             let catalog = self.read_log()?;
-            let runs = to_declare(&catalog, &catalog.damaged)?;
+            let runs = to_declare(&catalog, catalog.damaged.iter().cloned())?;
             if runs.is_empty() {
                 return hold_places(&self.storage, catalog.lost()).map(|_| ());
             }
@@ -97,14 +97,15 @@ impl Registry {
     /// The log entries that [`Registry::accept_loss`] would declare lost if these could be read, as far as one record takes them.
     pub(crate) fn lost_for_good(&self, is_readable: impl Fn(u64) -> bool) -> Result<Vec<(u64, u64)>, RegistryError> {
         let catalog = self.read_log()?;
-        let each = |damage: Damage| match damage.through - damage.entry {
-            0..MAX_LOST_ENTRIES => (damage.entry..=damage.through)
-                .filter(|number| !is_readable(*number))
-                .map(|number| Damage { entry: number, through: number, ..damage.clone() })
-                .collect(),
-            _ => vec![damage],
-        };
-        to_declare(&catalog, &catalog.damaged.iter().cloned().flat_map(each).collect::<Vec<_>>())
+        // One after the other: a few files can claim that very many are missing.
+        let is_readable = &is_readable;
+        let each = catalog.damaged.iter().flat_map(|damage| {
+            let is_run = damage.through - damage.entry < MAX_LOST_ENTRIES;
+            let apart = (damage.entry..=damage.through).filter(move |_| is_run).filter(|number| !is_readable(*number));
+            let apart = apart.map(|number| Damage { entry: number, through: number, ..damage.clone() });
+            apart.chain((!is_run).then(|| damage.clone()))
+        });
+        to_declare(&catalog, each)
     }
 
     /// The log as it stands in the registry, without the index; one without its folder is empty.
@@ -117,7 +118,7 @@ impl Registry {
 
 /// What is to be declared lost: what is damaged, and then what is lost already, but would not be any more if an entry could not
 /// be read that is lost too.
-fn to_declare(catalog: &Catalog, damaged: &[Damage]) -> Result<Vec<(u64, u64)>, RegistryError> {
+fn to_declare(catalog: &Catalog, damaged: impl Iterator<Item = Damage>) -> Result<Vec<(u64, u64)>, RegistryError> {
     match runs(damaged)? {
         runs if runs.is_empty() => Ok(catalog.unconfirmed().take(MAX_RUNS).collect()),
         runs => Ok(runs),
@@ -125,14 +126,14 @@ fn to_declare(catalog: &Catalog, damaged: &[Damage]) -> Result<Vec<(u64, u64)>, 
 }
 
 /// The numbers of the damaged entries, as many as one record takes.
-fn runs(damaged: &[Damage]) -> Result<Vec<(u64, u64)>, RegistryError> {
+fn runs(damaged: impl Iterator<Item = Damage>) -> Result<Vec<(u64, u64)>, RegistryError> {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     let mut left = MAX_LOST_ENTRIES;
     for Damage { entry, through, detail, is_readable } in damaged {
-        if *is_readable {
+        if is_readable {
             return Err(RegistryError::Unsound {
-                place: schema::entry(*entry),
-                detail: detail.clone(),
+                place: schema::entry(entry),
+                detail,
                 advice: Some(
                     "both can be read, and nobody here knows which is right: move the wrong one out of the registry"
                         .into(),
@@ -155,9 +156,9 @@ fn runs(damaged: &[Damage]) -> Result<Vec<(u64, u64)>, RegistryError> {
         left -= missing;
         let is_full = runs.len() == MAX_RUNS;
         match runs.last_mut() {
-            Some((_, last)) if *last + 1 == *entry => *last = *through,
+            Some((_, last)) if *last + 1 == entry => *last = through,
             _ if is_full => break,
-            _ => runs.push((*entry, *through)),
+            _ => runs.push((entry, through)),
         }
     }
     Ok(runs)

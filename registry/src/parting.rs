@@ -4,7 +4,10 @@
 //! What the index holds beyond that point is nowhere else, perhaps. So it is put aside and not deleted, and its owner is told
 //! what is gone.
 
+use std::fs;
 use std::path::PathBuf;
+
+use esmhub_store_format::log::RegistryId;
 
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
@@ -50,6 +53,21 @@ pub(crate) fn lost_since(remembered: &Catalog, now: &Catalog) -> Option<String> 
     (!gone.is_empty()).then(|| {
         format!("log entries that this user had read were declared lost since, and what they did is gone{gone}. `esmhub log` says who did that")
     })
+}
+
+/// What this user should know on their first visit where they have seen another registry in the same place.
+pub(crate) fn stood_before(index: &Index, id: &RegistryId) -> Option<String> {
+    let own = index.folder().parent()?;
+    let (_, place) = own.file_name()?.to_str()?.rsplit_once('-')?;
+    let other = fs::read_dir(own.parent()?).ok()?.filter_map(Result::ok).find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (other, at) = name.rsplit_once('-')?;
+        let is_other = at == place && other != id.to_string() && entry.path().join("index").is_dir();
+        is_other.then(|| other.to_owned())
+    })?;
+    Some(format!(
+        "another registry stood in this place when this user last looked: its id was {other}, that of this one is {id}"
+    ))
 }
 
 /// What these entries had done, and is not so any more: who did what, and what to do about it.

@@ -7,6 +7,7 @@
 //! An entry is only replaced, never just put aside: a missing entry at the end would look like the end of the log, and
 //! somebody would write another one in its place.
 
+mod ending;
 mod entries;
 mod marker;
 mod objects;
@@ -139,25 +140,27 @@ impl Repair<'_> {
         Ok(true)
     }
 
-    /// Puts the whole file in a place, and keeps what stood there. `false` where a folder or a link stands there, or another
-    /// writer was faster.
+    /// Puts the whole file in a place, and keeps what stood there. `false` where another writer was faster, or a link stands where a
+    /// folder on the way should be.
     fn put_back(&mut self, place: &str, bytes: Vec<u8>, source: String) -> Result<bool, RegistryError> {
         let storage = &self.registry.storage;
-        let is_there = match storage.size(place) {
-            Err(error) if error.kind() == ErrorKind::Integrity => return Ok(false),
-            size => size?.is_some(),
-        };
-        if is_there {
-            let aside = schema::quarantined(&self.run, place);
-            if !self.options.dry_run {
+        if !storage.is_reachable(place) {
+            return Ok(false);
+        }
+        let aside = schema::quarantined(&self.run, place);
+        match storage.size(place) {
+            Ok(None) => return self.create(place, bytes, source),
+            _ if self.options.dry_run => {}
+            Ok(Some(_)) => {
                 storage.preserve(place, &aside)?;
                 storage.replace(place, bytes)?;
             }
-            self.repaired.quarantined.push((place.to_owned(), aside));
-            self.repaired.restored.push((place.to_owned(), source));
-            return Ok(true);
+            Err(error) if error.kind() == ErrorKind::Integrity => storage.displace(place, &bytes, &aside)?,
+            Err(error) => return Err(error),
         }
-        self.create(place, bytes, source)
+        self.repaired.quarantined.push((place.to_owned(), aside));
+        self.repaired.restored.push((place.to_owned(), source));
+        Ok(true)
     }
 
     /// Moves away what stands in the place of an object of which there is no whole copy: publishing the same again then heals
@@ -166,6 +169,7 @@ impl Repair<'_> {
         let storage = &self.registry.storage;
         let aside = schema::quarantined(&self.run, place);
         let is_moved = match self.options.dry_run {
+            _ if !storage.is_reachable(place) => false,
             true => !matches!(storage.size(place), Ok(None)),
             false => storage.relocate(place, &aside)?,
         };

@@ -146,6 +146,17 @@ impl Storage {
         }
     }
 
+    /// Whether the way to a place leads over folders of the registry, and no link.
+    pub(crate) fn is_reachable(&self, place: &str) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.require_folders(place).is_ok())
+    }
+
+    /// Puts a file where a link or a folder stands, which gets another name.
+    pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<(), RegistryError> {
+        // In an object store there are no such things.
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.displace(place, bytes, aside))
+    }
+
     /// Writes a file in the place of one that may be there, which is replaced whole or not at all.
     ///
     /// It replaces what has that name, which is for what the name itself says the content of.

@@ -20,6 +20,10 @@ use crate::registry::fault_of_marker;
 use crate::trash::{self, Run};
 use crate::{Registry, RegistryError, log, schema};
 
+/// What to do about entries that do not join, and that can all be read.
+const MISFIT_ADVICE: &str = "both can be read: two histories meet here, as where a backup was continued after the registry had been set back. \
+                             Begin a new backup, or move the entries of the wrong history out of the registry";
+
 impl Registry {
     /// Reads everything, and lists what is wrong. `progress` is told after every file.
     ///
@@ -152,7 +156,10 @@ impl Registry {
         let damaged = catalog.damaged().iter().map(|damage| ("log entry", damage));
         let void = catalog.void.iter().map(|damage| ("record", damage));
         let problems = damaged.chain(void).map(|(what, damage)| {
-            let problem = Problem::new(what, schema::entry(damage.entry), damage.detail.clone());
+            let mut problem = Problem::new(what, schema::entry(damage.entry), damage.detail.clone());
+            if damage.is_readable && what == "log entry" {
+                problem.hint = Some(MISFIT_ADVICE.to_owned());
+            }
             match advice.get(&damage.entry) {
                 Some(hint) => Problem { hint: hint.clone(), ..problem },
                 None => problem,

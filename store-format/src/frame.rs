@@ -37,7 +37,7 @@ const ENTRY_LEVEL: i32 = 12;
 /// digests that do not: they come to less than 40.
 const MAX_INFLATION: u64 = 64;
 /// What any log entry may have.
-const FREE_INFLATION: u64 = 64 * 1024;
+const FREE_INFLATION: u64 = 4096;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

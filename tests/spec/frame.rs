@@ -72,7 +72,7 @@ pub(crate) fn next(bytes: &[u8], expected: Content) -> Decoded<(Frame, &[u8])> {
     ensure(canonical_length <= expected.limit(), Refusal::TooLarge("section 10: canonical length"))?;
     let payload_length = reader.u64()?;
     if compressed && matches!(expected, Content::Entry) {
-        let most = payload_length.saturating_mul(64).max(65_536);
+        let most = payload_length.saturating_mul(64).max(4096);
         ensure(canonical_length <= most, Refusal::TooLarge("R8: inflation"))?;
     }
     let payload_length = usize::try_from(payload_length).ok();

@@ -15,7 +15,7 @@ use self::repaired::RepairedFiles;
 use super::gc::Count;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, printable, time};
-use crate::failure::{Failure, INTEGRITY, Outcome};
+use crate::failure::{Failure, INTEGRITY, Outcome, PARTIAL};
 use crate::progress;
 
 /// How long an entry that cannot be read is given before it is declared lost: what clients of network file systems cache of a
@@ -259,6 +259,11 @@ impl Document for VerifyDocument {
     }
 
     fn exit_code(&self) -> u8 {
-        if self.sound { 0 } else { INTEGRITY }
+        match &self.repaired {
+            _ if !self.sound => INTEGRITY,
+            // Something that a copy has is not here.
+            Some(repaired) if !repaired.untaken.is_empty() => PARTIAL,
+            _ => 0,
+        }
     }
 }

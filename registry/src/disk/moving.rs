@@ -5,14 +5,22 @@ use std::fs;
 use std::io;
 use std::sync::PoisonError;
 
+use super::system::exchange;
 use super::{Disk, sync};
 use crate::RegistryError;
 
 impl Disk {
-    /// Copies a file as it is to a name that is free; whether it was there.
+    /// Gives a file a second name that is free, or where that cannot be, copies it; whether it was there.
     pub(crate) fn preserve(&self, from: &str, to: &str) -> Result<bool, RegistryError> {
         if self.metadata(from)?.is_none() {
             return Ok(false);
+        }
+        // However large it is: what is no part of a registry can be.
+        let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+        self.ensure_folder(folder)?;
+        if fs::hard_link(self.path(from), self.path(to)).is_ok() {
+            sync(&self.path(folder))?;
+            return Ok(true);
         }
         let staged = self.stage(to, &[])?;
         let failed = |error: io::Error| RegistryError::io("copy it", self.path(from), error);
@@ -24,6 +32,7 @@ impl Disk {
     /// Renames a file, over another one where there is one, and sees to it that the new name lasts before the old one is known
     /// to be gone; whether it was there. A colleague's file can be renamed where it could not be linked.
     pub(crate) fn relocate(&self, from: &str, to: &str) -> Result<bool, RegistryError> {
+        self.require_folders(from)?;
         let [new, old] = [to, from].map(|place| place.rsplit_once('/').map_or("", |(folder, _)| folder));
         self.ensure_folder(new)?;
         match fs::rename(self.path(from), self.path(to)) {
@@ -37,8 +46,23 @@ impl Disk {
         Ok(true)
     }
 
+    /// Puts a file where a link or a folder stands, which gets another name. Where the file system can exchange names, the place is
+    /// never free.
+    pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<(), RegistryError> {
+        self.require_folders(place)?;
+        let staged = self.stage(place, bytes)?;
+        match exchange(&staged.path, &self.path(place)) {
+            Ok(()) => self.relocate(&staged.name, aside).map(|_| ()),
+            Err(_) => {
+                self.relocate(place, aside)?;
+                self.relocate(&staged.name, place).map(|_| ())
+            }
+        }
+    }
+
     /// Deletes a file; whether it was there.
     pub(crate) fn remove(&self, place: &str) -> Result<bool, RegistryError> {
+        self.require_folders(place)?;
         match fs::remove_file(self.path(place)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

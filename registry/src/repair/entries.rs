@@ -9,19 +9,7 @@ use super::source::{Source, declare};
 use crate::append::Signature;
 use crate::error::ErrorKind;
 use crate::log::{self, Logged};
-use crate::loss::PLACEHOLDER;
-use crate::storage::Creation;
 use crate::{RegistryError, schema};
-
-/// The end of the log, as one source sees it.
-struct End {
-    /// The number of the last entry.
-    last: u64,
-    /// Its digest, where it is not lost and can be read.
-    digest: Option<Digest>,
-    /// Whether the source has the same entry, or where that is lost, the last one before it that is not.
-    is_shared: bool,
-}
 
 impl Repair<'_> {
     /// Puts back the entries that are missing or cannot be read. One that can be read is never touched: where it does not fit
@@ -48,9 +36,10 @@ impl Repair<'_> {
             let entry = match self.readable(number)? {
                 Some(logged) => Some(logged),
                 None => {
+                    // The header before the index: that may remember another history, and the header is of what stood here.
                     let digest = stated
-                        .or_else(|| sources.iter().find_map(|source| source.verified_digest(number)))
-                        .or_else(|| self.stated_by_header(number));
+                        .or_else(|| self.stated_by_header(number))
+                        .or_else(|| sources.iter().find_map(|source| source.verified_digest(number)));
                     let found = digest.and_then(|digest| find_entry(sources, number, |own, _| *own == digest));
                     self.restore_entry(number, found)?
                 }
@@ -110,7 +99,7 @@ impl Repair<'_> {
 
     /// Names the first of the entries behind `there`, up to `last`, that are missing and not lost, and of those behind every
     /// lost one among them.
-    fn missing(&mut self, there: u64, last: u64) {
+    pub(super) fn missing(&mut self, there: u64, last: u64) {
         let mut next = there.checked_add(1);
         while let Some(number) = next.filter(|number| *number <= last) {
             let lost = match self.lost.run_of(number) {
@@ -124,74 +113,8 @@ impl Repair<'_> {
         }
     }
 
-    /// Puts back entries behind the last one that is there, where a source has that one too and goes on: the end of the log was
-    /// lost, or all of it.
-    fn extend(&mut self, source: &mut Source<'_>) -> Result<(), RegistryError> {
-        let End { last, digest, mut is_shared } = self.end(source)?;
-        let mut head = (last, digest);
-        while let Some(number) = head.0.checked_add(1) {
-            // Behind an entry that is lost nothing is stated that could be checked: then it is believed who has what is before it.
-            if head.1.is_none() && !is_shared {
-                break;
-            }
-            if source.has_lost(number) && is_shared {
-                if !self.hold_place(number)? {
-                    break;
-                }
-                head = (number, None);
-                continue;
-            }
-            // Behind an entry that is lost, any digest is stated rightly.
-            let follows = |_: &Digest, previous: &Digest| head.1.is_none_or(|digest| digest == *previous);
-            let Some(logged) = source.entry(number, follows) else { break };
-            // Somebody may be publishing: what they write stays, and is another end of the log.
-            if !self.create(&schema::entry(number), logged.frame.clone(), source.name())? {
-                break;
-            }
-            self.note(&logged);
-            head = (number, Some(logged.digest));
-            is_shared = true;
-        }
-        if let Some(next) = source.numbers().into_iter().find(|number| *number > head.0) {
-            self.repaired.untaken.push((source.name(), next));
-        }
-        Ok(())
-    }
-
-    /// Where the log ends, and whether the source has the last entry that can be compared.
-    fn end(&self, source: &mut Source<'_>) -> Result<End, RegistryError> {
-        let listed = log::numbers_found(&self.registry.storage)?;
-        let last = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
-        for number in (1..=last).rev().filter(|number| self.lost.end_of(*number).is_none()) {
-            return Ok(match self.digest_of(number)? {
-                Some(there) => {
-                    let is_shared = source.entry(number, |own, _| *own == there).is_some();
-                    End { last, digest: Some(there).filter(|_| number == last), is_shared }
-                }
-                // What holds its place, and nothing that could be compared.
-                None if source.has_lost(number) => continue,
-                None => End { last, digest: None, is_shared: false },
-            });
-        }
-        // The genesis is that of the registry's id, which all sources have.
-        let genesis = self.registry.marker.id.genesis();
-        Ok(End { last, digest: Some(genesis).filter(|_| last == 0), is_shared: true })
-    }
-
-    /// Puts a file in the place of an entry that is lost, behind the last one; `false` where somebody was faster.
-    fn hold_place(&mut self, number: u64) -> Result<bool, RegistryError> {
-        let storage = &self.registry.storage;
-        if !self.options.dry_run
-            && storage.create(&schema::entry(number), PLACEHOLDER.to_vec())? == Creation::AlreadyThere
-        {
-            return Ok(false);
-        }
-        self.written.insert(number, None);
-        Ok(true)
-    }
-
     /// Remembers an entry that was put back, or would be.
-    fn note(&mut self, logged: &Logged) {
+    pub(super) fn note(&mut self, logged: &Logged) {
         declare(&mut self.lost, logged);
         self.written.insert(logged.entry.number, Some(logged.digest));
     }
@@ -206,7 +129,7 @@ impl Repair<'_> {
     }
 
     /// The digest of an entry, of one that would be put back too; `None` where it is missing or damaged.
-    fn digest_of(&self, number: u64) -> Result<Option<Digest>, RegistryError> {
+    pub(super) fn digest_of(&self, number: u64) -> Result<Option<Digest>, RegistryError> {
         match self.written.get(&number) {
             Some(digest) => Ok(*digest),
             None => Ok(self.readable(number)?.map(|logged| logged.digest)),
@@ -222,7 +145,7 @@ impl Repair<'_> {
     }
 
     /// An entry; `None` where it is missing or damaged.
-    fn readable(&self, number: u64) -> Result<Option<Logged>, RegistryError> {
+    pub(super) fn readable(&self, number: u64) -> Result<Option<Logged>, RegistryError> {
         match log::read(&self.registry.storage, number) {
             Err(error) if error.kind() == ErrorKind::Integrity => Ok(None),
             read => read,

@@ -32,6 +32,13 @@ impl Registry {
             fs::canonicalize(location).map_err(|error| RegistryError::io("open the directory", location, error))?;
         let storage = Storage::on_disk(&location, false)?;
         let numbers = log::numbers_found(&storage)?;
+        // A marker whose registry has other entries of this log may well be the right one, and entry 1 the wrong one.
+        if let Ok(registry) = &opened {
+            let of_present = |copy: &&Registry| copy.marker.id == registry.marker.id;
+            if copies.iter().filter(of_present).any(|copy| shares_an_entry(&storage, &numbers, copy)) {
+                return opened;
+            }
+        }
         let proven: Vec<&Registry> = copies.iter().filter(|copy| holds_an_entry_of(&storage, &numbers, copy)).collect();
         let refused = match (proven.as_slice(), opened) {
             ([copy, others @ ..], _) if others.iter().all(|other| other.marker.id == copy.marker.id) => {
@@ -60,6 +67,10 @@ fn holds_an_entry_of(storage: &Storage, numbers: &[u64], copy: &Registry) -> boo
     if let Ok(Some(first)) = log::read(storage, 1) {
         return first.entry.previous == copy.marker.id.genesis();
     }
+    shares_an_entry(storage, numbers, copy)
+}
+
+fn shares_an_entry(storage: &Storage, numbers: &[u64], copy: &Registry) -> bool {
     numbers.iter().any(|&number| {
         let Ok(Some(here)) = log::read(storage, number) else { return false };
         matches!(log::read(&copy.storage, number), Ok(Some(there)) if there.digest == here.digest)
@@ -80,13 +91,13 @@ impl Repair<'_> {
             Some((bytes, copy.location().display().to_string()))
         });
         let done = match found {
-            Some((bytes, source)) => {
-                // A link or a folder cannot be replaced by a file.
-                if storage.size(place).is_err_and(|error| error.kind() == ErrorKind::Integrity) {
-                    self.put_aside(place)?;
-                }
-                self.put_back(place, bytes, source)?
+            // The same once more would help nothing.
+            Some((bytes, _))
+                if storage.read(place, MAX_MARKER_BYTES).is_ok_and(|there| there.as_ref() == Some(&bytes)) =>
+            {
+                false
             }
+            Some((bytes, source)) => self.put_back(place, bytes, source)?,
             None => false,
         };
         if !done {

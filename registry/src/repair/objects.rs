@@ -28,16 +28,10 @@ impl Repair<'_> {
                 Err(error) => return Err(error),
             }
             let done = match self.find_object(&digest)? {
-                Some((bytes, source)) => {
-                    // A link or a folder cannot be copied, nor replaced by a file.
-                    if storage.size(&place).is_err_and(|error| error.kind() == ErrorKind::Integrity) {
-                        self.put_aside(&place)?;
-                    }
-                    self.put_back(&place, bytes, source)?
-                }
+                Some((bytes, source)) => self.put_back(&place, bytes, source)?,
                 None => {
                     self.put_aside(&place)?;
-                    false
+                    self.is_whole_again(&place, &digest)?
                 }
             };
             if !done {
@@ -45,6 +39,19 @@ impl Repair<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what was just put aside is whole: somebody put it there after it was read. It goes back then.
+    fn is_whole_again(&mut self, place: &str, digest: &Digest) -> Result<bool, RegistryError> {
+        let storage = &self.registry.storage;
+        let Some((moved, aside)) = self.repaired.quarantined.last().filter(|(moved, _)| moved == place) else {
+            return Ok(false);
+        };
+        if self.options.dry_run || whole_file(storage, aside, digest).is_none() || !storage.relocate(aside, moved)? {
+            return Ok(false);
+        }
+        self.repaired.quarantined.pop();
+        Ok(true)
     }
 
     /// A whole copy of an object's file, and where it was found.
@@ -57,6 +64,13 @@ impl Repair<'_> {
             }
         }
         let place = schema::object(digest);
+        // One that was put aside can have been whole: two repairs may have been at work.
+        for run in storage.names(schema::QUARANTINE).unwrap_or_default().iter().filter(|run| run.is_folder) {
+            let aside = schema::quarantined(&run.name, &place);
+            if let Some(bytes) = whole_file(storage, &aside, digest) {
+                return Ok(Some((bytes, aside)));
+            }
+        }
         let mut found = self.options.from.iter().filter_map(|other| {
             let bytes = whole_file(&other.storage, &place, digest)?;
             Some((bytes, other.location().display().to_string()))

@@ -227,3 +227,20 @@ fn what_an_index_found_in_a_lost_place_hides_nothing_behind_it() {
     fs::remove_file(pool.entry(5)).unwrap();
     assert_eq!(repair(&pool.open_indexed(), &[]).restored.len(), 1);
 }
+
+/// A loss that only a lost entry declares is one for as long as that can be read; an index would remember it longer.
+#[test]
+fn readers_with_and_without_an_index_agree_about_a_loss_that_only_a_lost_entry_declares() {
+    let (pool, original) = with_a_loss_of();
+    let declaration = fs::read(pool.entry(4)).unwrap();
+    overwrite(&pool.entry(2), &original);
+    overwrite(&pool.entry(4), b"rubbish");
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(4, 4)]);
+    overwrite(&pool.entry(4), &declaration);
+    assert_eq!(names(&pool.open_indexed().catalog().unwrap()), ["a", "c", "d"]);
+    overwrite(&pool.entry(4), b"rubbish");
+    for registry in [pool.open(), pool.open_indexed(), pool.open_indexed()] {
+        assert_eq!(names(&registry.catalog().unwrap()), ["a", "b", "c", "d"]);
+    }
+}

@@ -157,3 +157,19 @@ fn the_marker_is_the_copys_to_the_byte() {
     repair_with_copies(&pool, &[copy.open()], RepairOptions::default()).unwrap();
     assert_eq!(fs::read_to_string(pool.file("esmhub.toml")).unwrap(), extended);
 }
+
+/// Two entries of another registry, and the rest of this one.
+#[test]
+fn a_marker_whose_registry_has_other_entries_here_is_not_replaced() {
+    let (pool, copy) = twins();
+    let other = other();
+    for number in [1, 2] {
+        overwrite(&pool.entry(number), &fs::read(other.entry(number)).unwrap());
+    }
+    let before = fs::read(pool.file("esmhub.toml")).unwrap();
+    for copies in [vec![copy.open()], vec![copy.open(), other.open()]] {
+        let done = repair_with_copies(&pool, &copies, RepairOptions::default()).unwrap();
+        assert!(done.restored.iter().all(|(place, _)| place != "esmhub.toml"), "{done:?}");
+        assert_eq!(fs::read(pool.file("esmhub.toml")).unwrap(), before);
+    }
+}

@@ -116,3 +116,36 @@ fn what_was_hidden_and_shows_again_is_said_too() {
     let notice = pool.open_indexed().catalog().unwrap().notice().unwrap().to_string();
     assert!(notice.contains("its entry 2 did is gone: yank a:v1 (ada);"), "{notice}");
 }
+
+/// The end of the index is not there to be compared, and the parting lies before it.
+#[test]
+fn a_parting_is_seen_where_the_entry_at_the_end_of_the_index_cannot_be_read() {
+    for lost in [false, true] {
+        let pool = set_back();
+        for at in 0..2 {
+            pool.publish(&format!("other{at}"), 10 + at);
+        }
+        overwrite(&pool.entry(4), b"rubbish");
+        if lost {
+            let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+            assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(4, 4)]);
+        }
+        let catalog = pool.open_indexed().catalog().unwrap();
+        let notice = catalog.notice().unwrap().to_string();
+        assert!(notice.contains("from log entry 3 on") && aside(&pool).len() == 1, "lost: {lost}: {notice}");
+    }
+}
+
+#[test]
+fn another_registry_in_the_same_place_is_said_once() {
+    let pool = Pool::new();
+    pool.publish("a", 1);
+    assert_eq!(pool.open_indexed().catalog().unwrap().notice(), None);
+    let other = Pool::new();
+    other.publish("foreign", 2);
+    fs::remove_dir_all(pool.root()).unwrap();
+    copy_folder(&other.root(), &pool.root());
+    let notice = pool.open_indexed().catalog().unwrap().notice().unwrap().to_string();
+    assert!(notice.contains("another registry stood in this place"), "{notice}");
+    assert_eq!(pool.open_indexed().catalog().unwrap().notice(), None);
+}

@@ -279,3 +279,81 @@ fn a_repair_that_stops_says_what_it_did_before() {
     assert_eq!((stopped.done.restored.len(), stopped.done.quarantined.len()), (1, 1), "{stopped:?}");
     assert!(!stopped.done.unresolved.is_empty());
 }
+
+#[test]
+#[cfg(unix)]
+fn what_stands_in_the_place_of_an_entry_is_put_aside_whatever_it_is() {
+    for (number, link) in [(2, false), (2, true), (3, false), (3, true)] {
+        let (pool, copy) = twins();
+        pool.open_indexed().catalog().unwrap();
+        fs::remove_file(pool.entry(number)).unwrap();
+        match link {
+            true => std::os::unix::fs::symlink(copy.entry(number), pool.entry(number)).unwrap(),
+            false => fs::create_dir(pool.entry(number)).unwrap(),
+        }
+        let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+        let repaired = pool.open_indexed().repair(&by(), &options).unwrap();
+        assert_eq!((repaired.restored.len(), repaired.quarantined.len(), repaired.lost.len()), (1, 1, 0), "{number}");
+        assert!(fs::symlink_metadata(pool.entry(number)).unwrap().is_file());
+        assert!(fs::symlink_metadata(pool.file(&repaired.quarantined[0].1)).is_ok());
+        assert_eq!(problems(&pool), 0);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn nothing_is_moved_out_of_another_folder_through_a_link() {
+    let (pool, other) = (twins().0, Pool::new());
+    other.publish("elsewhere", 2);
+    let [_, b, _] = digests();
+    let fan = |at: &Pool| at.object(&b).parent().unwrap().to_owned();
+    fs::remove_dir_all(fan(&pool)).unwrap();
+    std::os::unix::fs::symlink(fan(&other), fan(&pool)).unwrap();
+    let before = snapshot(&other.root());
+    let repaired = repair(&pool.open(), &[]);
+    assert!(repaired.unresolved.iter().any(|place| place.ends_with(&b.to_string()[2..])), "{repaired:?}");
+    assert_eq!(snapshot(&other.root()), before);
+}
+
+/// Two repairs can be at work, and one of them move away what the other has just put back.
+#[test]
+fn a_whole_object_in_the_quarantine_comes_back() {
+    let pool = twins().0;
+    let [_, b, _] = digests();
+    let run = pool.file("quarantine/000000000000001-0123456789abcdef");
+    fs::create_dir_all(&run).unwrap();
+    let hex = b.to_string();
+    fs::rename(pool.object(&b), run.join(format!("objects+{}+{}", &hex[..2], &hex[2..]))).unwrap();
+    assert_eq!(repair(&pool.open(), &[]).restored.len(), 1);
+    assert_eq!(problems(&pool), 0);
+}
+
+/// The index remembers another history; what stood here is said by its own header.
+#[test]
+fn a_damaged_last_entry_is_that_of_its_header_and_not_that_of_an_older_index() {
+    let (pool, copy) = twins();
+    pool.open_indexed().catalog().unwrap();
+    fs::remove_file(pool.entry(3)).unwrap();
+    pool.publish("colleague", 9);
+    fs::remove_dir_all(copy.root()).unwrap();
+    copy_folder(&pool.root(), &copy.root());
+    flip(&pool.entry(3), 90);
+    let registry = pool.open_indexed();
+    assert_eq!(repair(&registry, &[]).restored, []);
+    assert_eq!(repair(&registry, &[copy.open()]).restored.len(), 1);
+    assert_eq!(fs::read(pool.entry(3)).unwrap(), fs::read(copy.entry(3)).unwrap());
+}
+
+#[test]
+fn a_backup_that_gave_an_entry_up_does_not_take_it_from_a_registry_that_has_it() {
+    let (pool, copy) = twins();
+    overwrite(&copy.entry(2), b"rubbish");
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    copy.open().repair(&by(), &options).unwrap();
+    let [a, ..] = digests();
+    flip(&pool.object(&a), 80);
+    let repaired = repair(&pool.open(), &[copy.open()]);
+    assert_eq!((repaired.restored.len(), repaired.untaken.len()), (1, 1), "{repaired:?}");
+    assert_eq!(pool.open().catalog().unwrap().esms().count(), 3);
+    assert_eq!(problems(&pool), 0);
+}

@@ -20,13 +20,13 @@ pub(super) struct RepairedFiles {
     quarantined: Vec<Moved>,
     restored: Vec<Moved>,
     unresolved: Vec<String>,
-    untaken: Vec<Untaken>,
+    pub(super) untaken: Vec<Untaken>,
     lost: Vec<Run>,
 }
 
 /// A copy that has more than this log, which does not follow it.
 #[derive(Serialize)]
-struct Untaken {
+pub(super) struct Untaken {
     source: String,
     entry: u64,
 }
