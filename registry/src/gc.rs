@@ -19,7 +19,6 @@ use std::time::{Duration, SystemTime};
 use esmhub_store_format::Digest;
 
 use crate::append::{Signature, Transaction};
-use crate::catalog::Catalog;
 use crate::fetch::read_at;
 use crate::listing::Listing;
 use crate::trash::{self, Run};
@@ -91,13 +90,13 @@ impl Registry {
     ///
     /// # Errors
     /// Nothing is taken out while it is not certain what the log needs: [`RegistryError::Unsound`] where an entry or a card
-    /// cannot be read, or the log is empty beside objects, [`RegistryError::Newer`] and [`RegistryError::UnknownRecord`] where one is newer than this program.
-    /// [`RegistryError::Io`]: what was done until then stays done, and nothing is lost.
+    /// cannot be read, or where the log is empty and an object is old enough to be taken out; [`RegistryError::Newer`] and
+    /// [`RegistryError::UnknownRecord`] where one is newer than this program. [`RegistryError::Io`]: what was done until then
+    /// stays done, and nothing is lost.
     pub fn collect_garbage(&self, by: &Signature, options: &GcOptions<'_>) -> Result<Collected, RegistryError> {
         // Objects before the log: what is published from here on is not even considered.
         let listing = Listing::new(&self.storage)?;
         let mut transaction = Transaction::begin(self, by)?;
-        require_log(transaction.catalog(), &listing)?;
         let reach = transaction.catalog().reach()?;
         let grace_seconds = self.marker.settings.grace_seconds.max(options.grace_seconds);
         let mut collection = Collection {
@@ -107,6 +106,7 @@ impl Registry {
             now: SystemTime::UNIX_EPOCH + Duration::from_millis(by.time),
             run: schema::run(by.time, getrandom::u64().map_err(RegistryError::Random)?),
             collected: Collected { grace_seconds, ..Collected::default() },
+            is_log_empty: transaction.catalog().entries() == 0,
             done: 0,
             total: listing.objects.len() + listing.staged.len(),
         };
@@ -134,23 +134,6 @@ impl Registry {
     }
 }
 
-/// That something was ever published, or there is nothing to take out: an empty log needs nothing, and who has lost theirs would
-/// lose all objects with it.
-fn require_log(catalog: &Catalog, listing: &Listing) -> Result<(), RegistryError> {
-    match catalog.entries() == 0 && !listing.objects.is_empty() {
-        false => Ok(()),
-        true => Err(RegistryError::Unsound {
-            place: schema::LOG.into(),
-            detail: format!("it is empty, although there are {} objects: whether they are garbage is not known", listing.objects.len()),
-            advice: Some(
-                "if anything was ever published here, the log is lost: `esmhub verify --repair` takes it from this user's index, with \
-                 `--from COPY` from a copy; if not, a first publish was interrupted: repeat it"
-                    .into(),
-            ),
-        }),
-    }
-}
-
 /// A garbage collection that is under way.
 struct Collection<'a> {
     registry: &'a Registry,
@@ -161,6 +144,7 @@ struct Collection<'a> {
     /// The name of this run's folder in the trash.
     run: String,
     collected: Collected,
+    is_log_empty: bool,
     done: usize,
     total: usize,
 }
@@ -208,6 +192,9 @@ impl Collection<'_> {
         if !was_needed && !self.is_old(modified) {
             self.collected.young.add(bytes);
             return Ok(());
+        }
+        if self.is_log_empty {
+            return Err(log_lost(place));
         }
         if self.options.dry_run || storage.relocate(&place, &schema::trashed(&self.run, digest))? {
             self.collected.taken.push(*digest);
@@ -293,5 +280,18 @@ impl Collection<'_> {
             self.collected.staged.add(bytes);
         }
         Ok(())
+    }
+}
+
+/// An empty log needs nothing, and who has lost theirs would lose all objects with it.
+fn log_lost(object: String) -> RegistryError {
+    RegistryError::Unsound {
+        place: schema::LOG.into(),
+        detail: format!("it is empty, although {object} was put there long ago: whether that is garbage is not known"),
+        advice: Some(
+            "if anything was ever published here, the log is lost: `esmhub verify --repair` takes it from this user's index, with \
+             `--from COPY` from a copy; if not, a first publish was interrupted: repeat it"
+                .into(),
+        ),
     }
 }

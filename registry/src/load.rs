@@ -141,8 +141,9 @@ impl Registry {
                     "it is missing, although it was there when this user last looked; the log ends with entry {there} now"
                 ),
                 advice: Some(format!(
-                    "the registry may have been restored from an older backup: before anybody publishes, `esmhub verify --repair` puts it back from this user's index; only if what is missing is \
-                     not to come back at all, move {} away, in which it is kept",
+                    "the registry may have been restored from an older backup: before anybody publishes, `esmhub verify --repair` \
+                     puts it back from this user's index; only if what is missing is not to come back at all, move {} away, in \
+                     which it is kept",
                     index.folder().display()
                 )),
             });
