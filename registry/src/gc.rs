@@ -226,6 +226,9 @@ impl Collection<'_> {
             if needed.contains(digest) {
                 is_empty &= self.restore(&place, digest, bytes)?;
             } else if self.is_old(began) {
+                if self.is_log_empty {
+                    return Err(log_lost(place));
+                }
                 if self.options.dry_run || storage.remove(&place)? {
                     self.collected.deleted.add(bytes);
                 }

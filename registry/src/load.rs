@@ -111,7 +111,9 @@ impl Registry {
                 self.parted(index, catalog, numbers, false)
             }
             Err(error) if error.kind() == ErrorKind::Integrity => self.parted(index, catalog, numbers, false),
-            Ok(_) => self.parted(index, catalog, numbers, true),
+            // Where nothing parts after all, another command of this user has just put the index aside.
+            Ok(Some(_)) => self.parted(index, catalog, numbers, false),
+            Ok(None) => self.parted(index, catalog, numbers, true),
             Err(error) => Err(error),
         }
     }

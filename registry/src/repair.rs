@@ -125,6 +125,9 @@ impl Repair<'_> {
         self.entries(&mut sources)?;
         if self.options.accept_loss {
             self.joining_entries(&mut sources)?;
+            // What was behind them follows now.
+            self.extend_all(&mut sources)?;
+            sources.iter_mut().try_for_each(Source::require_read)?;
             self.accept_loss(by)?;
         }
         self.objects()
@@ -155,7 +158,12 @@ impl Repair<'_> {
                 storage.preserve(place, &aside)?;
                 storage.replace(place, bytes)?;
             }
-            Err(error) if error.kind() == ErrorKind::Integrity => storage.displace(place, &bytes, &aside)?,
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                if !storage.displace(place, &bytes, &aside)? {
+                    self.repaired.quarantined.push((place.to_owned(), aside));
+                    return Ok(false);
+                }
+            }
             Err(error) => return Err(error),
         }
         self.repaired.quarantined.push((place.to_owned(), aside));

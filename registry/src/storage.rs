@@ -151,10 +151,10 @@ impl Storage {
         self.disk.as_ref().is_none_or(|disk| disk.require_folders(place).is_ok())
     }
 
-    /// Puts a file where a link or a folder stands, which gets another name.
-    pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<(), RegistryError> {
+    /// Puts a file where a link or a folder stands, which gets another name; `false` where somebody was faster.
+    pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<bool, RegistryError> {
         // In an object store there are no such things.
-        self.disk.as_ref().map_or(Ok(()), |disk| disk.displace(place, bytes, aside))
+        self.disk.as_ref().map_or(Ok(false), |disk| disk.displace(place, bytes, aside))
     }
 
     /// Writes a file in the place of one that may be there, which is replaced whole or not at all.

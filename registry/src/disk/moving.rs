@@ -46,17 +46,27 @@ impl Disk {
         Ok(true)
     }
 
-    /// Puts a file where a link or a folder stands, which gets another name. Where the file system can exchange names, the place is
-    /// never free.
-    pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<(), RegistryError> {
+    /// Puts a file where a link or a folder stands, which gets another name; `false` where somebody was faster. Where the file
+    /// system can exchange names, the place is never free.
+    pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<bool, RegistryError> {
         self.require_folders(place)?;
+        // Before the exchange: what stands there then has the name of a temporary file.
+        self.ensure_folder(aside.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         let staged = self.stage(place, bytes)?;
-        match exchange(&staged.path, &self.path(place)) {
-            Ok(()) => self.relocate(&staged.name, aside).map(|_| ()),
-            Err(_) => {
-                self.relocate(place, aside)?;
-                self.relocate(&staged.name, place).map(|_| ())
+        if exchange(&staged.path, &self.path(place)).is_ok() {
+            let moved = self.relocate(&staged.name, aside).map(|_| true);
+            if moved.is_err() {
+                // It is no longer what was staged, and must not be deleted.
+                std::mem::forget(staged);
             }
+            return moved;
+        }
+        self.relocate(place, aside)?;
+        let named = fs::hard_link(&staged.path, self.path(place)).or_else(|_| self.rename_exclusively(&staged, place));
+        match named {
+            Ok(()) => self.settle(place).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(RegistryError::io("write it", self.path(place), error)),
         }
     }
 

@@ -9,7 +9,7 @@ use esmhub_store_format::limits::MAX_LOST_ENTRIES;
 use esmhub_store_format::log::Action;
 
 use super::Repair;
-use super::source::Source;
+use super::source::{Source, declare};
 use crate::log::{self, Logged};
 use crate::loss::PLACEHOLDER;
 use crate::storage::Creation;
@@ -29,11 +29,18 @@ struct End {
 type Planned = (u64, Option<Digest>);
 
 impl Repair<'_> {
+    /// Puts back what sources have behind the end of the log.
+    pub(super) fn extend_all(&mut self, sources: &mut [Source<'_>]) -> Result<(), RegistryError> {
+        self.repaired.untaken.clear();
+        sources.iter_mut().try_for_each(|source| self.extend(source))
+    }
+
     /// Puts back the entries behind the last one that is there, where a source goes on from that one.
-    pub(super) fn extend(&mut self, source: &mut Source<'_>) -> Result<(), RegistryError> {
+    fn extend(&mut self, source: &mut Source<'_>) -> Result<(), RegistryError> {
         let end = self.end(source)?;
         let last = end.last;
         let plan = self.plan(source, end)?;
+        source.require_read()?;
         let reached = match self.put_behind(source, last, &plan)? {
             true => plan.last().map_or(last, |(number, _)| *number),
             false => last,
@@ -70,6 +77,7 @@ impl Repair<'_> {
         let End { last, digest: mut head, mut is_shared } = end;
         let there = source.numbers().last().copied().unwrap_or_default();
         let mut plan: Vec<Planned> = Vec::new();
+        let mut lost = self.lost.clone();
         let mut missing = 0;
         for number in last.saturating_add(1)..=there {
             if source.has_lost(number) && is_shared {
@@ -87,11 +95,21 @@ impl Repair<'_> {
                 head = None;
                 continue;
             };
-            if head.is_some_and(|head| head != logged.entry.previous) || self.undoes(&logged, last)? {
+            // One's own index has read it in this very place.
+            let is_wrong = head.is_some_and(|head| head != logged.entry.previous);
+            if is_wrong || (!source.is_index() && self.undoes(&logged, last)?) {
                 break;
             }
+            declare(&mut lost, &logged);
             plan.push((number, Some(logged.digest)));
             (head, is_shared) = (Some(logged.digest), true);
+        }
+        // A file that holds a place which nobody declares lost would be damage; and without the entry behind the end, somebody may be
+        // about to publish another one.
+        let undeclared = |(number, digest): &Planned| digest.is_none() && lost.end_of(*number).is_none();
+        plan.truncate(plan.iter().position(undeclared).unwrap_or(plan.len()));
+        if plan.first().is_some_and(|(number, _)| *number != last + 1) {
+            plan.clear();
         }
         Ok(plan)
     }
@@ -119,11 +137,13 @@ impl Repair<'_> {
         }
         if !below.is_empty() && !self.put_one(source, *first)? {
             let place = schema::entry(highest.0);
-            if !was_there {
+            let is_last = || Ok(log::numbers_found(&self.registry.storage)?.last() == Some(&highest.0));
+            // Where no other entry stands in its way, or something stands behind it, it is better left.
+            if !was_there && !self.options.dry_run && self.readable(first.0)?.is_some() && is_last()? {
                 self.registry.storage.remove(&place)?;
+                self.written.remove(&highest.0);
+                self.repaired.restored.retain(|(restored, _)| *restored != place);
             }
-            self.written.remove(&highest.0);
-            self.repaired.restored.retain(|(restored, _)| *restored != place);
             return Ok(false);
         }
         for planned in below.iter().skip(1).rev() {

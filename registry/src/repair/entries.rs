@@ -47,9 +47,7 @@ impl Repair<'_> {
             stated = entry.map(|logged| logged.entry.previous);
         }
         self.missing(0, expected);
-        for source in sources {
-            self.extend(source)?;
-        }
+        self.extend_all(sources)?;
         if self.written.is_empty() && !self.registry.storage.has_folder(schema::LOG)? {
             self.repaired.unresolved.push(schema::LOG.to_owned());
         }

@@ -8,16 +8,19 @@ use std::collections::BTreeMap;
 use esmhub_store_format::Digest;
 use esmhub_store_format::log::Action;
 
-use crate::index::{Index, Toward};
+use crate::error::ErrorKind;
+use crate::index::{Index, IndexError, Toward};
 use crate::log::{self, Logged};
 use crate::lost::Lost;
-use crate::{Registry, RepairOptions};
+use crate::{Registry, RegistryError, RepairOptions};
 
 /// A log that may have what is damaged in another one.
 pub(super) struct Source<'a> {
     log: Kept<'a>,
     /// The entries that it says are lost. What it holds in their place proves nothing.
     lost: Lost,
+    /// What kept it from being read: it may have what it does not give.
+    failed: Option<RegistryError>,
 }
 
 enum Kept<'a> {
@@ -50,9 +53,9 @@ impl<'a> Source<'a> {
     fn index(index: &'a Index, registry: &Registry) -> Self {
         let mut lost = Lost::default();
         let mut known = BTreeMap::new();
-        // An index that cannot be read is one source less; what it cannot give is unresolved, and said to be. What cannot be read
-        // in it is an entry that is lost, or was damaged since: those behind it are whole all the same.
-        let _ = index.read(|number, frame| {
+        // What cannot be read in it is an entry that is lost, or was damaged since: those behind it are whole all the same. A
+        // damaged index is one source less; one that cannot be read just now may have everything.
+        let read = index.read(|number, frame| {
             if let Ok(logged) = Logged::from_frame(number, frame) {
                 declare(&mut lost, &logged);
                 known.insert(number, Known { digest: logged.digest, previous: logged.entry.previous });
@@ -68,13 +71,26 @@ impl<'a> Source<'a> {
         if let Some(parted) = parted {
             known.split_off(&parted);
         }
-        Self { log: Kept::Index(Remembered { index, known, window: BTreeMap::new() }), lost }
+        let failed = read.err().filter(IndexError::is_passing);
+        let failed = failed.map(|error| RegistryError::io("read this user's index", index.folder(), error));
+        Self { log: Kept::Index(Remembered { index, known, window: BTreeMap::new() }), lost, failed }
     }
 
     fn copy(copy: &'a Registry) -> Self {
-        // A copy that cannot be read to its end has fewer entries to give.
-        let lost = copy.read_log().map(|catalog| catalog.lost).unwrap_or_default();
-        Self { log: Kept::Copy(copy), lost }
+        match copy.read_log() {
+            Ok(catalog) => Self { log: Kept::Copy(copy), lost: catalog.lost, failed: None },
+            Err(error) => Self { log: Kept::Copy(copy), lost: Lost::default(), failed: Some(error) },
+        }
+    }
+
+    /// That all was read that it was asked for: before anything is given up, or behind a gap, for want of a copy.
+    pub(super) fn require_read(&mut self) -> Result<(), RegistryError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether it is this user's own.
+    pub(super) fn is_index(&self) -> bool {
+        matches!(self.log, Kept::Index(_))
     }
 
     /// What a report calls it.
@@ -117,7 +133,15 @@ impl<'a> Source<'a> {
                 if is_right(digest, previous) { index.fetch(number) } else { None }
             }
             Kept::Copy(copy) => {
-                let logged = log::read(&copy.storage, number).ok()??;
+                let logged = match log::read(&copy.storage, number) {
+                    Ok(read) => read?,
+                    Err(error) => {
+                        if error.kind() != ErrorKind::Integrity {
+                            self.failed = Some(error);
+                        }
+                        return None;
+                    }
+                };
                 is_right(&logged.digest, &logged.entry.previous).then_some(logged)
             }
         }

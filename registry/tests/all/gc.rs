@@ -242,3 +242,24 @@ fn beside_an_empty_log_nothing_is_garbage() {
     assert_eq!(refused.kind(), ErrorKind::Integrity);
     assert!(refused.hint().unwrap().contains("--from COPY") && object.exists(), "{refused}");
 }
+
+#[test]
+fn beside_an_empty_log_nothing_in_the_trash_is_deleted() {
+    let pool = Pool::new();
+    pool.publish("a", 1);
+    let object = pool.object(&object(1).digest());
+    let run = pool.file("trash/000000000000001-0123456789abcdef");
+    fs::create_dir_all(&run).unwrap();
+    fs::write(run.join("since"), b"").unwrap();
+    let trashed = run.join(object_name(&object));
+    fs::rename(&object, &trashed).unwrap();
+    age(&run.join("since"), GRACE + Duration::from_secs(600));
+    fs::remove_file(pool.entry(1)).unwrap();
+    assert_eq!(collect(&pool.open()).unwrap_err().kind(), ErrorKind::Integrity);
+    assert!(trashed.exists());
+}
+
+fn object_name(path: &std::path::Path) -> String {
+    let parts: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy().into_owned()).collect();
+    format!("{}{}", parts[1], parts[0])
+}

@@ -244,3 +244,43 @@ fn readers_with_and_without_an_index_agree_about_a_loss_that_only_a_lost_entry_d
         assert_eq!(names(&registry.catalog().unwrap()), ["a", "b", "c", "d"]);
     }
 }
+
+/// A registry is set back to before a loss, which only its users' indices remember; the lost entry is whole there.
+#[test]
+fn an_older_backup_gets_the_loss_back_from_the_index_and_from_no_copy() {
+    for from_copy in [false, true] {
+        let (pool, original) = with_a_loss_of();
+        let copy = copy_of(&pool);
+        assert_eq!(pool.open_indexed().catalog().unwrap().entries(), 5);
+        overwrite(&pool.entry(2), &original);
+        for number in [4, 5] {
+            fs::remove_file(pool.entry(number)).unwrap();
+        }
+        let repaired = match from_copy {
+            true => repair(&pool.open(), &[copy.open()]),
+            false => repair(&pool.open_indexed(), &[]),
+        };
+        assert_eq!((repaired.restored.len(), repaired.untaken.len()), if from_copy { (0, 1) } else { (2, 0) });
+        assert!(pool.open().verify(&|_| ()).unwrap().is_sound());
+        let expected: &[&str] = if from_copy { &["a", "b", "c"] } else { &["a", "c", "d"] };
+        assert_eq!(names(&pool.open().catalog().unwrap()), expected);
+        publish(&pool.open(), &[esm("later", 30)]).unwrap();
+    }
+}
+
+/// The declaration is not taken, so that what holds the place would be damage.
+#[test]
+fn no_place_is_held_for_an_entry_that_nobody_declares_lost_here() {
+    let (pool, original) = with_a_loss_of();
+    overwrite(&pool.entry(5), b"rubbish");
+    overwrite(&pool.entry(2), b"rubbish");
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(5, 5)]);
+    let copy = copy_of(&pool);
+    overwrite(&pool.entry(2), &original);
+    for number in 4..=6 {
+        fs::remove_file(pool.entry(number)).unwrap();
+    }
+    assert_eq!(repair(&pool.open(), &[copy.open()]).restored, []);
+    assert!(!pool.entry(5).exists() && pool.open().verify(&|_| ()).unwrap().is_sound());
+}

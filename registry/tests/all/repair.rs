@@ -357,3 +357,44 @@ fn a_backup_that_gave_an_entry_up_does_not_take_it_from_a_registry_that_has_it()
     assert_eq!(pool.open().catalog().unwrap().esms().count(), 3);
     assert_eq!(problems(&pool), 0);
 }
+
+/// It may have what would be given up.
+#[test]
+fn nothing_is_given_up_while_the_index_cannot_be_read() {
+    let pool = twins().0;
+    pool.open_indexed().catalog().unwrap();
+    overwrite(&pool.entry(3), b"rubbish");
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    let held = sled::open(pool.index()).unwrap();
+    let refused = pool.open_indexed().repair(&by(), &options).unwrap_err();
+    assert!(refused.done.lost.is_empty() && refused.to_string().contains("index"), "{refused}");
+    drop(held);
+    let repaired = pool.open_indexed().repair(&by(), &options).unwrap();
+    assert_eq!((repaired.restored.len(), repaired.lost.len()), (1, 0));
+}
+
+#[test]
+fn what_follows_a_damaged_end_comes_back_behind_it_before_anything_is_given_up() {
+    let (pool, copy) = twins();
+    overwrite(&pool.entry(2), b"rubbish");
+    fs::remove_file(pool.entry(3)).unwrap();
+    let from = [copy.open()];
+    let options = RepairOptions { from: &from, accept_loss: true, ..RepairOptions::default() };
+    let repaired = pool.open().repair(&by(), &options).unwrap();
+    assert_eq!((repaired.restored.len(), repaired.lost.len(), repaired.untaken.len()), (2, 0, 0), "{repaired:?}");
+    assert_eq!(pool.open().catalog().unwrap().esms().count(), 3);
+    assert_eq!(problems(&pool), 0);
+}
+
+/// Somebody may be about to publish the entry behind the end, and nothing would join then.
+#[test]
+fn a_copy_without_the_entry_behind_the_end_gives_nothing_behind_it() {
+    let (pool, copy) = twins();
+    for number in [2, 3] {
+        fs::remove_file(pool.entry(number)).unwrap();
+    }
+    fs::remove_file(copy.entry(2)).unwrap();
+    let repaired = repair(&pool.open(), &[copy.open()]);
+    assert_eq!((repaired.restored.len(), repaired.untaken.len()), (0, 1), "{repaired:?}");
+    assert_eq!(problems(&pool), 0);
+}

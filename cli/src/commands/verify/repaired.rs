@@ -70,7 +70,7 @@ impl RepairedFiles {
         }
         for Untaken { source, entry } in &self.untaken {
             text.push_str(&format!(
-                "{source} has log entry {entry}, which was not taken: it does not follow the end of this log\n"
+                "{source} has log entry {entry}, which was not taken: it does not follow the end of this log, or declares lost what is here\n"
             ));
         }
         for run in &self.lost {
