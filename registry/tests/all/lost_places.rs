@@ -35,6 +35,19 @@ fn with_a_loss_of() -> (Pool, Vec<u8>) {
     (pool, original)
 }
 
+/// The same, after the declaration could not be read for a while, in which entry 2 turned up again: so entry 4, which declares 2 lost,
+/// is lost itself, in 6, and whole.
+fn with_a_lost_declaration() -> Pool {
+    let (pool, original) = with_a_loss_of();
+    let declaration = fs::read(pool.entry(4)).unwrap();
+    overwrite(&pool.entry(2), &original);
+    overwrite(&pool.entry(4), b"rubbish");
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(4, 4)]);
+    overwrite(&pool.entry(4), &declaration);
+    pool
+}
+
 fn copy_of(pool: &Pool) -> Pool {
     let copy = Pool::new();
     fs::remove_dir_all(copy.root()).unwrap();
@@ -174,14 +187,8 @@ fn losses_that_an_index_knows_are_told_from_entries_that_it_lacks() {
 /// under the tag of the first one meanwhile.
 #[test]
 fn a_loss_that_only_a_lost_entry_declares_is_named_and_can_be_declared_again() {
-    let (pool, original) = with_a_loss_of();
-    let declaration = fs::read(pool.entry(4)).unwrap();
-    // Entry 2 turns up again while its declaration cannot be read, and so only that is given up.
-    overwrite(&pool.entry(2), &original);
-    overwrite(&pool.entry(4), b"rubbish");
+    let pool = with_a_lost_declaration();
     let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
-    assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(4, 4)]);
-    overwrite(&pool.entry(4), &declaration);
     assert_eq!(names(&pool.open().catalog().unwrap()), ["a", "c", "d"]);
     let problems = pool.open().verify(&|_| ()).unwrap().problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -231,13 +238,7 @@ fn what_an_index_found_in_a_lost_place_hides_nothing_behind_it() {
 /// A loss that only a lost entry declares is one for as long as that can be read; an index would remember it longer.
 #[test]
 fn readers_with_and_without_an_index_agree_about_a_loss_that_only_a_lost_entry_declares() {
-    let (pool, original) = with_a_loss_of();
-    let declaration = fs::read(pool.entry(4)).unwrap();
-    overwrite(&pool.entry(2), &original);
-    overwrite(&pool.entry(4), b"rubbish");
-    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
-    assert_eq!(pool.open().repair(&by(), &options).unwrap().lost, [(4, 4)]);
-    overwrite(&pool.entry(4), &declaration);
+    let pool = with_a_lost_declaration();
     assert_eq!(names(&pool.open_indexed().catalog().unwrap()), ["a", "c", "d"]);
     overwrite(&pool.entry(4), b"rubbish");
     for registry in [pool.open(), pool.open_indexed(), pool.open_indexed()] {
