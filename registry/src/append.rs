@@ -79,13 +79,8 @@ impl<'a> Transaction<'a> {
     /// of the index, where there is one.
     pub(crate) fn finish(self) -> Option<Notice> {
         let Self { registry, catalog, fresh, is_indexed, .. } = self;
-        if let Some(index) = registry.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
-            && let Err(error) = index.write(fresh.into_iter().collect())
-        {
-            let notice = || Notice::Index(format!("the index could not be brought up to date: {error}"));
-            return Some(catalog.notice.unwrap_or_else(notice));
-        }
-        catalog.notice
+        let failed = if is_indexed { registry.keep(fresh.into_iter().collect()) } else { None };
+        catalog.notice.or(failed)
     }
 
     /// Reads what others wrote since; `numbers`, where they were listed, show gaps.
@@ -118,7 +113,7 @@ impl<'a> Transaction<'a> {
         let place = || schema::entry(number);
         // The catalog is whole here, so its head is known; the error is for the type, not for a case.
         let previous =
-            self.catalog.head.ok_or_else(|| RegistryError::unsound(place(), "what it follows is not known"))?;
+            self.catalog.head().ok_or_else(|| RegistryError::unsound(place(), "what it follows is not known"))?;
         let mut transaction = [0; 16];
         getrandom::fill(&mut transaction).map_err(RegistryError::Random)?;
         let entry =

@@ -29,10 +29,8 @@ pub struct Catalog {
     pub(crate) stops_writers: Option<(u64, u16)>,
     /// The number of the last entry, readable or not.
     pub(crate) last: u64,
-    /// The digest that the next entry must state; unknown after an entry that cannot be read.
-    pub(crate) head: Option<Digest>,
-    /// The last entry whose digest is known, and that digest.
-    pub(crate) known: Option<(u64, Digest)>,
+    /// The last entry whose digest is known, and that digest; at first 0, and what entry 1 must state.
+    pub(crate) known: (u64, Digest),
     pub(crate) notice: Option<Notice>,
     /// What entry 1 must state.
     pub(crate) genesis: Digest,
@@ -83,8 +81,7 @@ impl Catalog {
             void: Vec::new(),
             stops_writers: None,
             last: 0,
-            head: Some(genesis),
-            known: None,
+            known: (0, genesis),
             notice: None,
             genesis,
             lost: Lost::default(),
@@ -156,7 +153,8 @@ impl Catalog {
 
     /// The digest of the last entry, by which the whole log up to it is pinned; `None` where that entry cannot be read.
     pub fn head(&self) -> Option<Digest> {
-        self.head
+        let (entry, digest) = self.known;
+        (entry == self.last).then_some(digest)
     }
 
     /// Everything that ever had this name, removed or not.

@@ -26,6 +26,12 @@ struct Indexed {
     unused: Option<Catalog>,
 }
 
+impl Indexed {
+    fn of(catalog: Catalog, writable: bool) -> Self {
+        Self { catalog, writable, aside: None, unused: None }
+    }
+}
+
 impl Registry {
     /// What the registry holds now.
     ///
@@ -61,14 +67,18 @@ impl Registry {
             catalog.notice.get_or_insert(Notice::Parted(notice));
         }
         let mut is_indexed = writable && catalog.damaged.is_empty();
-        if let Some(index) = self.index.as_ref().filter(|_| is_indexed && !fresh.is_empty())
-            && let Err(error) = index.write(fresh)
-        {
+        if is_indexed && let Some(notice) = self.keep(fresh) {
             is_indexed = false;
-            let notice = format!("the index could not be brought up to date: {error}");
-            catalog.notice.get_or_insert(Notice::Index(notice));
+            catalog.notice.get_or_insert(notice);
         }
         Ok(Loaded { catalog, numbers, is_indexed })
+    }
+
+    /// Keeps entries in the index, where there is one; why that could not be done.
+    pub(crate) fn keep(&self, frames: Vec<(u64, Vec<u8>)>) -> Option<Notice> {
+        let index = self.index.as_ref().filter(|_| !frames.is_empty())?;
+        let error = index.write(frames).err()?;
+        Some(Notice::Index(format!("the index could not be brought up to date: {error}")))
     }
 
     fn indexed(&self, index: &Index, numbers: &[u64]) -> Result<Indexed, RegistryError> {
@@ -94,17 +104,16 @@ impl Registry {
             }
         }
         // The last one of which it is known what it must be: those behind it are lost.
-        let Some((last, digest)) = catalog.known else {
-            return Ok(Indexed { catalog, writable: true, aside: None, unused: None });
-        };
+        let (last, digest) = catalog.known;
+        if last == 0 {
+            return Ok(Indexed::of(catalog, true));
+        }
         // What only a lost entry declares lost, who has no index sees only as long as that can be read.
         if catalog.unconfirmed().next().is_some() {
             return Ok(self.unindexed(None));
         }
         match log::read(&self.storage, last) {
-            Ok(Some(logged)) if logged.digest == digest => {
-                Ok(Indexed { catalog, writable: true, aside: None, unused: None })
-            }
+            Ok(Some(logged)) if logged.digest == digest => Ok(Indexed::of(catalog, true)),
             // There is more behind it, so that it is a gap like any other; or it is damaged: the index may hold the copy from which
             // it can be repaired.
             Ok(None) if numbers.last().is_some_and(|&there| there > last) => {
@@ -136,7 +145,7 @@ impl Registry {
             if !is_cut {
                 return Ok(Indexed { unused: Some(remembered), ..self.unindexed(None) });
             }
-            let last = remembered.known.map_or(remembered.last, |(last, _)| last);
+            let (last, _) = remembered.known;
             return Err(RegistryError::Unsound {
                 place: schema::entry(last),
                 detail: format!(
@@ -154,14 +163,14 @@ impl Registry {
         match index.set_aside() {
             Ok(folder) => {
                 let aside = Some(Aside { first, remembered, folder });
-                Ok(Indexed { catalog, writable: true, aside, unused: None })
+                Ok(Indexed { aside, ..Indexed::of(catalog, true) })
             }
             Err(error) => {
                 catalog.notice = Some(Notice::Parted(format!(
                     "the index remembers another history of this registry from entry {first} on, could not be put aside ({error}), and \
                      was not used: the whole log was read instead"
                 )));
-                Ok(Indexed { catalog, writable: false, aside: None, unused: None })
+                Ok(Indexed::of(catalog, false))
             }
         }
     }
@@ -172,7 +181,7 @@ impl Registry {
         let mut catalog = Catalog::empty(&self.marker.id);
         let notice = |why| Notice::Index(format!("the index was not used, and the whole log read instead: {why}"));
         catalog.notice = why.map(notice);
-        Indexed { catalog, writable: why.is_none(), aside: None, unused: None }
+        Indexed::of(catalog, why.is_none())
     }
 
     fn rebuilt(&self, index: &Index, why: &str) -> Indexed {
@@ -186,7 +195,7 @@ impl Registry {
             }
         };
         catalog.notice = Some(Notice::Index(format!("{outcome}: {why}")));
-        Indexed { catalog, writable, aside: None, unused: None }
+        Indexed::of(catalog, writable)
     }
 }
 

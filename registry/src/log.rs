@@ -1,6 +1,6 @@
 //! The files of the log: reading entry n, and creating it.
 
-use esmhub_store_format::log::Entry;
+use esmhub_store_format::log::{Action, Entry};
 use esmhub_store_format::{Digest, frame, limits};
 
 use crate::RegistryError;
@@ -30,6 +30,21 @@ impl Logged {
         }
         Ok(Self { entry, digest, frame })
     }
+
+    /// The runs of entries that it declares lost: those before it. None where one of its records breaks a rule.
+    pub(crate) fn losses(&self) -> Vec<(u64, u64)> {
+        let actions: Result<Vec<Action>, _> = self.entry.actions().collect();
+        losses(&actions.unwrap_or_default(), self.entry.number).collect()
+    }
+}
+
+/// The runs of entries that these actions of an entry declare lost: those before it.
+pub(crate) fn losses(actions: &[Action], entry: u64) -> impl Iterator<Item = (u64, u64)> {
+    let runs = actions.iter().flat_map(|action| match action {
+        Action::Loss(loss) => loss.ranges(),
+        _ => &[],
+    });
+    runs.copied().filter(move |(_, last)| *last < entry)
 }
 
 /// Entry `number`; `None` where there is no such file.

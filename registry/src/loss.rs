@@ -181,7 +181,7 @@ fn declaration(catalog: &Catalog, runs: Vec<(u64, u64)>, by: &Signature) -> Resu
     let mut transaction = [0; 16];
     getrandom::fill(&mut transaction).map_err(RegistryError::Random)?;
     // Behind a lost entry any digest will do: nobody knows the right one.
-    let previous = catalog.head.unwrap_or(catalog.genesis);
+    let previous = catalog.head().unwrap_or(catalog.genesis);
     Ok(Entry { number, previous, transaction, time: by.time, writer: by.writer.clone(), records: vec![record] })
 }
 

@@ -19,7 +19,7 @@ use esmhub_store_format::log::{Action, Loss, Published, Target};
 use crate::catalog::{Catalog, Damage};
 use crate::error::ErrorKind;
 use crate::esm::Stamp;
-use crate::log::Logged;
+use crate::log::{self, Logged};
 use crate::{Esm, Event, Happening, RegistryError, State, schema};
 
 impl Catalog {
@@ -31,7 +31,7 @@ impl Catalog {
     /// same, so that a later one can still declare it lost; for anything else this catalog is no good then.
     pub(crate) fn take(&mut self, through: u64, read: Result<Logged, RegistryError>) -> Result<bool, RegistryError> {
         let number = self.last + 1;
-        let expected = self.head.take();
+        let expected = self.head();
         if let Some(end) = self.lost.end_of(number) {
             // What it declares lost itself was noted when it was read the first time.
             self.last = through.min(end);
@@ -57,8 +57,7 @@ impl Catalog {
             self.damaged.iter_mut().rev().take(1).for_each(|damage| damage.is_readable = true);
             return Ok(false);
         }
-        self.head = Some(logged.digest);
-        self.known = Some((number, logged.digest));
+        self.known = (number, logged.digest);
         let actions = match actions {
             Ok(actions) => actions,
             Err(error) => return Ok(self.damage(number, error.to_string())),
@@ -77,13 +76,9 @@ impl Catalog {
 
     /// Notes what an entry declares lost: entries before it.
     fn declare(&mut self, actions: &[Action], entry: u64) {
-        for action in actions {
-            if let Action::Loss(loss) = action {
-                for run in loss.ranges().iter().filter(|(_, last)| *last < entry) {
-                    self.declared.declare(*run, entry);
-                    self.confirmed.declare(*run, entry);
-                }
-            }
+        for run in log::losses(actions, entry) {
+            self.declared.declare(run, entry);
+            self.confirmed.declare(run, entry);
         }
     }
 

@@ -89,7 +89,7 @@ impl Disk {
 }
 
 /// The folder that a file or a folder lies in; that of the registry is empty.
-fn parent(place: &str) -> &str {
+pub(super) fn parent(place: &str) -> &str {
     place.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::sync::PoisonError;
 
+use super::folders::parent;
 use super::system::exchange;
 use super::{Disk, sync};
 use crate::RegistryError;
@@ -16,7 +17,7 @@ impl Disk {
             return Ok(false);
         }
         // However large it is: what is no part of a registry can be.
-        let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = parent(to);
         self.ensure_folder(folder)?;
         if fs::hard_link(self.path(from), self.path(to)).is_ok() {
             sync(&self.path(folder))?;
@@ -33,7 +34,7 @@ impl Disk {
     /// to be gone; whether it was there. A colleague's file can be renamed where it could not be linked.
     pub(crate) fn relocate(&self, from: &str, to: &str) -> Result<bool, RegistryError> {
         self.require_folders(from)?;
-        let [new, old] = [to, from].map(|place| place.rsplit_once('/').map_or("", |(folder, _)| folder));
+        let [new, old] = [to, from].map(parent);
         self.ensure_folder(new)?;
         match fs::rename(self.path(from), self.path(to)) {
             Ok(()) => {}
@@ -51,7 +52,7 @@ impl Disk {
     pub(crate) fn displace(&self, place: &str, bytes: &[u8], aside: &str) -> Result<bool, RegistryError> {
         self.require_folders(place)?;
         // Before the exchange: what stands there then has the name of a temporary file.
-        self.ensure_folder(aside.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+        self.ensure_folder(parent(aside))?;
         let staged = self.stage(place, bytes)?;
         if exchange(&staged.path, &self.path(place)).is_ok() {
             let moved = self.relocate(&staged.name, aside).map(|_| true);

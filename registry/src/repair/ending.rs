@@ -6,7 +6,6 @@
 
 use esmhub_store_format::Digest;
 use esmhub_store_format::limits::MAX_LOST_ENTRIES;
-use esmhub_store_format::log::Action;
 
 use super::Repair;
 use super::source::{Source, declare};
@@ -116,13 +115,9 @@ impl Repair<'_> {
 
     /// Whether an entry declares lost what can be read here.
     fn undoes(&self, logged: &Logged, last: u64) -> Result<bool, RegistryError> {
-        let actions: Result<Vec<Action>, _> = logged.entry.actions().collect();
-        for action in actions.into_iter().flatten() {
-            let Action::Loss(loss) = action else { continue };
-            for number in loss.ranges().iter().flat_map(|(first, end)| *first..=(*end).min(last)) {
-                if self.lost.end_of(number).is_none() && self.digest_of(number)?.is_some() {
-                    return Ok(true);
-                }
+        for number in logged.losses().into_iter().flat_map(|(first, end)| first..=end.min(last)) {
+            if self.lost.end_of(number).is_none() && self.digest_of(number)?.is_some() {
+                return Ok(true);
             }
         }
         Ok(false)

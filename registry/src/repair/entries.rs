@@ -61,18 +61,12 @@ impl Repair<'_> {
             .into_iter()
             .partition(|place| schema::entry_at(place).is_some());
         self.repaired.unresolved = others;
-        let listed = log::numbers_found(&self.registry.storage)?;
-        let last = listed.last().copied().unwrap_or_default();
-        let mut open: BTreeSet<u64> = entries.iter().filter_map(|place| schema::entry_at(place)).collect();
-        while let Some(number) = open.pop_first() {
+        let numbers: BTreeSet<u64> = entries.iter().filter_map(|place| schema::entry_at(place)).collect();
+        for number in numbers {
             // What the next entry states was looked for already, and any other entry would not fit it.
             let before = if self.is_followed(number)? { None } else { self.digest_before(number)? };
             let found = before.and_then(|before| find_entry(sources, number, |_, previous| *previous == before));
-            let is_restored = self.restore_entry(number, found)?.is_some();
-            // Of several that are missing in a row, the first one was named.
-            if is_restored && number < last && !self.is_followed(number)? && self.lost.end_of(number + 1).is_none() {
-                open.insert(number + 1);
-            }
+            self.restore_entry(number, found)?;
         }
         // One of them may have been a declaration.
         let lost = &self.lost;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use esmhub_store_format::Digest;
-use esmhub_store_format::log::Action;
 
 use crate::error::ErrorKind;
 use crate::index::{Index, IndexError, Toward};
@@ -165,11 +164,5 @@ impl Remembered<'_> {
 
 /// Adds what an entry declares lost.
 pub(super) fn declare(lost: &mut Lost, logged: &Logged) {
-    let number = logged.entry.number;
-    let actions: Result<Vec<Action>, _> = logged.entry.actions().collect();
-    for action in actions.into_iter().flatten() {
-        if let Action::Loss(loss) = action {
-            loss.ranges().iter().filter(|(_, last)| *last < number).for_each(|run| lost.declare(*run, number));
-        }
-    }
+    logged.losses().into_iter().for_each(|run| lost.declare(run, logged.entry.number));
 }

@@ -285,3 +285,20 @@ fn no_place_is_held_for_an_entry_that_nobody_declares_lost_here() {
     assert_eq!(repair(&pool.open(), &[copy.open()]).restored, []);
     assert!(!pool.entry(5).exists() && pool.open().verify(&|_| ()).unwrap().is_sound());
 }
+
+/// Behind an entry that is lost, nothing is stated that could be checked: not even whose the log is.
+#[test]
+fn a_log_that_is_gone_does_not_come_back_from_another_registry() {
+    let (pool, other) = (Pool::new(), Pool::new());
+    pool.publish("a", 1);
+    for (name, seed) in [("b", 2), ("c", 3)] {
+        other.publish(name, seed);
+    }
+    overwrite(&other.entry(1), b"rubbish");
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    other.open().repair(&by(), &options).unwrap();
+    fs::remove_dir_all(pool.file("log")).unwrap();
+    let repaired = repair(&pool.open(), &[other.open()]);
+    assert_eq!((repaired.restored.len(), repaired.unresolved), (0, vec!["log".to_owned()]));
+    assert!(!pool.file("log").exists());
+}
