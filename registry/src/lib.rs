@@ -22,6 +22,7 @@ mod error;
 mod esm;
 #[cfg(test)]
 mod faults;
+mod fence;
 mod fetch;
 mod gc;
 mod history;

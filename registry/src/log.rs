@@ -4,6 +4,7 @@ use esmhub_store_format::log::{Action, Entry};
 use esmhub_store_format::{Digest, frame, limits};
 
 use crate::RegistryError;
+use crate::fence::Held;
 use crate::schema;
 use crate::storage::{Creation, Storage};
 
@@ -23,6 +24,9 @@ impl Logged {
     /// Reads the bytes of entry `number`.
     pub(crate) fn from_frame(number: u64, frame: Vec<u8>) -> Result<Self, RegistryError> {
         let place = schema::entry(number);
+        if let Some(held) = Held::from_bytes(&frame) {
+            return Err(RegistryError::unsound(place, held.detail()));
+        }
         let (entry, digest) = Entry::from_frame(&frame).map_err(|error| RegistryError::format(&*place, error))?;
         if entry.number != number {
             let detail = format!("it holds entry {}, its name says {number}", entry.number);

@@ -10,6 +10,7 @@ use esmhub_store_format::limits::MAX_LOST_ENTRIES;
 use esmhub_store_format::log::{Action, Entry, Loss};
 
 use crate::append::Signature;
+use crate::fence::Held;
 use crate::load::follow;
 use crate::storage::{Creation, Storage};
 use crate::{Catalog, Damage, Registry, RegistryError, log, schema};
@@ -20,8 +21,6 @@ const MAX_RUNS: usize = 256;
 const ATTEMPTS: u32 = 500;
 /// How often what can be read may change while it is waited for.
 const MAX_WAITS: u32 = 20;
-/// What is put where a lost entry is missing, so that nobody takes the gap for the end of the log.
-pub(crate) const PLACEHOLDER: &[u8] = b"This log entry was lost, and a later one says so.\n";
 
 impl Registry {
     /// Declares every log entry lost that cannot be read now, and gives their numbers as runs from the first to the last; once more
@@ -185,12 +184,13 @@ fn declaration(catalog: &Catalog, runs: Vec<(u64, u64)>, by: &Signature) -> Resu
     Ok(Entry { number, previous, transaction, time: by.time, writer: by.writer.clone(), records: vec![record] })
 }
 
-/// Puts something in the place of every one of these entries that is missing; `false` where one turned out to be there.
+/// Holds the place of every one of these entries that is missing, so that nobody takes the gap for the end of the log; `false` where
+/// one turned out to be there.
 fn hold_places(storage: &Storage, runs: impl Iterator<Item = (u64, u64)>) -> Result<bool, RegistryError> {
     let listed = log::numbers_found(storage)?;
     let mut were_missing = true;
     for number in runs.flat_map(|(first, last)| first..=last).filter(|number| listed.binary_search(number).is_err()) {
-        were_missing &= storage.create(&schema::entry(number), PLACEHOLDER.to_vec())? == Creation::Created;
+        were_missing &= storage.create(&schema::entry(number), Held::Lost.to_bytes())? == Creation::Created;
     }
     Ok(were_missing)
 }

@@ -7,6 +7,7 @@
 //! An entry is only replaced, never just put aside: a missing entry at the end would look like the end of the log, and
 //! somebody would write another one in its place.
 
+mod behind;
 mod ending;
 mod entries;
 mod marker;
@@ -24,6 +25,7 @@ use self::source::Source;
 
 use crate::append::Signature;
 use crate::error::ErrorKind;
+use crate::fence::Held;
 use crate::lost::Lost;
 use crate::storage::Creation;
 use crate::{Registry, RegistryError, schema};
@@ -95,6 +97,7 @@ impl Registry {
             run: String::new(),
             lost: Lost::default(),
             written: BTreeMap::new(),
+            fenced: false,
             repaired: Repaired::default(),
         };
         match repair.all(by) {
@@ -113,6 +116,8 @@ struct Repair<'a> {
     lost: Lost,
     /// The entries that were put back, or would be, by number: their digests, or none of one that is lost.
     written: BTreeMap<u64, Option<Digest>>,
+    /// Whether a fence that stands before the end of the log is left there while the end comes back.
+    fenced: bool,
     repaired: Repaired,
 }
 
@@ -154,6 +159,15 @@ impl Repair<'_> {
         match storage.size(place) {
             Ok(None) => return self.create(place, bytes, source),
             _ if self.options.dry_run => {}
+            // It is nothing to be kept.
+            Ok(Some(_))
+                if schema::entry_at(place)
+                    .is_some_and(|number| Held::read(storage, number).is_ok_and(|held| held.is_some())) =>
+            {
+                storage.replace(place, bytes)?;
+                self.repaired.restored.push((place.to_owned(), source));
+                return Ok(true);
+            }
             Ok(Some(_)) => {
                 storage.preserve(place, &aside)?;
                 storage.replace(place, bytes)?;

@@ -142,7 +142,7 @@ impl Registry {
         let lost = report.lost.iter().flat_map(|(first, last)| *first..=*last);
         for number in lost.filter(|number| numbers.binary_search(number).is_err()) {
             let detail = "it is declared lost, and no file holds its place, as one should";
-            let hint = Some("`esmhub verify --repair --accept-loss` puts one there".to_owned());
+            let hint = Some("`esmhub verify --repair` puts one there".to_owned());
             report.problems.push(Problem { hint, ..Problem::new("log entry", schema::entry(number), detail) });
         }
         for (first, last) in catalog.unconfirmed() {

@@ -1,18 +1,13 @@
-//! Putting back the end of the log, or all of it, from a log that goes on where this one ends.
-//!
-//! A log that is cut looks whole. So the last entry comes first: from then on there is a gap, which is damage for everybody until
-//! the log is whole again, whatever happens to the repair. The entry behind the old end comes second: if somebody publishes at
-//! this moment, one of the two has that number, and the repair gives way.
+//! Putting back the end of the log, or all of it, from a log that goes on where this one ends: what there is to put back.
 
 use esmhub_store_format::Digest;
 use esmhub_store_format::limits::MAX_LOST_ENTRIES;
 
 use super::Repair;
-use super::source::{Source, declare};
+use super::source::{Source, declare, find_entry};
+use crate::RegistryError;
+use crate::fence::{Planned, split_held};
 use crate::log::{self, Logged};
-use crate::loss::PLACEHOLDER;
-use crate::storage::Creation;
-use crate::{RegistryError, schema};
 
 /// The end of the log, as one source sees it.
 struct End {
@@ -24,35 +19,41 @@ struct End {
     is_shared: bool,
 }
 
-/// An entry to be put back, by its digest; none of one that is lost.
-type Planned = (u64, Option<Digest>);
-
 impl Repair<'_> {
     /// Puts back what sources have behind the end of the log.
     pub(super) fn extend_all(&mut self, sources: &mut [Source<'_>]) -> Result<(), RegistryError> {
         self.repaired.untaken.clear();
-        sources.iter_mut().try_for_each(|source| self.extend(source))
+        (0..sources.len()).try_for_each(|at| self.extend(sources, at))
     }
 
-    /// Puts back the entries behind the last one that is there, where a source goes on from that one.
-    fn extend(&mut self, source: &mut Source<'_>) -> Result<(), RegistryError> {
-        let end = self.end(source)?;
-        let last = end.last;
-        let plan = self.plan(source, end)?;
-        source.require_read()?;
-        let reached = match self.put_behind(source, last, &plan)? {
-            true => plan.last().map_or(last, |(number, _)| *number),
-            false => last,
-        };
-        if let Some(next) = source.numbers().into_iter().find(|number| *number > reached) {
-            self.repaired.untaken.push((source.name(), next));
+    /// Puts back the entries behind the last one that is there, where the source goes on from that one.
+    fn extend(&mut self, sources: &mut [Source<'_>], at: usize) -> Result<(), RegistryError> {
+        let mut seen = None;
+        loop {
+            let Some(source) = sources.get_mut(at) else { return Ok(()) };
+            let end = self.end(source)?;
+            let last = end.last;
+            let mut plan = self.plan(source, end)?;
+            source.require_read()?;
+            fill(&mut plan, last, sources);
+            let reached = self.put_behind(sources, last, &plan)?;
+            let Some(source) = sources.get_mut(at) else { return Ok(()) };
+            source.require_read()?;
+            // Whoever was faster may have put the same there, or some of it.
+            if reached < last + plan.len() as u64 && seen.replace(last) != Some(last) {
+                continue;
+            }
+            let behind = source.numbers().into_iter().find(|number| *number > reached);
+            let untaken = self.parting(source)?.or(behind);
+            self.repaired.untaken.extend(untaken.map(|number| (source.name(), number)));
+            return Ok(());
         }
-        Ok(())
     }
 
     /// Where the log ends, and whether the source has the last entry that can be compared.
     fn end(&self, source: &mut Source<'_>) -> Result<End, RegistryError> {
-        let listed = log::numbers_found(&self.registry.storage)?;
+        let mut listed = log::numbers_found(&self.registry.storage)?;
+        split_held(&self.registry.storage, &mut listed)?;
         let last = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
         for number in (1..=last).rev().filter(|number| self.lost.end_of(*number).is_none()) {
             return Ok(match self.digest_of(number)? {
@@ -70,17 +71,18 @@ impl Repair<'_> {
         Ok(End { last, digest: Some(genesis).filter(|_| last == 0), is_shared: true })
     }
 
-    /// What the source has behind the end, as far as it follows. Where the source lacks an entry, what is behind it is taken all
-    /// the same: the gap is then named as damage, and the end of the log is where it was.
+    /// What the source has behind the end, as far as it follows: it ends with an entry. Where the source lacks one, what is behind
+    /// that is taken all the same: what is missing is then named as damage, and the end of the log is where it was.
     fn plan(&self, source: &mut Source<'_>, end: End) -> Result<Vec<Planned>, RegistryError> {
         let End { last, digest: mut head, mut is_shared } = end;
         let there = source.numbers().last().copied().unwrap_or_default();
         let mut plan: Vec<Planned> = Vec::new();
         let mut lost = self.lost.clone();
         let mut missing = 0;
-        for number in last.saturating_add(1)..=there {
+        let Some(next) = last.checked_add(1) else { return Ok(plan) };
+        for number in next..=there {
             if source.has_lost(number) && is_shared {
-                plan.push((number, None));
+                plan.push(Planned::Lost);
                 head = None;
                 continue;
             }
@@ -88,9 +90,11 @@ impl Repair<'_> {
             // what is before it.
             let Some(logged) = source.entry(number, |_, _| head.is_some() || is_shared) else {
                 missing += 1;
-                if !is_shared || missing > MAX_LOST_ENTRIES {
+                // Without the entry behind the end, nobody could tell whether what is behind it belongs there.
+                if plan.is_empty() || !is_shared || missing > MAX_LOST_ENTRIES {
                     break;
                 }
+                plan.push(Planned::Missing);
                 head = None;
                 continue;
             };
@@ -100,16 +104,14 @@ impl Repair<'_> {
                 break;
             }
             declare(&mut lost, &logged);
-            plan.push((number, Some(logged.digest)));
+            plan.push(Planned::Entry(logged.digest));
             (head, is_shared) = (Some(logged.digest), true);
         }
-        // A file that holds a place which nobody declares lost would be damage; and without the entry behind the end, somebody may be
-        // about to publish another one.
-        let undeclared = |(number, digest): &Planned| digest.is_none() && lost.end_of(*number).is_none();
-        plan.truncate(plan.iter().position(undeclared).unwrap_or(plan.len()));
-        if plan.first().is_some_and(|(number, _)| *number != last + 1) {
-            plan.clear();
-        }
+        // A file that holds a place which nobody declares lost would be damage.
+        let undeclared =
+            |(at, planned): (usize, &Planned)| *planned == Planned::Lost && lost.end_of(next + at as u64).is_none();
+        plan.truncate(plan.iter().enumerate().map(undeclared).position(|is| is).unwrap_or(plan.len()));
+        while plan.pop_if(|planned| planned.digest().is_none()).is_some() {}
         Ok(plan)
     }
 
@@ -123,55 +125,37 @@ impl Repair<'_> {
         Ok(false)
     }
 
-    /// Puts entries behind the end; `false` where somebody else's entry stands there now.
-    fn put_behind(&mut self, source: &mut Source<'_>, last: u64, plan: &[Planned]) -> Result<bool, RegistryError> {
-        let (Some((highest, below)), Some(first)) = (plan.split_last(), plan.first()) else { return Ok(true) };
-        let was_there = self.registry.storage.size(&schema::entry(highest.0))?.is_some();
-        if !self.put_one(source, *highest)? {
-            return Ok(false);
-        }
-        if !below.is_empty() && !self.put_one(source, *first)? {
-            let place = schema::entry(highest.0);
-            let is_last = || Ok(log::numbers_found(&self.registry.storage)?.last() == Some(&highest.0));
-            // Where no other entry stands in its way, or something stands behind it, it is better left.
-            if !was_there && !self.options.dry_run && self.readable(first.0)?.is_some() && is_last()? {
-                self.registry.storage.remove(&place)?;
-                self.written.remove(&highest.0);
-                self.repaired.restored.retain(|(restored, _)| *restored != place);
+    /// The first entry from which on a source goes another way than the log.
+    fn parting(&self, source: &mut Source<'_>) -> Result<Option<u64>, RegistryError> {
+        let mut parts = None;
+        for number in source.numbers().into_iter().rev() {
+            if self.lost.end_of(number).is_some() || source.has_lost(number) {
+                continue;
             }
-            return Ok(false);
-        }
-        for planned in below.iter().skip(1).rev() {
-            if !self.put_one(source, *planned)? {
-                self.repaired.unresolved.push(schema::entry(planned.0));
+            let Some(here) = self.digest_of(number)? else { continue };
+            match source.entry(number, |_, _| true) {
+                Some(logged) if logged.digest != here => parts = Some(number),
+                // All before it is the same, as each entry states the one before it.
+                Some(_) => break,
+                None => {}
             }
         }
-        let mut before = last;
-        for (number, _) in plan {
-            self.missing(before, number - 1);
-            before = *number;
-        }
-        Ok(true)
+        Ok(parts)
     }
+}
 
-    /// Creates one entry, or what holds its place; `false` where something else stands there. Another repair may have been faster,
-    /// with the same.
-    fn put_one(&mut self, source: &mut Source<'_>, (number, digest): Planned) -> Result<bool, RegistryError> {
-        let place = schema::entry(number);
-        let Some(digest) = digest else {
-            let storage = &self.registry.storage;
-            let is_there =
-                !self.options.dry_run && storage.create(&place, PLACEHOLDER.to_vec())? == Creation::AlreadyThere;
-            self.written.insert(number, None);
-            return Ok(!is_there || self.readable(number)?.is_none());
-        };
-        let Some(logged) = source.entry(number, |own, _| *own == digest) else { return Ok(false) };
-        if !self.create(&place, logged.frame.clone(), source.name())?
-            && self.readable(number)?.is_none_or(|there| there.digest != digest)
-        {
-            return Ok(false);
+/// Plans what other sources have of that which one does not, as the entries behind it state it. `last` is the number before the plan.
+fn fill(plan: &mut [Planned], last: u64, sources: &mut [Source<'_>]) {
+    let mut behind = None;
+    for (at, planned) in plan.iter_mut().enumerate().rev() {
+        let number = last + 1 + at as u64;
+        let stated = behind.take().and_then(|next: Digest| {
+            let (next, _) = find_entry(sources, number + 1, |own, _| *own == next)?;
+            find_entry(sources, number, |own, _| *own == next.entry.previous).map(|(found, _)| found.digest)
+        });
+        if let (Planned::Missing, Some(found)) = (*planned, stated) {
+            *planned = Planned::Entry(found);
         }
-        self.note(&logged);
-        Ok(true)
+        behind = planned.digest();
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use esmhub_store_format::{Digest, frame};
 
 use super::Repair;
-use super::source::{Source, declare};
+use super::source::{Source, declare, find_entry};
 use crate::append::Signature;
 use crate::error::ErrorKind;
+use crate::fence::{Held, split_held};
 use crate::log::{self, Logged};
 use crate::{RegistryError, schema};
 
@@ -15,7 +16,9 @@ impl Repair<'_> {
     /// Puts back the entries that are missing or cannot be read. One that can be read is never touched: where it does not fit
     /// the others, nobody here knows which of them is right.
     pub(super) fn entries(&mut self, sources: &mut [Source<'_>]) -> Result<(), RegistryError> {
-        let listed = log::numbers_found(&self.registry.storage)?;
+        self.lift_fences()?;
+        let mut listed = log::numbers_found(&self.registry.storage)?;
+        split_held(&self.registry.storage, &mut listed)?;
         let last = listed.last().copied().unwrap_or_default();
         // Where there is neither a file nor a copy there is nothing to do: a number can be as high as somebody likes.
         let mut numbers: BTreeSet<u64> = listed.into_iter().collect();
@@ -23,6 +26,7 @@ impl Repair<'_> {
         // From the end: an entry is known by the one after it, which may have to be restored first.
         let mut stated: Option<Digest> = None;
         let mut expected = last;
+        let mut fenced = Vec::new();
         for number in numbers.into_iter().rev().filter(|number| *number <= last) {
             if number != expected {
                 self.missing(number, expected);
@@ -37,17 +41,64 @@ impl Repair<'_> {
                 Some(logged) => Some(logged),
                 None => {
                     // The header before the index: that may remember another history, and the header is of what stood here.
+                    let held = Held::read(&self.registry.storage, number)?;
                     let digest = stated
-                        .or_else(|| self.stated_by_header(number))
+                        .or_else(|| self.stated_by_file(number, held))
                         .or_else(|| sources.iter().find_map(|source| source.verified_digest(number)));
                     let found = digest.and_then(|digest| find_entry(sources, number, |own, _| *own == digest));
-                    self.restore_entry(number, found)?
+                    match held {
+                        // With it the log will be whole, and so it comes last.
+                        Some(Held::Fence(_)) => {
+                            let logged = found.as_ref().map(|(logged, _)| logged.clone());
+                            fenced.push((number, found));
+                            logged
+                        }
+                        _ => self.restore_entry(number, found)?,
+                    }
                 }
             };
             stated = entry.map(|logged| logged.entry.previous);
         }
         self.missing(0, expected);
+        self.fenced = !fenced.is_empty();
         self.extend_all(sources)?;
+        for (number, found) in fenced {
+            self.restore_entry(number, found)?;
+        }
+        self.fenced = false;
+        self.hold_lost_places()?;
+        self.name_what_is_left()
+    }
+
+    /// Holds the places of entries that are lost and of which there is no file: who sees none takes it for the end of the log.
+    fn hold_lost_places(&mut self) -> Result<(), RegistryError> {
+        let listed = log::numbers_found(&self.registry.storage)?;
+        let lost: Vec<(u64, u64)> = self.lost.runs().collect();
+        let is_free = |number: &u64| listed.binary_search(number).is_err();
+        for number in lost.into_iter().flat_map(|(first, last)| first..=last).filter(is_free) {
+            if !self.written.contains_key(&number) {
+                let source = "nothing: it is lost, and its place is held now".to_owned();
+                self.create(&schema::entry(number), Held::Lost.to_bytes(), source)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What no entry came back for, of all that there should be one of.
+    fn name_what_is_left(&mut self) -> Result<(), RegistryError> {
+        let storage = &self.registry.storage;
+        let mut listed = log::numbers_found(storage)?;
+        let held = split_held(storage, &mut listed)?;
+        let mut there = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
+        for (number, _) in held.into_iter().filter(|(number, _)| *number > there).collect::<Vec<_>>() {
+            self.missing(there, number - 1);
+            self.repaired.unresolved.push(schema::entry(number));
+            there = number;
+        }
+        let (lost, written) = (&self.lost, &self.written);
+        let is_back = |number| lost.end_of(number).is_some() || written.get(&number).is_some_and(Option::is_some);
+        self.repaired.unresolved.retain(|place| schema::entry_at(place).is_none_or(|number| !is_back(number)));
+        self.repaired.unresolved.dedup();
         if self.written.is_empty() && !self.registry.storage.has_folder(schema::LOG)? {
             self.repaired.unresolved.push(schema::LOG.to_owned());
         }
@@ -69,11 +120,7 @@ impl Repair<'_> {
             self.restore_entry(number, found)?;
         }
         // One of them may have been a declaration.
-        let lost = &self.lost;
-        self.repaired
-            .unresolved
-            .retain(|place| schema::entry_at(place).is_none_or(|number| lost.end_of(number).is_none()));
-        Ok(())
+        self.name_what_is_left()
     }
 
     /// Gives up the entries that were not restored.
@@ -144,8 +191,11 @@ impl Repair<'_> {
         }
     }
 
-    /// The digest in the header of a damaged file, where the header is sound.
-    fn stated_by_header(&self, number: u64) -> Option<Digest> {
+    /// The digest that a fence was made for, or the one in the header of a damaged file, where the header is sound.
+    fn stated_by_file(&self, number: u64, held: Option<Held>) -> Option<Digest> {
+        if let Some(Held::Fence(fence)) = held {
+            return fence.here.digest();
+        }
         let bytes = self.registry.storage.read(&schema::entry(number), log::LIMIT).ok()??;
         frame::stated_digest(frame::Content::Entry, &bytes)
     }
@@ -164,13 +214,4 @@ impl Repair<'_> {
         self.repaired.unresolved.push(place);
         Ok(None)
     }
-}
-
-/// The right entry from the first source that has it, and what that is called.
-fn find_entry(
-    sources: &mut [Source<'_>],
-    number: u64,
-    is_right: impl Fn(&Digest, &Digest) -> bool,
-) -> Option<(Logged, String)> {
-    sources.iter_mut().find_map(|source| Some((source.entry(number, &is_right)?, source.name())))
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use esmhub_store_format::Digest;
 
 use crate::error::ErrorKind;
+use crate::fence::split_held;
 use crate::index::{Index, IndexError, Toward};
 use crate::log::{self, Logged};
 use crate::lost::Lost;
@@ -109,7 +110,12 @@ impl<'a> Source<'a> {
     pub(super) fn numbers(&self) -> Vec<u64> {
         match &self.log {
             Kept::Index(index) => index.known.keys().copied().collect(),
-            Kept::Copy(copy) => log::numbers_found(&copy.storage).unwrap_or_default(),
+            Kept::Copy(copy) => {
+                let mut numbers = log::numbers_found(&copy.storage).unwrap_or_default();
+                // What holds a place is no entry.
+                let _ = split_held(&copy.storage, &mut numbers);
+                numbers
+            }
         }
     }
 
@@ -145,6 +151,15 @@ impl<'a> Source<'a> {
             }
         }
     }
+}
+
+/// The right entry from the first source that has it, and what that is called.
+pub(super) fn find_entry(
+    sources: &mut [Source<'_>],
+    number: u64,
+    is_right: impl Fn(&Digest, &Digest) -> bool,
+) -> Option<(Logged, String)> {
+    sources.iter_mut().find_map(|source| Some((source.entry(number, &is_right)?, source.name())))
 }
 
 impl Remembered<'_> {

@@ -7,6 +7,7 @@ mod access;
 mod anchors;
 mod crashes;
 mod damage;
+mod fences;
 mod gc;
 mod index;
 mod loss;
