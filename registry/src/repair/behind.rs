@@ -146,7 +146,9 @@ impl Repair<'_> {
             }
             self.written.insert(number, Some(digest));
             put = Some(Logged { entry, digest, frame });
-            self.repaired.restored.push((place, "nothing: an empty entry ends a repair that gave way".to_owned()));
+            self.repaired
+                .restored
+                .push((place, "the entry before it: it is empty, and ends a repair that gave way".to_owned()));
         }
         Ok(())
     }

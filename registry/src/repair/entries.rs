@@ -77,7 +77,7 @@ impl Repair<'_> {
         let is_free = |number: &u64| listed.binary_search(number).is_err();
         for number in lost.into_iter().flat_map(|(first, last)| first..=last).filter(is_free) {
             if !self.written.contains_key(&number) {
-                let source = "nothing: it is lost, and its place is held now".to_owned();
+                let source = "the entry that declares it lost: its place is held again".to_owned();
                 self.create(&schema::entry(number), Held::Lost.to_bytes(), source)?;
             }
         }

@@ -70,7 +70,8 @@ impl RepairedFiles {
         }
         for Untaken { source, entry } in &self.untaken {
             text.push_str(&format!(
-                "{source} has log entry {entry}, which was not taken: it does not follow the end of this log, or declares lost what is here\n"
+                "{source} has a log entry {entry} that was not taken: it is another one than the one here, does not follow the end of this log, or \
+                 declares lost what is here\n"
             ));
         }
         for run in &self.lost {
