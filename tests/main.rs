@@ -22,6 +22,7 @@ mod distill;
 mod documents;
 mod exit_codes;
 mod fitting;
+mod from_hub;
 mod help;
 mod hints;
 mod history;

@@ -123,6 +123,7 @@ pub(crate) enum Command {
     Recompress(commands::recompress::Recompress),
     Resolve(commands::resolve::Resolve),
     Stats(commands::stats::Stats),
+    Coverage(commands::coverage::Coverage),
     Log(commands::log::Log),
     Yank(commands::yank::Yank),
     Remove(commands::yank::Remove),

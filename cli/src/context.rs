@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use esmhub_registry::{Catalog, Notice, Registry, Signature};
+use esmhub_registry::{Catalog, Damage, Notice, Registry, Signature};
 use esmhub_store_format::log::Writer;
 use etcetera::BaseStrategy;
 
@@ -101,10 +101,17 @@ impl Context {
         let registry = self.open()?;
         let catalog = registry.catalog()?;
         self.notice(catalog.notice());
-        for damage in catalog.damaged() {
-            self.warn(damage);
+        // A repair can hold thousands of places in a row.
+        let is_alike =
+            |one: &Damage, next: &Damage| one.detail == next.detail && one.through.checked_add(1) == Some(next.entry);
+        for alike in catalog.damaged().chunk_by(is_alike) {
+            let (Some(first), Some(last)) = (alike.first(), alike.last()) else { continue };
+            match alike.len() {
+                1 => self.warn(first),
+                _ => self.warn(format!("log entries {} to {}: {}", first.entry, last.through, first.detail)),
+            }
             if let Ok(mut warned) = self.warned.lock() {
-                warned.push(damage.detail.clone());
+                warned.push(first.detail.clone());
             }
         }
         Ok((registry, catalog))

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{Candidate, ErrorKind, RegistryError};
-use esmhub_selection::encoder::{EncoderError, HubError};
+use esmhub_selection::encoder::{EncoderError, FetchError};
 use esmhub_selection::fit::FitError;
+use esmhub_selection::hub::HubError;
 use esmhub_selection::{PickleError, ScoreError};
 use esmhub_store_format::FormatError;
 use esmhub_store_format::exchange::{ConfigError, WeightsError};
@@ -246,6 +247,12 @@ impl From<EncoderError> for Failure {
 
 impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
+        Self::from_error(OTHER, &error, error.hint())
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
         Self::from_error(OTHER, &error, error.hint())
     }
 }

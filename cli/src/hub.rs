@@ -1,29 +1,34 @@
-//! The Hugging Face settings of the environment, and fetching a model with them.
+//! The Hugging Face Hub with the settings of the environment, and fetching a model from it.
 
 use std::env;
 use std::path::PathBuf;
 
-use esmhub_selection::encoder::{HubError, HubSettings, ModelFiles, fetch};
+use esmhub_selection::encoder::{FetchError, ModelFiles, fetch};
+use esmhub_selection::hub::{Hub, HubError, HubSettings};
 use etcetera::BaseStrategy;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::progress;
 
+/// The tag by which hfselect marks its ESMs.
+pub(crate) const ESM_TAG: &str = "embedding_space_map";
+/// How the tag begins that names a base model.
+pub(crate) const BASE_TAG: &str = "base_model:";
 const ENDPOINT: &str = "https://huggingface.co";
 
 /// The model's files, from the cache that Python's tools use as well, else from the hub.
 pub(crate) fn fetch_model(context: &Context, id: &str, revision: Option<&str>) -> Outcome<ModelFiles> {
-    let settings = settings(context)?;
+    let hub = open(context)?;
     let bar = progress::bar(context.shows_progress(), 0, format!("fetching {id}"));
-    let files = fetch(id, revision, &settings, &|file, here, all| {
+    let files = fetch(&hub, id, revision, &|file, here, all| {
         bar.set_message(format!("fetching {file}"));
         bar.set_length(all);
         bar.set_position(here);
     });
     bar.finish_and_clear();
     files.map_err(|error| {
-        let is_offline = matches!(error, HubError::NotCached { .. });
+        let is_offline = matches!(error, FetchError::Hub(HubError::NotCached { .. }));
         let failure = Failure::from(error).at(id);
         // The library knows no options.
         if is_offline {
@@ -34,6 +39,11 @@ pub(crate) fn fetch_model(context: &Context, id: &str, revision: Option<&str>) -
             failure
         }
     })
+}
+
+/// The hub, as the environment describes it.
+pub(crate) fn open(context: &Context) -> Outcome<Hub> {
+    Ok(Hub::new(settings(context)?)?)
 }
 
 fn settings(context: &Context) -> Outcome<HubSettings> {

@@ -17,6 +17,7 @@ mod document;
 mod embedding_cache;
 mod failure;
 mod files;
+mod filter;
 mod help;
 mod hub;
 mod model;

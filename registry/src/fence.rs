@@ -2,12 +2,13 @@
 //!
 //! A log whose end is gone looks whole, and somebody may go on from there at any moment. So whoever puts back several entries
 //! behind the end first creates a *fence* in the place of the second one, and then contends for the first one. Whoever reads on
-//! from the first finds the fence: the log is damaged there, nobody builds on it, and what comes behind can be put back one by
-//! one. Last of all the entry itself replaces the fence, and with that one step the log is whole up to its old end.
+//! from the first finds the fence: the log is damaged there, and nobody builds on it. Then all numbers behind it are fenced, and
+//! entries replace the fences from the highest number down: whoever knows one of them from an index finds all behind it as well.
+//! With the last step, in the place of the first fence, the log is whole up to its old end.
 //!
-//! A fence is never taken away, as its number could be taken at that moment. It is replaced by what anybody would replace it by:
-//! where the entry before it is the one that it names, by the entry that it was made for; where somebody else's stands there,
-//! by an [`empty_entry`] that follows that one. So it does not matter who does it, how often, or how late.
+//! A fence says which entry it is for, and is never taken away, as its number could be taken at that moment. It is replaced by what
+//! anybody would replace it by: by its entry; or where somebody else's entry stands before it, by an [`empty_entry`] that follows
+//! that one. So it does not matter who does it, how often, or how late.
 
 use esmhub_store_format::Digest;
 use esmhub_store_format::log::{Entry, Writer};
@@ -19,10 +20,8 @@ use crate::{RegistryError, log, schema};
 /// What holds the number of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// By a repair, until the entries around it are back.
+    /// By a repair, for an entry.
     Fence(Fence),
-    /// By a repair that had those behind it, and not this one.
-    Missing,
     /// For ever, as a later entry says.
     Lost,
 }
@@ -43,44 +42,33 @@ pub(crate) enum Planned {
     Entry(Digest),
     /// What holds the place of an entry that is lost.
     Lost,
-    /// What holds the place of an entry that was not found, and may be found elsewhere.
-    Missing,
 }
 
 const LOST: &str = "This log entry was lost, and a later one says so.\n";
-const MISSING: &str = "The copy that the end of this log came back from did not have this entry.\n";
 const FENCE: &str = "A repair holds this place in the log.\n";
 const BEFORE: &str = "before: ";
 const HERE: &str = "here: ";
 const GIVEN_UP: &str = "lost";
-const NOT_FOUND: &str = "missing";
 
 impl Planned {
     /// The digest of the entry.
     pub(crate) fn digest(self) -> Option<Digest> {
         match self {
             Self::Entry(digest) => Some(digest),
-            Self::Lost | Self::Missing => None,
+            Self::Lost => None,
         }
-    }
-
-    /// Whether both can be meant: who did not find an entry does not know better.
-    pub(crate) fn agrees(self, other: Self) -> bool {
-        self == other || self == Self::Missing || other == Self::Missing
     }
 
     fn to_text(self) -> String {
         match self {
             Self::Entry(digest) => digest.to_string(),
             Self::Lost => GIVEN_UP.to_owned(),
-            Self::Missing => NOT_FOUND.to_owned(),
         }
     }
 
     fn from_text(text: &str) -> Option<Self> {
         match text {
             GIVEN_UP => Some(Self::Lost),
-            NOT_FOUND => Some(Self::Missing),
             digest => digest.parse().ok().map(Self::Entry),
         }
     }
@@ -92,8 +80,6 @@ impl Fence {
         match self.before {
             Planned::Entry(digest) => before.digest != digest,
             Planned::Lost => true,
-            // Somebody may have found it; but what gave way before this one takes it along.
-            Planned::Missing => before.entry == empty_entry(before.entry.number, before.entry.previous),
         }
     }
 }
@@ -103,7 +89,6 @@ impl Held {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Lost => LOST.into(),
-            Self::Missing => MISSING.into(),
             Self::Fence(Fence { before, here }) => {
                 format!("{FENCE}{BEFORE}{}\n{HERE}{}\n", before.to_text(), here.to_text()).into_bytes()
             }
@@ -120,7 +105,6 @@ impl Held {
         };
         let held = match bytes {
             _ if bytes == LOST.as_bytes() => Self::Lost,
-            _ if bytes == MISSING.as_bytes() => Self::Missing,
             _ => fence()?,
         };
         (held.to_bytes() == bytes).then_some(held)
@@ -139,10 +123,9 @@ impl Held {
     pub(crate) fn detail(self) -> &'static str {
         match self {
             Self::Lost => "the entry was given up, but the one that was to say so is not there",
-            Self::Missing => "the copy that the end of the log came back from did not have this entry",
             Self::Fence(_) => {
-                "a repair that puts back the end of the log holds this place: it is at work, or was stopped and has to be run \
-                 again with the same copies"
+                "a repair that puts back the end of the log holds this place: it is at work, was stopped and has to be run again with \
+                 the same copies, or had no copy of this entry"
             }
         }
     }
@@ -173,9 +156,9 @@ mod tests {
 
     #[test]
     fn only_exactly_what_was_written_holds_a_place() {
-        let planned = [Planned::Lost, Planned::Missing, Planned::Entry(Digest::of(b"one"))];
+        let planned = [Planned::Lost, Planned::Entry(Digest::of(b"two")), Planned::Entry(Digest::of(b"one"))];
         let pairs = planned.iter().flat_map(|&before| planned.iter().map(move |&here| Fence { before, here }));
-        let fences: Vec<Held> = pairs.map(Held::Fence).chain([Held::Lost, Held::Missing]).collect();
+        let fences: Vec<Held> = pairs.map(Held::Fence).chain([Held::Lost]).collect();
         for held in &fences {
             let bytes = held.to_bytes();
             assert_eq!(Held::from_bytes(&bytes), Some(*held));

@@ -12,6 +12,7 @@ mod ending;
 mod entries;
 mod marker;
 mod objects;
+mod plan;
 mod source;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use crate::append::Signature;
 use crate::error::ErrorKind;
 use crate::fence::Held;
 use crate::lost::Lost;
-use crate::storage::Creation;
+use crate::storage::{Creation, Storage};
 use crate::{Registry, RegistryError, schema};
 
 /// How to repair.
@@ -97,7 +98,6 @@ impl Registry {
             run: String::new(),
             lost: Lost::default(),
             written: BTreeMap::new(),
-            fenced: false,
             repaired: Repaired::default(),
         };
         match repair.all(by) {
@@ -116,8 +116,6 @@ struct Repair<'a> {
     lost: Lost,
     /// The entries that were put back, or would be, by number: their digests, or none of one that is lost.
     written: BTreeMap<u64, Option<Digest>>,
-    /// Whether a fence that stands before the end of the log is left there while the end comes back.
-    fenced: bool,
     repaired: Repaired,
 }
 
@@ -158,16 +156,15 @@ impl Repair<'_> {
         let aside = schema::quarantined(&self.run, place);
         match storage.size(place) {
             Ok(None) => return self.create(place, bytes, source),
-            _ if self.options.dry_run => {}
-            // It is nothing to be kept.
-            Ok(Some(_))
-                if schema::entry_at(place)
-                    .is_some_and(|number| Held::read(storage, number).is_ok_and(|held| held.is_some())) =>
-            {
-                storage.replace(place, bytes)?;
+            // What only holds a place is nothing to be kept.
+            Ok(Some(_)) if is_held(storage, place)? => {
+                if !self.options.dry_run {
+                    storage.replace(place, bytes)?;
+                }
                 self.repaired.restored.push((place.to_owned(), source));
                 return Ok(true);
             }
+            _ if self.options.dry_run => {}
             Ok(Some(_)) => {
                 storage.preserve(place, &aside)?;
                 storage.replace(place, bytes)?;
@@ -199,5 +196,13 @@ impl Repair<'_> {
             self.repaired.quarantined.push((place.to_owned(), aside));
         }
         Ok(())
+    }
+}
+
+/// Whether what stands in a place only holds it.
+fn is_held(storage: &Storage, place: &str) -> Result<bool, RegistryError> {
+    match schema::entry_at(place) {
+        Some(number) => Ok(Held::read(storage, number)?.is_some()),
+        None => Ok(false),
     }
 }

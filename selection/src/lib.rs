@@ -15,6 +15,7 @@ pub mod encoder;
 mod features;
 pub mod fit;
 mod gram;
+pub mod hub;
 mod labels;
 mod layout;
 mod logme;

@@ -9,6 +9,7 @@ mod esm;
 mod given;
 pub(crate) mod hub;
 pub(crate) mod keys;
+pub(crate) mod loopback;
 mod numbers;
 mod page;
 mod picture;

@@ -3,6 +3,7 @@
 
 pub(crate) mod anchors;
 pub(crate) mod completions;
+pub(crate) mod coverage;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;
@@ -53,6 +54,7 @@ fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
         Command::Recompress(recompress) => recompress.run(context),
         Command::Resolve(resolve) => resolve.run(context),
         Command::Stats(stats) => stats.run(context),
+        Command::Coverage(coverage) => coverage.run(context),
         Command::Log(log) => log.run(context),
         Command::Yank(yank) => yank.run(context),
         Command::Remove(remove) => remove.run(context),

@@ -2,10 +2,10 @@
 
 mod document;
 mod doubts;
+mod prepared;
 mod pulled;
 mod texts;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
@@ -14,33 +14,41 @@ use esmhub_selection::Embeddings;
 use esmhub_store_format::card::BaseModel;
 use esmhub_store_format::log::Target;
 use esmhub_store_format::{AnchorSet, Name, Tag};
-use rayon::prelude::*;
 
 pub(crate) use document::PublishDocument;
+use prepared::{Prepared, from_hub, prepare};
 
 use crate::anchors::base_embeddings;
 use crate::context::Context;
 use crate::dataset::read_embeddings;
 use crate::failure::{Failure, Outcome};
+use crate::filter::Filter;
 use crate::model::Model;
 use crate::progress;
-use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, Source, SourceOptions, parse_share, read_texts};
+use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, SourceOptions, parse_share, read_texts};
 use crate::trust::{SignOptions, SigningKey};
 use crate::values::{often_one_of, one_of, parse_pair, parse_texts};
 
 /// Put ESMs into the registry: all of them, or none
 ///
-/// A SOURCE is a folder as hfselect saves an ESM, a .npz or .safetensors file with x (base embeddings, N x D) and y (tuned
-/// embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub export` wrote. Instead of a SOURCE,
+/// A SOURCE is a folder as hfselect saves an ESM, hf://OWNER/REPO[@REVISION] with the same, a .npz or .safetensors file with x (base
+/// embeddings, N x D) and y (tuned embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub
+/// export` wrote. Instead of a SOURCE, `--from-hub --base MODEL` takes all ESMs of a base model that the Hugging Face Hub has, and
 /// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM.
 ///
 /// SIZE is that of the weights before they are packed, as in `esmhub list`; the last line says what was added on disk.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("texts").args(["data", "source_texts"]))]
 pub(crate) struct Publish {
-    /// Folders, pairs or bundles
-    #[arg(value_name = "SOURCE", required_unless_present = "tuned", conflicts_with = "tuned")]
+    /// Folders, repositories, pairs or bundles
+    #[arg(value_name = "SOURCE", required_unless_present_any = ["tuned", "from_hub"], conflicts_with_all = ["tuned", "from_hub"])]
     sources: Vec<PathBuf>,
+    /// All ESMs of --base that the Hugging Face Hub has; those that are here already are not fetched again
+    #[arg(long, requires = "base", conflicts_with_all = ["tuned", "name", "tag", "anchor_pairs", "source_texts"])]
+    from_hub: bool,
+    /// With --from-hub: which of them, as in `esmhub rank`: 'name~review rows>=500'
+    #[arg(long, value_name = "TERMS", default_value = "", hide_default_value = true, requires = "from_hub")]
+    filter: Filter,
     /// Name of the ESM [default: the task that the source names, or the file's stem]
     #[arg(long)]
     name: Option<Name>,
@@ -145,10 +153,16 @@ impl Publish {
         // Before hours of work: is there a registry, and a key?
         let (registry, catalog) = context.open_catalog()?;
         let key = self.sign.key(context)?;
-        let prepared = match (&self.base, &self.tuned, &self.data) {
+        let Prepared { esms: prepared, skipped, known } = match (&self.base, &self.tuned, &self.data) {
             (Some(base), Some(tuned), Some(data)) => {
                 let source = data.display().to_string();
-                vec![(source, self.fit_texts(context, &registry, &catalog, (base, tuned, data))?)]
+                let esm = self.fit_texts(context, &registry, &catalog, (base, tuned, data))?;
+                Prepared { esms: vec![(source, esm)], ..Prepared::default() }
+            }
+            (Some(_), ..) if self.from_hub => {
+                let mut options = self.options(self.described_base(context)?)?;
+                options.distill = self.distilled_on(context, &registry, &catalog)?;
+                from_hub(context, &catalog, &self.filter, options)?
             }
             _ => {
                 let mut options = self.options(self.described_base(context)?)?;
@@ -156,7 +170,8 @@ impl Publish {
                 options.distill = self.distilled_on(context, &registry, &catalog)?;
                 options.anchor_set = self.anchor_set(&registry, &catalog)?;
                 let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options);
-                prepare(context, &self.sources, &options, known)?
+                let esms = prepare(context, &self.sources, &options, &known)?;
+                Prepared { esms, ..Prepared::default() }
             }
         };
         if self.name.is_some() && prepared.len() > 1 {
@@ -166,7 +181,8 @@ impl Publish {
         let now = registry.catalog()?;
         context.notice(now.notice());
         doubts::warn(context, &now, &prepared, self.no_anchors);
-        let document = store(context, &registry, prepared, key.as_ref(), self.dry_run)?;
+        let mut document = store(context, &registry, prepared, key.as_ref(), self.dry_run)?;
+        (document.skipped, document.known) = (skipped, known);
         if let Some(base) = self.base.as_ref().filter(|_| self.tuned.is_some() && !self.no_anchors) {
             // The ESM is there, and must not look as if it were not.
             if let Err(failure) = self.set_built_in(context, &registry, &catalog, base) {
@@ -230,40 +246,13 @@ impl Publish {
             distill: None,
             texts: None,
             base,
+            aliases: Vec::new(),
             license: self.license.clone(),
             authors: self.authors.clone(),
             extra: self.extra.iter().cloned().collect(),
             seed: self.seed,
         })
     }
-}
-
-/// Reads sources side by side; the first that is refused ends it, in the order of the command line.
-/// `known` are those of them whose ESMs are known already.
-fn prepare(
-    context: &Context,
-    paths: &[PathBuf],
-    options: &SourceOptions,
-    known: HashMap<PathBuf, NewEsm>,
-) -> Outcome<Vec<(String, NewEsm)>> {
-    let sources = paths.iter().map(|path| Source::of(path)).collect::<Outcome<Vec<_>>>()?;
-    let bar = progress::bar(context.shows_progress(), sources.len() as u64, "reading sources");
-    let prepared: Vec<Outcome<Vec<NewEsm>>> = sources
-        .par_iter()
-        .map(|source| {
-            let prepared = if known.contains_key(source.path()) { Ok(Vec::new()) } else { source.prepare(options) };
-            bar.inc(1);
-            prepared
-        })
-        .collect();
-    bar.finish_and_clear();
-    let mut esms = Vec::new();
-    for (source, prepared) in sources.iter().zip(prepared) {
-        let path = source.path().display().to_string();
-        let prepared = prepared?.into_iter().chain(known.get(source.path()).cloned());
-        esms.extend(prepared.map(|esm| (path.clone(), esm)));
-    }
-    Ok(esms)
 }
 
 /// Publishes what was prepared as one transaction, and signs it where there is a key.
@@ -291,6 +280,8 @@ pub(crate) fn store(
         registry: registry.location().display().to_string(),
         entries: publishing.entries,
         dry_run,
+        skipped: Vec::new(),
+        known: 0,
         published: described.map(|((source, esm), done)| document::describe(source, esm, done)).collect(),
     })
 }

@@ -11,10 +11,11 @@ use esmhub_store_format::card::Derivation;
 use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, read_safetensors};
 use esmhub_store_format::{Codec, DenseMap, Map, Object};
 
-use super::{Draft, Quality, RankChoice, SourceOptions};
+use super::{Draft, ORIGIN, Quality, RankChoice, SourceOptions};
 use crate::failure::{Failure, INCOMPATIBLE, OTHER, Outcome};
 
-pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
+/// `origin`: where the folder came from, if not from the user.
+pub(super) fn read(folder: &Path, origin: Option<&str>, options: &SourceOptions) -> Outcome<NewEsm> {
     let config = read_at_most(&folder.join("config.json"), MAX_CONFIG_BYTES as u64)?
         .ok_or_else(|| Failure::new(OTHER, "there is no config.json").hint(config_hint(folder)))?;
     let config = Config::from_json(&config)?;
@@ -27,6 +28,7 @@ pub(super) fn read(folder: &Path, options: &SourceOptions) -> Outcome<NewEsm> {
         ));
     }
     let mut extra = config.extra();
+    extra.extend(origin.map(|origin| (ORIGIN.to_owned(), origin.to_owned())));
     let (map, object, derivation) = match &options.distill {
         None => {
             let object = Object::encode(&map, options.quality.dense_codec())?;

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod folder;
+mod hub;
 mod options;
 mod pairs;
 mod quality;
@@ -12,11 +13,14 @@ use std::path::{Path, PathBuf};
 
 use esmhub_registry::NewEsm;
 use esmhub_selection::fit::Penalty;
+use esmhub_selection::hub::Hub;
 use esmhub_store_format::card::{self, BaseModel, Card, Derivation, Fidelity, Fit, Weights};
 use esmhub_store_format::{Map, Name, Object};
 
 pub(crate) use bundle::from_bytes;
 pub(crate) use folder::{distilled, read_at_most};
+use hub::SCHEME;
+pub(crate) use hub::{FetchFault, HubEsm, ORIGIN};
 pub(crate) use options::SourceOptions;
 pub(crate) use pairs::from_texts;
 pub(crate) use quality::{CodecChoice, PenaltyChoice, Quality, RankChoice, parse_share};
@@ -33,16 +37,15 @@ pub(crate) enum Source {
     Pairs(PathBuf),
     /// A bundle: exported ESMs.
     Bundle(PathBuf),
+    /// A repository on the Hugging Face Hub, and what it was called.
+    Hub(PathBuf, HubEsm),
 }
 
 impl Source {
     /// What kind of source a path is.
     pub(crate) fn of(path: &Path) -> Outcome<Self> {
-        if path.to_string_lossy().starts_with("hf://") {
-            return Err(Failure::usage(format!("{}: ESMs are not fetched from the Hugging Face Hub", path.display()))
-                .hint(
-                    "download it first, for example with `hf download OWNER/REPO --local-dir DIR`, and publish DIR",
-                ));
+        if let Some(text) = path.to_str().filter(|text| text.starts_with(SCHEME)) {
+            return Ok(Self::Hub(path.to_owned(), text.parse()?));
         }
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
@@ -61,16 +64,23 @@ impl Source {
             Some("npz" | "safetensors") => Ok(Self::Pairs(path.to_owned())),
             Some("esm") => Ok(Self::Bundle(path.to_owned())),
             _ => Err(Failure::usage(format!("{}: not a source", path.display())).hint(
-                "a source is a folder with config.json, a .npz or .safetensors file with x and y, or an exported .esm file",
+                "a source is a folder with config.json, a .npz or .safetensors file with x and y, an exported .esm file, or hf://OWNER/REPO",
             )),
         }
     }
 
     /// Reads it. A bundle can hold several ESMs.
-    pub(crate) fn prepare(&self, options: &SourceOptions) -> Outcome<Vec<NewEsm>> {
+    pub(crate) fn prepare(&self, options: &SourceOptions, hub: Option<&Hub>) -> Outcome<Vec<NewEsm>> {
         self.check(options)?;
         match self {
-            Self::Folder(path) => folder::read(path, options).map(|esm| vec![esm]).map_err(|f| f.at(path.display())),
+            Self::Folder(path) => {
+                folder::read(path, None, options).map(|esm| vec![esm]).map_err(|f| f.at(path.display()))
+            }
+            Self::Hub(_, esm) => {
+                let hub = hub.ok_or_else(|| Failure::usage(format!("{esm}: the hub is not asked here")))?;
+                let fetched = esm.fetch(hub).map_err(|fault| Failure::from(fault).at(esm))?;
+                fetched.prepare(options).map(|esm| vec![esm]).map_err(|failure| failure.at(&fetched.origin))
+            }
             Self::Pairs(path) => pairs::fit_file(path, options).map(|esm| vec![esm]),
             Self::Bundle(path) => bundle::read(path, options).map_err(|f| f.at(path.display())),
         }
@@ -83,13 +93,13 @@ impl Source {
         let is_about_fits = penalty != Penalty::Standard || fidelity < 1.0;
         let refused = match self {
             Self::Pairs(_) if options.distill.is_some() => "--distill is for maps made elsewhere, this one is fitted",
-            Self::Folder(_) | Self::Bundle(_) if !options.anchor_pairs.is_empty() => {
+            Self::Folder(_) | Self::Hub(..) | Self::Bundle(_) if !options.anchor_pairs.is_empty() => {
                 "--anchor-pairs is for maps that are fitted, this one was made elsewhere"
             }
-            Self::Folder(_) if has_rank && options.distill.is_none() => {
+            Self::Folder(_) | Self::Hub(..) if has_rank && options.distill.is_none() => {
                 "--rank is for maps that are fitted; --distill gives this one a rank"
             }
-            Self::Folder(_) | Self::Bundle(_) if is_about_fits => {
+            Self::Folder(_) | Self::Hub(..) | Self::Bundle(_) if is_about_fits => {
                 "--penalty and --fidelity are for maps that are fitted, this one was made elsewhere"
             }
             Self::Bundle(_) if options.texts.is_some() => {
@@ -106,7 +116,7 @@ impl Source {
     /// The path that the user gave.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Folder(path) | Self::Pairs(path) | Self::Bundle(path) => path,
+            Self::Folder(path) | Self::Pairs(path) | Self::Bundle(path) | Self::Hub(path, _) => path,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct SourceOptions {
     pub(crate) texts: Option<TextSet>,
     /// `--base`, with its digests where its files are at hand.
     pub(crate) base: Option<BaseModel>,
+    /// Other names of the same base model.
+    pub(crate) aliases: Vec<String>,
     /// `--license`.
     pub(crate) license: Option<String>,
     /// `--author`.
@@ -52,6 +54,7 @@ impl SourceOptions {
             distill: None,
             texts: None,
             base: None,
+            aliases: Vec::new(),
             license: None,
             authors: Vec::new(),
             extra: BTreeMap::new(),
@@ -61,8 +64,13 @@ impl SourceOptions {
 
     /// Whether an ESM is published as it is: nothing is asked for that its card would say otherwise.
     pub(crate) fn keeps_content(&self) -> bool {
+        self.base.is_none() && self.adds_only_base()
+    }
+
+    /// The same but for `--base`.
+    pub(crate) fn adds_only_base(&self) -> bool {
         let says_nothing = self.license.is_none() && self.authors.is_empty() && self.extra.is_empty();
-        let adds_nothing = self.base.is_none() && self.texts.is_none() && self.distill.is_none();
+        let adds_nothing = self.texts.is_none() && self.distill.is_none();
         says_nothing && adds_nothing && self.anchor_pairs.is_empty() && self.quality == Quality::STANDARD
     }
 
@@ -79,7 +87,11 @@ impl SourceOptions {
     pub(super) fn base_or(&self, stated: BaseModel) -> Outcome<BaseModel> {
         match (&self.base, stated.id.as_str()) {
             (Some(base), "") => Ok(base.clone()),
-            (Some(base), id) if base.id.eq_ignore_ascii_case(id) => Ok(base.clone()),
+            (Some(base), id)
+                if [&base.id].into_iter().chain(&self.aliases).any(|name| name.eq_ignore_ascii_case(id)) =>
+            {
+                Ok(base.clone())
+            }
             (Some(base), id) => {
                 Err(Failure::new(INCOMPATIBLE, format!("its base model is {id}, --base says {}", base.id)))
             }

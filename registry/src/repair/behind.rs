@@ -1,9 +1,10 @@
 //! Putting back the end of the log: how it is done beside publishers and other repairs, and interrupted anywhere.
 //!
-//! See [`crate::fence`] for the idea. The order is: the fences; the first entry, over which others may contend; what is behind
-//! the fences, from the lowest number to the highest; and last, from the lowest to the highest, what the fences stand for.
+//! See [`crate::fence`] for the idea. The order is: a fence in the second place; the first entry, over which others may contend;
+//! fences in all places behind it, in ascending order; and what they are for, from the highest number down.
 
 use super::Repair;
+use super::plan::Step;
 use super::source::{Source, find_entry};
 use crate::fence::{Fence, Held, Planned, empty_entry, split_held};
 use crate::log::Logged;
@@ -17,77 +18,74 @@ impl Repair<'_> {
         &mut self,
         sources: &mut [Source<'_>],
         last: u64,
-        plan: &[Planned],
+        plan: &[Step],
     ) -> Result<u64, RegistryError> {
         let Some(first) = plan.first() else { return Ok(last) };
         let number = |at: usize| last + 1 + at as u64;
-        let numbered = || plan.iter().enumerate().map(|(at, planned)| (number(at), *planned));
-        // The last of the places that are fenced is that of an entry, with which all is whole.
-        let is_first_entry = |(at, planned): (usize, &Planned)| (at > 0 && planned.digest().is_some()).then_some(at);
-        let fenced = match self.fenced {
-            // One of these is still there.
-            true => 0,
-            false => plan.iter().enumerate().find_map(is_first_entry).unwrap_or_default(),
-        };
-        // The lowest first: where that is taken, nothing was done yet.
-        for ((_, before), (number, here)) in numbered().zip(numbered().skip(1)).take(fenced) {
-            if !self.fence(number, Fence { before, here })? {
-                self.lift_fences()?;
-                return Ok(last);
-            }
+        let fences = plan.windows(2).enumerate().filter_map(|(at, pair)| match pair {
+            [before, here] => Some((number(at + 1), Fence { before: before.planned, here: here.planned })),
+            _ => None,
+        });
+        let mut fences = fences.peekable();
+        if let Some((second, fence)) = fences.next()
+            && !self.fence(second, fence)?
+        {
+            return Ok(last);
         }
         if !self.put_one(sources, number(0), *first)? {
             self.lift_fences()?;
             return Ok(last);
         }
-        let behind = numbered().skip(fenced + 1);
-        for (number, planned) in behind.chain(numbered().skip(1).take(fenced)) {
-            if !self.put_one(sources, number, planned)? {
-                self.repaired.unresolved.push(schema::entry(number));
-                return Ok(number - 1);
+        // Before anything else comes: who gives up what cannot be read would write behind the last of them.
+        for (place, fence) in fences {
+            if !self.fence(place, fence)? {
+                self.repaired.unresolved.push(schema::entry(place));
+                return Ok(number(0));
             }
         }
-        // The first of those that are missing in a row.
-        let is_missing = |at: Option<&Planned>| at == Some(&Planned::Missing);
-        for at in (1..plan.len()).filter(|at| is_missing(plan.get(*at)) && !is_missing(plan.get(*at - 1))) {
-            self.repaired.unresolved.push(schema::entry(number(at)));
+        for (at, step) in plan.iter().enumerate().skip(1).rev() {
+            if !step.is_at_hand {
+                // Its fence waits for it.
+                self.written.insert(number(at), None);
+                self.repaired.unresolved.push(schema::entry(number(at)));
+            } else if !self.put_one(sources, number(at), *step)? {
+                self.repaired.unresolved.push(schema::entry(number(at)));
+                return Ok(number(0));
+            }
         }
         Ok(number(plan.len() - 1))
     }
 
-    /// Holds a number; `false` where somebody else has it. What another repair, or one that was stopped, put there for the same is
-    /// as good, and so is anything else that cannot be read as an entry and waits for nobody.
+    /// Holds a number; `false` where something else stands there. What another repair put there for the same, or one that was stopped,
+    /// is as good, and so is what it is for.
     fn fence(&mut self, number: u64, fence: Fence) -> Result<bool, RegistryError> {
         if self.create_entry(number, Held::Fence(fence).to_bytes())? {
             return Ok(true);
         }
         Ok(match Held::read(&self.registry.storage, number)? {
-            Some(Held::Fence(there)) => there.before.agrees(fence.before) && there.here.agrees(fence.here),
-            Some(Held::Missing | Held::Lost) => true,
-            None => false,
+            Some(Held::Fence(there)) => there == fence,
+            Some(Held::Lost) => fence.here == Planned::Lost,
+            None => self.readable(number)?.is_some_and(|there| fence.here == Planned::Entry(there.digest)),
         })
     }
 
     /// Puts an entry, or what holds its place, where nothing is or only something that holds the place; `false` where something
     /// else stands there. Another repair may have been faster, with the same.
-    fn put_one(&mut self, sources: &mut [Source<'_>], number: u64, planned: Planned) -> Result<bool, RegistryError> {
-        let place = schema::entry(number);
-        let Planned::Entry(digest) = planned else {
-            let held = if planned == Planned::Missing { Held::Missing } else { Held::Lost };
-            let is_held = self.put(number, held.to_bytes(), planned)? || self.readable(number)?.is_none();
+    fn put_one(&mut self, sources: &mut [Source<'_>], number: u64, step: Step) -> Result<bool, RegistryError> {
+        let Planned::Entry(digest) = step.planned else {
+            let is_held = self.put(number, Held::Lost.to_bytes(), step.planned)? || self.readable(number)?.is_none();
             if is_held {
                 self.written.insert(number, None);
             }
             return Ok(is_held);
         };
-        let found = find_entry(sources, number, |own, _| *own == digest);
-        let Some((logged, source)) = found else { return Ok(false) };
-        if self.put(number, logged.frame.clone(), planned)? {
-            self.repaired.restored.push((place, source));
+        let Some(found) = find_entry(sources, number, |own, _| *own == digest) else { return Ok(false) };
+        if self.put(number, found.logged.frame.clone(), step.planned)? {
+            self.repaired.restored.push((schema::entry(number), found.source));
         } else if self.readable(number)?.is_none_or(|there| there.digest != digest) {
             return Ok(false);
         }
-        self.note(&logged);
+        self.note(&found.logged);
         Ok(true)
     }
 
@@ -99,12 +97,11 @@ impl Repair<'_> {
         let storage = &self.registry.storage;
         let is_free = match Held::read(storage, number)? {
             None => false,
-            // Who did not find an entry leaves the place to who did.
-            Some(Held::Fence(fence)) => fence.here == planned || fence.here == Planned::Missing,
+            Some(Held::Fence(fence)) => fence.here == planned,
             // Where something else comes here than the fence behind it names, whoever made that would have to give way, and may be
             // too far to do so.
-            Some(Held::Missing | Held::Lost) => match number.checked_add(1).map(|next| Held::read(storage, next)) {
-                Some(next) => !matches!(next?, Some(Held::Fence(fence)) if !fence.before.agrees(planned)),
+            Some(Held::Lost) => match number.checked_add(1).map(|next| Held::read(storage, next)) {
+                Some(next) => !matches!(next?, Some(Held::Fence(fence)) if fence.before != planned),
                 None => true,
             },
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use esmhub_store_format::{Digest, frame};
 
 use super::Repair;
-use super::source::{Source, declare, find_entry};
+use super::source::{Found, Source, declare, find_entry};
 use crate::append::Signature;
 use crate::error::ErrorKind;
 use crate::fence::{Held, split_held};
@@ -26,7 +26,6 @@ impl Repair<'_> {
         // From the end: an entry is known by the one after it, which may have to be restored first.
         let mut stated: Option<Digest> = None;
         let mut expected = last;
-        let mut fenced = Vec::new();
         for number in numbers.into_iter().rev().filter(|number| *number <= last) {
             if number != expected {
                 self.missing(number, expected);
@@ -40,32 +39,21 @@ impl Repair<'_> {
             let entry = match self.readable(number)? {
                 Some(logged) => Some(logged),
                 None => {
-                    // The header before the index: that may remember another history, and the header is of what stood here.
                     let held = Held::read(&self.registry.storage, number)?;
-                    let digest = stated
-                        .or_else(|| self.stated_by_file(number, held))
-                        .or_else(|| sources.iter().find_map(|source| source.verified_digest(number)));
+                    let digest = stated.or_else(|| self.stated_by_file(number, held)).or_else(|| {
+                        // Behind the header: the index may remember another history, and the header is of what stood here. A
+                        // fence is for nothing else than it says.
+                        let verified = || sources.iter().find_map(|source| source.verified_digest(number));
+                        if matches!(held, Some(Held::Fence(_))) { None } else { verified() }
+                    });
                     let found = digest.and_then(|digest| find_entry(sources, number, |own, _| *own == digest));
-                    match held {
-                        // With it the log will be whole, and so it comes last.
-                        Some(Held::Fence(_)) => {
-                            let logged = found.as_ref().map(|(logged, _)| logged.clone());
-                            fenced.push((number, found));
-                            logged
-                        }
-                        _ => self.restore_entry(number, found)?,
-                    }
+                    self.restore_entry(number, found)?
                 }
             };
             stated = entry.map(|logged| logged.entry.previous);
         }
         self.missing(0, expected);
-        self.fenced = !fenced.is_empty();
         self.extend_all(sources)?;
-        for (number, found) in fenced {
-            self.restore_entry(number, found)?;
-        }
-        self.fenced = false;
         self.hold_lost_places()?;
         self.name_what_is_left()
     }
@@ -95,10 +83,19 @@ impl Repair<'_> {
             self.repaired.unresolved.push(schema::entry(number));
             there = number;
         }
-        let (lost, written) = (&self.lost, &self.written);
-        let is_back = |number| lost.end_of(number).is_some() || written.get(&number).is_some_and(Option::is_some);
-        self.repaired.unresolved.retain(|place| schema::entry_at(place).is_none_or(|number| !is_back(number)));
-        self.repaired.unresolved.dedup();
+        let mut left = Vec::new();
+        for place in std::mem::take(&mut self.repaired.unresolved) {
+            let is_back = match schema::entry_at(&place) {
+                Some(number) if self.lost.end_of(number).is_some() => true,
+                // Another repair may have put it there meanwhile.
+                Some(number) => self.digest_of(number)?.is_some() || self.readable(number)?.is_some(),
+                None => false,
+            };
+            if !is_back && left.last() != Some(&place) {
+                left.push(place);
+            }
+        }
+        self.repaired.unresolved = left;
         if self.written.is_empty() && !self.registry.storage.has_folder(schema::LOG)? {
             self.repaired.unresolved.push(schema::LOG.to_owned());
         }
@@ -114,7 +111,12 @@ impl Repair<'_> {
         self.repaired.unresolved = others;
         let numbers: BTreeSet<u64> = entries.iter().filter_map(|place| schema::entry_at(place)).collect();
         for number in numbers {
-            // What the next entry states was looked for already, and any other entry would not fit it.
+            // What a fence is for was looked for already, and nothing else may replace it.
+            if matches!(Held::read(&self.registry.storage, number)?, Some(Held::Fence(_))) {
+                self.repaired.unresolved.push(schema::entry(number));
+                continue;
+            }
+            // So was what the next entry states, and any other entry would not fit it.
             let before = if self.is_followed(number)? { None } else { self.digest_before(number)? };
             let found = before.and_then(|before| find_entry(sources, number, |_, previous| *previous == before));
             self.restore_entry(number, found)?;
@@ -128,7 +130,14 @@ impl Repair<'_> {
         match self.options.dry_run {
             true => {
                 let restored = |place: &str| self.repaired.restored.iter().any(|(restored, _)| restored == place);
-                self.repaired.lost = self.registry.lost_for_good(|number| restored(&schema::entry(number)))?;
+                let mut lost = self.registry.lost_for_good(|number| restored(&schema::entry(number)))?;
+                // What would only be held behind the end.
+                let held = self
+                    .written
+                    .iter()
+                    .filter(|(number, digest)| digest.is_none() && self.lost.end_of(**number).is_none());
+                lost.extend(held.map(|(&number, _)| (number, number)));
+                self.repaired.lost = lost;
             }
             false => self.registry.give_up(by, self.options.pause, &mut self.repaired.lost)?,
         }
@@ -201,11 +210,14 @@ impl Repair<'_> {
     }
 
     /// Puts an entry back; `None` where there is none, or it does not fit the one before it.
-    fn restore_entry(&mut self, number: u64, found: Option<(Logged, String)>) -> Result<Option<Logged>, RegistryError> {
+    fn restore_entry(&mut self, number: u64, found: Option<Found>) -> Result<Option<Logged>, RegistryError> {
         let place = schema::entry(number);
         let before = self.digest_before(number)?;
-        let fits = |logged: &Logged| before.is_none_or(|before| before == logged.entry.previous);
-        if let Some((logged, source)) = found.filter(|(logged, _)| fits(logged))
+        let fits = |found: &Found| before.is_none_or(|before| before == found.logged.entry.previous);
+        if let Some(Found { logged, source, is_index }) = found.filter(fits)
+            && (is_index || !self.undoes_behind_fence(&logged)?)
+            // Another repair may have had another copy.
+            && self.readable(number)?.is_none()
             && self.put_back(&place, logged.frame.clone(), source)?
         {
             self.note(&logged);
@@ -213,5 +225,12 @@ impl Repair<'_> {
         }
         self.repaired.unresolved.push(place);
         Ok(None)
+    }
+
+    /// Whether an entry that was never part of this log declares lost what can be read here.
+    fn undoes_behind_fence(&self, logged: &Logged) -> Result<bool, RegistryError> {
+        let number = logged.entry.number;
+        let is_fenced = matches!(Held::read(&self.registry.storage, number)?, Some(Held::Fence(_)));
+        Ok(is_fenced && self.undoes(logged, number)?)
     }
 }

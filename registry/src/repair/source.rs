@@ -119,6 +119,16 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The first number behind this one that it has anything of; of a copy that was made while it was repaired, what only holds a
+    /// place says that there was more.
+    pub(super) fn first_behind(&self, number: u64) -> Option<u64> {
+        let numbers = match &self.log {
+            Kept::Index(_) => self.numbers(),
+            Kept::Copy(copy) => log::numbers_found(&copy.storage).unwrap_or_default(),
+        };
+        numbers.into_iter().find(|there| *there > number)
+    }
+
     /// The digest of an entry, where its joins to others have been verified: in the index.
     pub(super) fn verified_digest(&self, number: u64) -> Option<Digest> {
         match &self.log {
@@ -153,13 +163,25 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The right entry from the first source that has it, and what that is called.
+/// An entry that a source has.
+pub(super) struct Found {
+    pub(super) logged: Logged,
+    /// What the source is called.
+    pub(super) source: String,
+    /// Whether it is this user's own index.
+    pub(super) is_index: bool,
+}
+
+/// The right entry from the first source that has it.
 pub(super) fn find_entry(
     sources: &mut [Source<'_>],
     number: u64,
     is_right: impl Fn(&Digest, &Digest) -> bool,
-) -> Option<(Logged, String)> {
-    sources.iter_mut().find_map(|source| Some((source.entry(number, &is_right)?, source.name())))
+) -> Option<Found> {
+    sources.iter_mut().find_map(|source| {
+        let logged = source.entry(number, &is_right)?;
+        Some(Found { logged, source: source.name(), is_index: source.is_index() })
+    })
 }
 
 impl Remembered<'_> {

@@ -160,7 +160,7 @@ fn what_a_copy_lacks_in_the_middle_is_named_and_comes_back_from_another_copy_lat
     let repaired = repair(&pool.open(), &[first.open()]);
     assert_eq!((repaired.restored.len(), &repaired.unresolved), (3, &places(&[3])));
     let found = problems(&pool);
-    assert!(found.len() == 1 && found[0].contains("did not have this entry"), "{found:?}");
+    assert!(found.len() == 1 && found[0].contains("had no copy of this entry"), "{found:?}");
     let repaired = repair(&pool.open(), &[second.open()]);
     assert_eq!((repaired.restored.len(), repaired.quarantined.len()), (1, 0));
     assert_eq!(problems(&pool), Vec::<String>::new());
@@ -181,4 +181,161 @@ fn a_copy_that_went_another_way_is_named_however_long_it_is() {
         fs::remove_file(copy.entry(3)).unwrap();
         assert_eq!(repair(&pool.open(), &[copy.open()]).untaken, [], "an older copy: {more}");
     }
+}
+
+/// What a repair leaves when it is stopped, step by step, as SPEC.md orders them: the numbers that are fenced, and those that are back.
+fn states_of_a_stopped_repair(last: u64) -> Vec<(Vec<u64>, Vec<u64>)> {
+    let mut states = vec![(vec![3], vec![])];
+    states.extend((3..=last).map(|fenced| ((3..=fenced).collect(), vec![2])));
+    states.extend((3..=last).rev().map(|back| ((3..back).collect(), [2].into_iter().chain(back..=last).collect())));
+    states
+}
+
+/// Somebody whose index knows more of the log than can be read there goes on behind all of it, or not at all.
+#[test]
+fn an_index_does_not_lead_past_the_fence_of_a_repair_that_was_stopped() {
+    let (whole, _) = twins();
+    for (name, seed) in [("d", 4), ("e", 5), ("f", 6)] {
+        whole.publish(name, seed);
+    }
+    let mut published = 0;
+    for known in 1..=6 {
+        for (fenced, back) in states_of_a_stopped_repair(6) {
+            let case = format!("index up to {known}, fenced {fenced:?}, back {back:?}");
+            let (pool, copy) = (Pool::new(), Pool::new());
+            for at in [&pool, &copy] {
+                fs::remove_dir_all(at.root()).unwrap();
+                copy_folder(&whole.root(), &at.root());
+            }
+            for number in known + 1..=6 {
+                fs::remove_file(pool.entry(number)).unwrap();
+            }
+            assert_eq!(pool.open_indexed().catalog().unwrap().entries(), known);
+            for number in 2..=known {
+                fs::remove_file(pool.entry(number)).unwrap();
+            }
+            for number in fenced {
+                fs::write(pool.entry(number), fence(digest_of(&copy, number - 1), digest_of(&copy, number))).unwrap();
+            }
+            for number in back {
+                fs::copy(copy.entry(number), pool.entry(number)).unwrap();
+            }
+            let acknowledged = publish(&pool.open_indexed(), &[esm("own", 9)]).is_ok();
+            published += u64::from(acknowledged);
+            let repaired = repair(&pool.open(), &[copy.open()]);
+            assert!(repaired.untaken.is_empty() && repaired.unresolved.is_empty(), "{case}: {repaired:?}");
+            assert_eq!(problems(&pool), Vec::<String>::new(), "{case}");
+            let catalog = pool.open().catalog().unwrap();
+            assert_eq!(catalog.entries(), 6 + u64::from(acknowledged), "{case}");
+            assert_eq!(catalog.resolve(&reference("own")).is_ok(), acknowledged, "{case}");
+        }
+    }
+    assert!(published > 0, "all were refused");
+}
+
+/// One source alone would end the log where the other goes on.
+#[test]
+fn the_longest_of_several_sources_counts_whatever_their_order() {
+    for index_first in [false, true] {
+        let (pool, [long, short]) = cut_of_five();
+        fs::remove_file(long.entry(2)).unwrap();
+        for number in [4, 5] {
+            fs::remove_file(short.entry(number)).unwrap();
+        }
+        let from = if index_first { [short.open(), long.open()] } else { [long.open(), short.open()] };
+        let repaired = repair(&pool.open(), &from);
+        assert_eq!((repaired.restored.len(), repaired.untaken.len()), (4, 0), "{repaired:?}");
+        assert_eq!(pool.open().catalog().unwrap().entries(), 5);
+    }
+}
+
+/// Entry 3 is whole here; a copy that lost it goes on with a declaration of that, which another copy of the same lacks.
+#[test]
+fn no_copies_together_undo_what_can_be_read_here() {
+    for together in [false, true] {
+        let (pool, [with, without]) = cut_of_five();
+        for (number, other) in [(2, &with), (3, &with)] {
+            fs::copy(other.entry(number), pool.entry(number)).unwrap();
+        }
+        overwrite(&with.entry(3), b"rubbish");
+        fs::remove_file(with.entry(5)).unwrap();
+        let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+        assert_eq!(with.open().repair(&by(), &options).unwrap().lost, [(3, 3)]);
+        with.publish("g", 7);
+        fs::remove_dir_all(without.root()).unwrap();
+        copy_folder(&with.root(), &without.root());
+        fs::remove_file(without.entry(5)).unwrap();
+        match together {
+            true => drop(repair(&pool.open(), &[without.open(), with.open()])),
+            false => {
+                repair(&pool.open(), &[without.open()]);
+                repair(&pool.open(), &[with.open()]);
+            }
+        }
+        let catalog = pool.open().catalog().unwrap();
+        assert!(catalog.resolve(&reference("c:v1")).is_ok(), "together: {together}");
+        assert_eq!(catalog.lost().count(), 0);
+    }
+}
+
+/// A backup that went on after another registry had lost its entry 3, beside the one that did not.
+#[test]
+fn no_copies_together_join_two_histories() {
+    let (pool, [one, other]) = cut_of_five();
+    for number in [2, 3] {
+        fs::remove_file(one.entry(number)).unwrap();
+    }
+    let registry = one.root();
+    fs::rename(one.entry(4), registry.join("4")).unwrap();
+    fs::rename(one.entry(5), registry.join("5")).unwrap();
+    one.publish("own", 9);
+    fs::rename(registry.join("4"), one.entry(4)).unwrap();
+    fs::rename(registry.join("5"), one.entry(5)).unwrap();
+    for from in [[one.open(), other.open()], [other.open(), one.open()]] {
+        repair(&pool.open(), &from);
+        let damaged = problems(&pool);
+        assert!(!damaged.iter().any(|problem| problem.contains("it follows")), "{damaged:?}");
+        for number in 2..=5 {
+            let _ = fs::remove_file(pool.entry(number));
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_was_made_during_a_repair_is_no_whole_one() {
+    let (pool, copy) = stopped();
+    fs::copy(copy.entry(2), pool.entry(2)).unwrap();
+    let (target, _) = cut();
+    fs::remove_dir_all(target.root()).unwrap();
+    copy_folder(&copy.root(), &target.root());
+    fs::remove_file(target.entry(3)).unwrap();
+    let repaired = repair(&target.open(), &[pool.open()]);
+    assert_eq!(repaired.untaken.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [3]);
+}
+
+/// It would have been declared lost, and nobody told before.
+#[test]
+fn a_dry_run_says_that_an_entry_would_be_lost_that_no_copy_has() {
+    let (pool, [first, _]) = cut_of_five();
+    fs::remove_file(first.entry(3)).unwrap();
+    let from = [first.open()];
+    let options = RepairOptions { accept_loss: true, from: &from, ..RepairOptions::default() };
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, ..options }).unwrap();
+    let done = pool.open().repair(&by(), &options).unwrap();
+    assert_eq!((&dry.lost, &dry.restored), (&done.lost, &done.restored));
+    assert_eq!(done.lost, [(3, 3)]);
+}
+
+/// One file of some kilobytes, which names the same entries again and again.
+#[test]
+fn an_entry_that_declares_much_lost_costs_no_more_than_the_log_has() {
+    let (pool, copy) = cut();
+    let record = |_| {
+        let loss = esmhub_store_format::log::Loss::new(vec![(1_000, 60_000)]).unwrap();
+        esmhub_store_format::log::Action::Loss(loss).to_record().unwrap()
+    };
+    fs::remove_file(copy.entry(3)).unwrap();
+    copy.append((0..30_000).map(record).collect());
+    let from = [copy.open()];
+    assert_eq!(repair(&pool.open(), &from).restored.len(), 2);
 }

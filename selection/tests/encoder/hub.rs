@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use esmhub_selection::encoder::{Device, Encoder, HubError, HubSettings, ModelFiles, fetch};
+use esmhub_selection::encoder::{Device, Encoder, FetchError, ModelFiles};
+use esmhub_selection::hub::{Hub as Client, HubError, HubSettings};
 use tempfile::TempDir;
 
 use super::server::{COMMIT, Hub};
@@ -15,6 +16,19 @@ const ID: &str = "someone/tiny-model";
 
 fn settings(endpoint: &str, cache: &TempDir, offline: bool) -> HubSettings {
     HubSettings { endpoint: endpoint.into(), cache: cache.path().into(), token: None, offline }
+}
+
+fn fetch(
+    id: &str,
+    revision: Option<&str>,
+    settings: &HubSettings,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<ModelFiles, HubError> {
+    let client = Client::new(settings.clone()).unwrap();
+    esmhub_selection::encoder::fetch(&client, id, revision, progress).map_err(|error| match error {
+        FetchError::Hub(error) => error,
+        other => panic!("{other}"),
+    })
 }
 
 fn quiet(_: &str, _: u64, _: u64) {}
@@ -152,7 +166,7 @@ fn names_cannot_lead_out_of_the_cache() {
     let long = "a".repeat(300);
     for id in ["", "/", "..", "../x", "a/..", "a/b/c", "a b", "a/b?c", "a/.hidden", "ä/b", "a\\b", long.as_str()] {
         let error = fetch(id, None, &settings, &quiet).unwrap_err();
-        assert!(matches!(error, HubError::Name { what: "the model id", .. }), "{id}: {error}");
+        assert!(matches!(error, HubError::Name { what: "the id", .. }), "{id}: {error}");
     }
     for revision in ["", "..", "../../x", "/etc/passwd", "a//b", "a b", "a#b"] {
         let error = fetch(ID, Some(revision), &settings, &quiet).unwrap_err();

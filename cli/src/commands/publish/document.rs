@@ -5,7 +5,9 @@ use esmhub_store_format::Digest;
 use esmhub_store_format::card::{Fidelity, Fit};
 use serde::Serialize;
 
+use super::prepared::Skipped;
 use crate::document::{Document, bytes, columns, count};
+use crate::failure::PARTIAL;
 use crate::source::SketchSummary;
 
 /// What was published.
@@ -14,6 +16,10 @@ pub(crate) struct PublishDocument {
     pub(super) registry: String,
     pub(super) entries: Vec<u64>,
     pub(super) dry_run: bool,
+    /// Repositories of the hub that could not be used.
+    pub(super) skipped: Vec<Skipped>,
+    /// How many of the hub's ESMs the registry had already.
+    pub(super) known: u64,
     pub(super) published: Vec<PublishedEsm>,
 }
 
@@ -72,7 +78,7 @@ impl PublishDocument {
     /// One line: how many were added, and how many were there already.
     pub(crate) fn summary(&self) -> String {
         let added = self.published.iter().filter(|esm| esm.status != "unchanged").count() as u64;
-        let there = self.published.len() as u64 - added;
+        let there = self.published.len() as u64 - added + self.known;
         let stored = self.published.iter().filter(|esm| esm.status == "added").map(|esm| esm.stored_bytes).sum();
         let verb = if self.dry_run { "would publish" } else { "published" };
         let mut text = format!("{verb} {} ({}) to {}", count(added, "ESM"), bytes(stored), self.registry);
@@ -117,5 +123,13 @@ impl Document for PublishDocument {
 
     fn lines(&self) -> Vec<String> {
         self.published.iter().map(|esm| esm.digest.to_string()).collect()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.skipped.iter().map(|Skipped { source, reason }| format!("{source} was skipped: {reason}")).collect()
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.skipped.is_empty() { 0 } else { PARTIAL }
     }
 }

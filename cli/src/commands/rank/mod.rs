@@ -5,7 +5,6 @@
 
 mod base;
 mod contest;
-mod filter;
 mod lock;
 mod output;
 mod overlap;
@@ -24,13 +23,13 @@ pub(crate) use output::{RankDocument, Ranked, Skipped, letters as tie_letters};
 pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
 
 use self::contest::Contest;
-use self::filter::Filter;
 use self::lock::{Lock, LockOptions, Locked};
 use self::overlap::parse_overlap;
 use self::signed::Pool;
 use crate::context::Context;
 use crate::dataset::{Sampling, Task};
 use crate::failure::Outcome;
+use crate::filter::Filter;
 use crate::model::Model;
 use crate::report::ReportOptions;
 use crate::trust::RequireOptions;

@@ -1,18 +1,16 @@
-//! Why a model could not be had.
+//! Why something could not be had from the hub.
 
 use std::error::Error;
 use std::path::PathBuf;
 
-use crate::encoder::EncoderError;
-
-/// A model could not be had from the hub or its cache.
+/// Something could not be had from the hub or its cache.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
     /// Not an id or revision as the hub has them.
     #[error("{what} is {found:?}, expected {expected}")]
     Name {
-        /// `the model id` or `the revision`.
+        /// `the id` or `the revision`.
         what: &'static str,
         /// What was given.
         found: String,
@@ -22,7 +20,7 @@ pub enum HubError {
     /// Offline, and the cache does not hold what is needed.
     #[error("{id} at {revision} is not in the cache {}: {missing} is missing", cache.display())]
     NotCached {
-        /// The model's id.
+        /// The repository's id.
         id: String,
         /// The revision.
         revision: String,
@@ -31,17 +29,33 @@ pub enum HubError {
         /// The file, or `the revision`.
         missing: String,
     },
-    /// The hub does not give the model.
-    #[error("{endpoint} answers {status} for {id} at {revision}")]
+    /// Offline, and it is nothing that the cache holds.
+    #[error("{what} cannot be asked for offline")]
+    Offline {
+        /// What was asked for.
+        what: String,
+    },
+    /// The hub does not give it.
+    #[error("{endpoint} answers {status} for {what}")]
     Refused {
         /// The hub's address.
         endpoint: String,
         /// The HTTP status.
         status: u16,
-        /// The model's id.
+        /// What was asked for, such as `owner/name at main`.
+        what: String,
+    },
+    /// A file has more bytes than anything of its kind.
+    #[error("{file} of {id} has {bytes} bytes, at most {limit} are expected")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The repository's id.
         id: String,
-        /// The revision.
-        revision: String,
+        /// Its size.
+        bytes: u64,
+        /// The largest that is fetched.
+        limit: u64,
     },
     /// The hub could not be reached, or the connection broke.
     #[error("{what} could not be fetched from {endpoint}")]
@@ -73,22 +87,20 @@ pub enum HubError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The files are not those of a model.
-    #[error(transparent)]
-    Model(#[from] EncoderError),
 }
 
 impl HubError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
-            Self::NotCached { .. } => "fetch the model once online, or give the folder that holds it",
+            Self::NotCached { .. } => "fetch it once online, or give the folder that holds it",
+            Self::Offline { .. } => "leave out --offline and HF_HUB_OFFLINE",
             Self::Refused { status: 401 | 403, .. } => {
-                "the model does not exist, is private, or its terms are not accepted yet: check the id and the token"
+                "it does not exist, is private, or its terms are not accepted yet: check the id, and the token in HF_TOKEN"
             }
             Self::Refused { status: 404, .. } => "check the id and the revision",
-            Self::Request { .. } => "check the connection; a model that is in the cache can be used offline",
-            Self::Model(error) => return error.hint(),
+            Self::Refused { status: 429, .. } => "try again later; with a token in HF_TOKEN the hub answers more often",
+            Self::Request { .. } => "check the connection; what is in the cache can be used offline",
             _ => return None,
         };
         Some(advice.into())

@@ -2,14 +2,14 @@
 
 use std::str::FromStr;
 
-use esmhub_registry::Esm;
+use esmhub_registry::{Esm, NewEsm};
 use esmhub_store_format::Card;
 
 use crate::dataset::nearest;
 
 /// Terms such as `name~review` or `rows>=500`. Texts are compared in any case; what a card does not state fits no term.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Filter(Vec<Term>);
+pub(crate) struct Filter(Vec<Term>);
 
 #[derive(Debug, Clone, PartialEq)]
 struct Term {
@@ -105,18 +105,28 @@ impl FromStr for Term {
 
 impl Filter {
     /// Whether every term holds.
-    pub(super) fn matches(&self, esm: &Esm) -> bool {
-        self.0.is_empty() || esm.card().is_ok_and(|card| self.0.iter().all(|term| term.holds(esm, &card)))
+    pub(crate) fn matches(&self, esm: &Esm) -> bool {
+        let named = |card: &Card| self.holds(esm.name().as_str(), Some(esm.tag().as_str()), card);
+        self.0.is_empty() || esm.card().is_ok_and(|card| named(&card))
+    }
+
+    /// The same of one that is not published yet, and may have no tag.
+    pub(crate) fn matches_new(&self, esm: &NewEsm) -> bool {
+        self.holds(esm.name().as_str(), esm.tag().map(|tag| tag.as_str()), esm.card())
+    }
+
+    fn holds(&self, name: &str, tag: Option<&str>, card: &Card) -> bool {
+        self.0.iter().all(|term| term.holds(name, tag, card))
     }
 }
 
 impl Term {
-    fn holds(&self, esm: &Esm, card: &Card) -> bool {
+    fn holds(&self, name: &str, tag: Option<&str>, card: &Card) -> bool {
         let number = match self.key {
             Key::Rows => card.source.rows.map(|rows| rows as f64),
             Key::R2 => card.fit.held_out.map(|held_out| held_out.r2),
             _ => {
-                return self.text(esm, card).is_some_and(|text| self.text_holds(&text.to_lowercase()));
+                return self.text(name, tag, card).is_some_and(|text| self.text_holds(&text.to_lowercase()));
             }
         };
         let Some((found, wanted)) = number.zip(self.value.parse::<f64>().ok()) else {
@@ -132,10 +142,10 @@ impl Term {
         }
     }
 
-    fn text(&self, esm: &Esm, card: &Card) -> Option<String> {
+    fn text(&self, name: &str, tag: Option<&str>, card: &Card) -> Option<String> {
         match self.key {
-            Key::Name => Some(esm.name().to_string()),
-            Key::Tag => Some(esm.tag().to_string()),
+            Key::Name => Some(name.to_owned()),
+            Key::Tag => tag.map(str::to_owned),
             Key::Dataset => card.source.dataset.clone(),
             Key::Language => card.source.language.clone(),
             Key::License => card.license.clone(),

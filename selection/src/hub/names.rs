@@ -7,7 +7,7 @@ pub(super) fn check_names(id: &str, revision: &str) -> Result<(), HubError> {
     let refused =
         |what, found: &str, expected| Err(HubError::Name { what, found: found.chars().take(128).collect(), expected });
     if id.len() > 200 || id.split('/').count() > 2 || !id.split('/').all(is_segment) {
-        return refused("the model id", id, "owner/name of letters, digits, '.', '_' and '-'");
+        return refused("the id", id, "owner/name of letters, digits, '.', '_' and '-'");
     }
     if revision.len() > 200 || !revision.split('/').all(is_segment) {
         return refused("the revision", revision, "a branch, tag or commit");
@@ -21,6 +21,6 @@ fn is_segment(segment: &str) -> bool {
 }
 
 /// A commit's full name: 40 hexadecimal digits, or 64 where the hub moves to SHA-256.
-pub(super) fn is_commit(text: &str) -> bool {
+pub fn is_commit(text: &str) -> bool {
     (40..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -1,0 +1,195 @@
+//! Reading sources side by side, from disk and from the Hugging Face Hub.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use esmhub_registry::{Catalog, NewEsm};
+use esmhub_selection::hub::{Found, Hub};
+use esmhub_store_format::Digest;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Failure, OTHER, Outcome};
+use crate::filter::Filter;
+use crate::hub::{self, BASE_TAG, ESM_TAG};
+use crate::progress;
+use crate::source::{FetchFault, HubEsm, ORIGIN, Source, SourceOptions};
+
+/// Requests wait for the network and not for the processor.
+const CONNECTIONS: usize = 8;
+
+/// What is to be published, and what is not.
+#[derive(Default)]
+pub(super) struct Prepared {
+    /// The ESMs, each with what it was made from.
+    pub(super) esms: Vec<(String, NewEsm)>,
+    /// What could not be used.
+    pub(super) skipped: Vec<Skipped>,
+    /// How many the registry has already as the hub has them.
+    pub(super) known: u64,
+}
+
+/// A repository that could not be used.
+#[derive(Serialize)]
+pub(super) struct Skipped {
+    pub(super) source: String,
+    pub(super) reason: String,
+}
+
+/// Reads sources side by side; the first that is refused ends it, in the order of the command line.
+/// `known` are those of them whose ESMs are known already.
+pub(super) fn prepare(
+    context: &Context,
+    paths: &[PathBuf],
+    options: &SourceOptions,
+    known: &HashMap<PathBuf, NewEsm>,
+) -> Outcome<Vec<(String, NewEsm)>> {
+    let sources = paths.iter().map(|path| Source::of(path)).collect::<Outcome<Vec<_>>>()?;
+    let asks_hub = sources.iter().any(|source| matches!(source, Source::Hub(..)));
+    let hub = asks_hub.then(|| hub::open(context)).transpose()?;
+    let bar = progress::bar(context.shows_progress(), sources.len() as u64, "reading sources");
+    let read = || -> Vec<Outcome<Vec<NewEsm>>> {
+        let one = |source: &Source| {
+            let is_known = known.contains_key(source.path());
+            let prepared = if is_known { Ok(Vec::new()) } else { source.prepare(options, hub.as_ref()) };
+            bar.inc(1);
+            prepared
+        };
+        sources.par_iter().map(one).collect()
+    };
+    let prepared = if asks_hub { connected(read)? } else { read() };
+    bar.finish_and_clear();
+    let mut esms = Vec::new();
+    for (source, prepared) in sources.iter().zip(prepared) {
+        let path = source.path().display().to_string();
+        let prepared = prepared?.into_iter().chain(known.get(source.path()).cloned());
+        esms.extend(prepared.map(|esm| (path.clone(), esm)));
+    }
+    Ok(esms)
+}
+
+/// All ESMs of a base model that the hub has, as far as they fit. One that cannot be used is skipped, with its reason; but where
+/// the hub is not to be reached any more, that is the end: what has come is in the cache.
+pub(super) fn from_hub(
+    context: &Context,
+    catalog: &Catalog,
+    filter: &Filter,
+    mut options: SourceOptions,
+) -> Outcome<Prepared> {
+    let hub = hub::open(context)?;
+    let spinner = progress::spinner(context.shows_progress(), "asking the hub for ESMs");
+    let base = resolve_base(&hub, &mut options)?;
+    let options = &options;
+    let tags = [ESM_TAG, &format!("{BASE_TAG}{base}")];
+    let found = hub.find_models(&tags, &|count| spinner.set_message(format!("{count} ESMs found")))?;
+    spinner.finish_and_clear();
+    if found.is_empty() {
+        return Err(Failure::new(OTHER, format!("the hub has no ESMs of {base}"))
+            .hint("`esmhub coverage` lists the base models that it has ESMs of"));
+    }
+    let there = There::of(catalog);
+    // Who asks for something else than what the hub has wants it, whatever there is already.
+    let asks_for_more = !options.adds_only_base();
+    let (known, wanted): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|found| !asks_for_more && there.has_commit(found));
+    let mut prepared = Prepared { known: known.len() as u64, ..Prepared::default() };
+    let bar = progress::bar(context.shows_progress(), wanted.len() as u64, "fetching ESMs");
+    let is_over = AtomicBool::new(false);
+    let fetched: Vec<Option<(String, Result<NewEsm, FetchFault>)>> = connected(|| {
+        let one = |found: &Found| {
+            if is_over.load(Ordering::Relaxed) {
+                return None;
+            }
+            let fetched = fetch_one(&hub, found, options);
+            if fetched.as_ref().is_err_and(FetchFault::is_about_the_hub) {
+                is_over.store(true, Ordering::Relaxed);
+            }
+            bar.inc(1);
+            Some((format!("hf://{}", found.id), fetched))
+        };
+        wanted.par_iter().map(one).collect()
+    })?;
+    bar.finish_and_clear();
+    for (source, fetched) in fetched.into_iter().flatten() {
+        match fetched {
+            Ok(esm) if !filter.matches_new(&esm) => {}
+            Ok(esm) if !asks_for_more && there.has_weights(&esm) => prepared.known += 1,
+            Ok(esm) => prepared.esms.push((source, esm)),
+            Err(fault) if fault.is_about_the_hub() => {
+                return Err(Failure::from(fault).at(source).hint(
+                    "nothing was published; run the same again, and what has come so far is not fetched a second time",
+                ));
+            }
+            Err(fault) => prepared.skipped.push(Skipped { source, reason: Failure::from(fault).to_string() }),
+        }
+    }
+    Ok(prepared)
+}
+
+/// The base model's name on the hub, by which its ESMs are tagged and their cards will know it; what else their files may call it is
+/// noted.
+fn resolve_base(hub: &Hub, options: &mut SourceOptions) -> Outcome<String> {
+    let Some(base) = &mut options.base else { return Err(Failure::usage("--from-hub needs --base MODEL")) };
+    if let Some(current) = hub.current_id(&base.id)?.filter(|current| *current != base.id) {
+        options.aliases.push(std::mem::replace(&mut base.id, current));
+    }
+    if let Some((_, without_owner)) = base.id.split_once('/')
+        && !options.aliases.iter().any(|alias| alias == without_owner)
+        && hub.current_id(without_owner)?.as_ref() == Some(&base.id)
+    {
+        options.aliases.push(without_owner.to_owned());
+    }
+    Ok(base.id.clone())
+}
+
+fn fetch_one(hub: &Hub, found: &Found, options: &SourceOptions) -> Result<NewEsm, FetchFault> {
+    // At the commit that was found, where the hub says it: then all is as it was at one moment.
+    let esm = HubEsm { id: found.id.clone(), revision: found.sha.clone() };
+    Ok(esm.fetch(hub)?.prepare(options)?)
+}
+
+/// Runs something on more threads than there are processors.
+fn connected<T: Send>(work: impl FnOnce() -> T + Send) -> Outcome<T> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(CONNECTIONS).build();
+    Ok(pool.map_err(|error| Failure::new(OTHER, format!("threads cannot be started: {error}")))?.install(work))
+}
+
+/// What the registry has of the hub already.
+struct There {
+    /// Repositories with the commit.
+    commits: HashSet<String>,
+    /// Repositories with the digest of the weights as they are stored.
+    weights: HashSet<(String, Digest)>,
+}
+
+impl There {
+    fn of(catalog: &Catalog) -> Self {
+        let mut there = Self { commits: HashSet::new(), weights: HashSet::new() };
+        for card in catalog.esms().filter_map(|esm| esm.card().ok()) {
+            let Some(origin) = card.extra.get(ORIGIN) else { continue };
+            there.commits.insert(origin.clone());
+            if let Some(id) = repository_of(origin) {
+                there.weights.insert((id, card.weights.digest));
+            }
+        }
+        there
+    }
+
+    fn has_commit(&self, found: &Found) -> bool {
+        let origin = HubEsm { id: found.id.clone(), revision: found.sha.clone() };
+        found.sha.is_some() && self.commits.contains(&origin.to_string())
+    }
+
+    /// Its text may have changed since; that is no new ESM.
+    fn has_weights(&self, esm: &NewEsm) -> bool {
+        let card = esm.card();
+        let id = card.extra.get(ORIGIN).and_then(|origin| repository_of(origin));
+        id.is_some_and(|id| self.weights.contains(&(id, card.weights.digest)))
+    }
+}
+
+fn repository_of(origin: &str) -> Option<String> {
+    Some(origin.parse::<HubEsm>().ok()?.id)
+}

@@ -1,0 +1,148 @@
+//! Asking the hub.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hf_hub::Cache;
+use hf_hub::api::sync::{Api, ApiBuilder};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, RequestBuilder};
+
+use super::HubError;
+use super::patience::{Trouble, patiently, retry_after};
+
+/// A page of a listing; that of a repository with tens of thousands of files has a few megabytes.
+const MAX_PAGE_BYTES: u64 = 16 << 20;
+const TIMEOUT: Duration = Duration::from_secs(60);
+const RETRIES: usize = 3;
+
+/// How to reach the hub. The environment is the caller's to read; only a proxy is taken from it, by the HTTP client.
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    /// The hub's address, such as `https://huggingface.co`. It is trusted: hf-hub names blobs as its answers say.
+    pub endpoint: String,
+    /// The cache folder, such as `~/.cache/huggingface/hub`.
+    pub cache: PathBuf,
+    /// The user's access token, for repositories that need one.
+    pub token: Option<String>,
+    /// Whether to take everything from the cache and ask nobody.
+    pub offline: bool,
+}
+
+/// The hub, or only its cache. It can be used by several threads at a time.
+#[derive(Debug)]
+pub struct Hub {
+    pub(super) settings: HubSettings,
+    pub(super) cache: Cache,
+    /// None where it is offline.
+    pub(super) api: Option<Api>,
+    /// What asks for everything but files, whose answers hf-hub does not show.
+    agent: Agent,
+}
+
+/// One answer.
+pub(super) struct Page {
+    pub(super) body: Vec<u8>,
+    /// The address of the next page of a listing.
+    pub(super) next: Option<String>,
+}
+
+impl Hub {
+    /// Asks nobody yet.
+    ///
+    /// # Errors
+    /// [`HubError::Request`] where the HTTP client cannot be made.
+    pub fn new(mut settings: HubSettings) -> Result<Self, HubError> {
+        settings.endpoint.truncate(settings.endpoint.trim_end_matches('/').len());
+        let cache = Cache::new(settings.cache.clone());
+        let api = match settings.offline {
+            true => None,
+            false => {
+                let built = ApiBuilder::from_cache(cache.clone())
+                    .with_endpoint(settings.endpoint.clone())
+                    .with_token(settings.token.clone())
+                    .with_progress(false)
+                    .with_retries(RETRIES)
+                    .build();
+                Some(built.map_err(|source| settings.request_error("the HTTP client", Box::new(source)))?)
+            }
+        };
+        Ok(Self { settings, cache, api, agent: Agent::new_with_defaults() })
+    }
+
+    /// Whether it only looks into its cache.
+    pub fn is_offline(&self) -> bool {
+        self.api.is_none()
+    }
+
+    /// What the hub answers; `what` is what it is asked for, for errors.
+    pub(super) fn get(&self, what: &str, url: &str, query: &[(&str, &str)]) -> Result<Page, HubError> {
+        patiently(|| {
+            let request = query.iter().fold(self.request(url), |request, (key, value)| request.query(key, value));
+            let failed = |source| Trouble::of_connection(self.settings.request_error(what, Box::new(source)));
+            let mut response = request.call().map_err(failed)?;
+            let status = response.status().as_u16();
+            let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+            if status != 200 {
+                let error = HubError::Refused { endpoint: self.settings.endpoint.clone(), status, what: what.into() };
+                return Err(Trouble::of_status(status, header("retry-after").as_deref().and_then(retry_after), error));
+            }
+            let next = header("link").as_deref().and_then(next_page);
+            let body = response.body_mut().with_config().limit(MAX_PAGE_BYTES).read_to_vec().map_err(failed)?;
+            Ok(Page { body, next })
+        })
+    }
+}
+
+impl Hub {
+    /// How long the hub wants one to wait for a file. hf-hub does not tell; so it is asked once more, for one byte.
+    pub(super) fn asked_pause(&self, url: &str) -> Option<Duration> {
+        let answer = self.request(url).header("range", "bytes=0-0").call().ok()?;
+        retry_after(answer.headers().get("retry-after")?.to_str().ok()?)
+    }
+
+    fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
+        let request = self.agent.get(url).header("user-agent", concat!("esmhub/", env!("CARGO_PKG_VERSION")));
+        let token = self.settings.token.iter().map(|token| format!("Bearer {token}"));
+        let request = token.fold(request, |request, token| request.header("authorization", token));
+        request.config().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build()
+    }
+}
+
+impl HubSettings {
+    pub(super) fn request_error(&self, what: &str, source: Box<dyn Error + Send + Sync>) -> HubError {
+        HubError::Request { what: what.into(), endpoint: self.endpoint.clone(), source }
+    }
+
+    pub(super) fn answer_error(&self, what: &str, found: String, expected: String) -> HubError {
+        HubError::Answer { what: what.into(), endpoint: self.endpoint.clone(), found, expected }
+    }
+}
+
+/// The target of `rel="next"` in a `Link` header (RFC 8288).
+fn next_page(link: &str) -> Option<String> {
+    link.split(',').find_map(|part| {
+        let (target, parameters) = part.trim().strip_prefix('<')?.split_once('>')?;
+        let is_next = parameters.split(';').any(|parameter| ["rel=\"next\"", "rel=next"].contains(&parameter.trim()));
+        is_next.then(|| target.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_page_is_that_of_its_relation_and_of_no_other() {
+        for (link, next) in [
+            ("<https://hub/api/models?cursor=a%2C>; rel=\"next\"", Some("https://hub/api/models?cursor=a%2C")),
+            ("<https://hub/1>; rel=\"prev\", <https://hub/3>; title=x; rel=next", Some("https://hub/3")),
+            ("<https://hub/1>; rel=\"prev\"", None),
+            ("https://hub/1; rel=\"next\"", None),
+            ("", None),
+        ] {
+            assert_eq!(next_page(link).as_deref(), next, "{link}");
+        }
+    }
+}

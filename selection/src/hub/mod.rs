@@ -1,0 +1,22 @@
+//! The Hugging Face Hub: the home of hf-hub.
+//!
+//! A [`Hub`] gives the files of a [`Repository`] at one commit, and finds repositories by their tags. Its cache has the layout that
+//! Python's huggingface_hub uses, so both share it: `models--OWNER--NAME/` with `refs/`, `blobs/`, `snapshots/COMMIT/`, and
+//! `.no_exist/COMMIT/FILE` for files that are known not to exist. All files of a repository are from one commit, the one that
+//! the revision stands for when it is opened.
+//!
+//! What passes is waited for: connections that break, answers that say *too many requests* (429; as long as they say) or *not now*
+//! (5xx). It never reads the environment (the HTTP client alone looks there for a proxy), and offline it asks nobody.
+
+mod client;
+mod error;
+mod names;
+mod patience;
+mod repository;
+mod search;
+
+pub use client::{Hub, HubSettings};
+pub use error::HubError;
+pub use names::is_commit;
+pub use repository::{Kind, Repository};
+pub use search::Found;

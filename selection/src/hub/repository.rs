@@ -1,0 +1,256 @@
+//! The files of one repository at one commit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hf_hub::api::Progress;
+use hf_hub::api::sync::{Api, ApiError};
+use hf_hub::{Repo, RepoType};
+use serde::Deserialize;
+
+use super::names::{check_names, is_commit};
+use super::patience::{Trouble, patiently};
+use super::{Hub, HubError};
+
+const LISTING: &str = "the list of files";
+
+/// What kind of repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A model, or an ESM.
+    Model,
+    /// A data set.
+    Dataset,
+}
+
+/// A repository at the commit that its revision stood for when it was opened.
+#[derive(Debug)]
+pub struct Repository<'a> {
+    hub: &'a Hub,
+    kind: Kind,
+    id: String,
+    revision: String,
+    commit: String,
+    /// Its files; `None` offline.
+    listed: Option<Vec<Sibling>>,
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sibling {
+    rfilename: String,
+    size: Option<u64>,
+}
+
+impl Hub {
+    /// The repository `id` (`owner/name`) at `revision` (a branch, tag or commit; `main` where it is `None`).
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub fn open(&self, kind: Kind, id: &str, revision: Option<&str>) -> Result<Repository<'_>, HubError> {
+        let revision = revision.unwrap_or("main");
+        check_names(id, revision)?;
+        let (id, revision) = (id.to_owned(), revision.to_owned());
+        let mut opened = Repository { hub: self, kind, id, revision, commit: String::new(), listed: None };
+        match &self.api {
+            None => {
+                let named = fs::read_to_string(opened.folder().join("refs").join(&opened.revision));
+                let commit = named.map_or_else(|_| opened.revision.clone(), |text| text.trim().to_owned());
+                if !is_commit(&commit) {
+                    return Err(opened.not_cached("the revision"));
+                }
+                opened.commit = commit;
+            }
+            Some(_) => {
+                let listing = opened.listing()?;
+                (opened.commit, opened.listed) = (listing.sha, Some(listing.siblings));
+            }
+        }
+        Ok(opened)
+    }
+}
+
+impl Repository<'_> {
+    /// The commit's full name, 40 hexadecimal digits.
+    pub fn commit(&self) -> &str {
+        &self.commit
+    }
+
+    /// Where the cache holds the files of the commit, under their names.
+    pub fn snapshot(&self) -> PathBuf {
+        self.hub.cache.repo(self.repo(&self.commit)).pointer_path(&self.commit)
+    }
+
+    /// A file, which is downloaded where the cache lacks it; `None` where there is none, and offline where the cache has none.
+    /// `limit` bounds its bytes; `progress` is called with those that are here and all of them.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub fn file(
+        &self,
+        name: &str,
+        limit: Option<u64>,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Option<PathBuf>, HubError> {
+        let path = self.snapshot().join(name);
+        let (Some(api), Some(listed)) = (&self.hub.api, &self.listed) else { return Ok(path.exists().then_some(path)) };
+        let Some(sibling) = listed.iter().find(|sibling| sibling.rfilename == name) else {
+            self.remember_absent(name)?;
+            return Ok(None);
+        };
+        if let Some(limit) = limit {
+            let bytes = sibling
+                .size
+                .ok_or_else(|| self.hub.settings.answer_error(LISTING, format!("no size of {name}"), "one".into()))?;
+            if bytes > limit {
+                return Err(HubError::TooLarge { file: name.into(), id: self.id.clone(), bytes, limit });
+            }
+        }
+        patiently(|| {
+            if !path.exists() {
+                self.download(api, name, progress)?;
+            }
+            self.check_size(name, &path, sibling.size)
+        })?;
+        Ok(Some(path))
+    }
+
+    /// Whether the repository is known to have no such file; offline that is not the same as that the cache has none.
+    pub fn is_absent(&self, name: &str) -> bool {
+        match &self.listed {
+            Some(listed) => !listed.iter().any(|sibling| sibling.rfilename == name),
+            None => self.absent(name).exists(),
+        }
+    }
+
+    /// Notes in the cache which commit the revision stands for, once all that is needed of it is there.
+    ///
+    /// # Errors
+    /// [`HubError::Cache`].
+    pub fn remember_revision(&self) -> Result<(), HubError> {
+        if self.listed.is_none() {
+            return Ok(());
+        }
+        let noted = self.hub.cache.repo(self.repo(&self.revision)).create_ref(&self.commit);
+        noted.map_err(|source| HubError::Cache { path: self.folder().join("refs").join(&self.revision), source })
+    }
+
+    /// What the cache lacks.
+    pub fn not_cached(&self, missing: &str) -> HubError {
+        HubError::NotCached {
+            id: self.id.clone(),
+            revision: self.revision.clone(),
+            cache: self.hub.settings.cache.clone(),
+            missing: missing.into(),
+        }
+    }
+
+    fn repo(&self, revision: &str) -> Repo {
+        let kind = match self.kind {
+            Kind::Model => RepoType::Model,
+            Kind::Dataset => RepoType::Dataset,
+        };
+        Repo::with_revision(self.id.clone(), kind, revision.into())
+    }
+
+    /// `models--OWNER--NAME` in the cache.
+    fn folder(&self) -> PathBuf {
+        self.hub.settings.cache.join(self.repo(&self.revision).folder_name())
+    }
+
+    fn absent(&self, name: &str) -> PathBuf {
+        self.folder().join(".no_exist").join(&self.commit).join(name)
+    }
+
+    fn remember_absent(&self, name: &str) -> Result<(), HubError> {
+        let path = self.absent(name);
+        let written = match path.parent() {
+            Some(folder) => fs::create_dir_all(folder).and_then(|()| fs::write(&path, [])),
+            None => Ok(()),
+        };
+        written.map_err(|source| HubError::Cache { path, source })
+    }
+
+    /// The commit that the revision stands for, and its files with their sizes.
+    fn listing(&self) -> Result<Listing, HubError> {
+        let what = format!("{} at {}", self.id, self.revision);
+        let url = format!("{}/api/{}", self.hub.settings.endpoint, self.repo(&self.revision).api_url());
+        let page = self.hub.get(&what, &url, &[("blobs", "true")])?;
+        let listing = serde_json::from_slice::<Listing>(&page.body).ok().filter(|listing| is_commit(&listing.sha));
+        listing.ok_or_else(|| {
+            let found = format!("{} bytes", page.body.len());
+            self.hub.settings.answer_error(LISTING, found, "a commit and its files".into())
+        })
+    }
+
+    fn download(&self, api: &Api, name: &str, progress: &dyn Fn(u64, u64)) -> Result<(), Trouble> {
+        // Asked for by commit: the branch may move while the files come.
+        let remote = api.repo(self.repo(&self.commit));
+        let watch = Watch { done: 0, total: 0, report: progress };
+        let Err(source) = remote.download_with_progress(name, watch) else { return Ok(()) };
+        let settings = &self.hub.settings;
+        match status_of(&source) {
+            None => Err(Trouble::of_connection(settings.request_error(name, Box::new(source)))),
+            Some(status) => {
+                let what = format!("{name} of {} at {}", self.id, self.commit);
+                let refused = HubError::Refused { endpoint: settings.endpoint.clone(), status, what };
+                let pause = if status == 429 { self.hub.asked_pause(&remote.url(name)) } else { None };
+                Err(Trouble::of_status(status, pause, refused))
+            }
+        }
+    }
+
+    fn check_size(&self, name: &str, path: &Path, expected: Option<u64>) -> Result<(), Trouble> {
+        let cache_error = |source| Trouble::lasting(HubError::Cache { path: path.to_owned(), source });
+        let found = fs::metadata(path).map_err(cache_error)?.len();
+        match expected {
+            Some(expected) if expected != found => {
+                // Removed, so that the next try fetches it again: the pointer, and the blob that it points to.
+                let blob = fs::canonicalize(path).map_err(cache_error)?;
+                fs::remove_file(path).map_err(cache_error)?;
+                if blob.exists() {
+                    fs::remove_file(&blob).map_err(cache_error)?;
+                }
+                let error = self.hub.settings.answer_error(name, format!("{found} bytes"), format!("{expected}"));
+                Err(Trouble::of_connection(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The status that a download ended with, where it ended with one.
+fn status_of(error: &ApiError) -> Option<u16> {
+    match error {
+        ApiError::RequestError(error) => match **error {
+            ureq::Error::StatusCode(status) => Some(status),
+            _ => None,
+        },
+        ApiError::TooManyRetries(error) => status_of(error),
+        _ => None,
+    }
+}
+
+struct Watch<'a> {
+    done: u64,
+    total: u64,
+    report: &'a dyn Fn(u64, u64),
+}
+
+impl Progress for Watch<'_> {
+    fn init(&mut self, size: usize, _: &str) {
+        (self.done, self.total) = (0, size as u64);
+    }
+
+    fn update(&mut self, size: usize) {
+        self.done += size as u64;
+        (self.report)(self.done, self.total);
+    }
+
+    fn finish(&mut self) {}
+}

@@ -1,0 +1,319 @@
+//! A Hugging Face Hub on 127.0.0.1, with the paths that clients use and the faults that they meet. It ends when it is dropped.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::EsmFolder;
+
+/// What goes wrong, as often as it says.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// This status, with these headers.
+    Status(u16, &'static str),
+    /// The connection ends after so many bytes of the body.
+    Cut(usize),
+    /// The answer ignores the range that was asked for.
+    Whole,
+    /// An empty page of a listing, with these headers.
+    Page(String),
+}
+
+/// A repository at its one commit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Repository {
+    pub(crate) commit: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Sizes that the listing states instead of the true ones.
+    pub(crate) claimed: BTreeMap<String, u64>,
+    /// Whether it takes a token to see it.
+    pub(crate) private: bool,
+}
+
+impl Repository {
+    /// That of an ESM, as hfselect makes one.
+    pub(crate) fn of(esm: &EsmFolder) -> Self {
+        let base = esm.config["base_model_name"].as_str().unwrap_or_default();
+        let files = [
+            ("config.json", esm.config.to_string().into_bytes()),
+            ("model.safetensors", esm.safetensors()),
+            ("README.md", b"# an ESM".to_vec()),
+        ];
+        Self {
+            commit: blake3::hash(esm.task().as_bytes()).to_hex()[..40].to_owned(),
+            tags: vec![
+                "embedding_space_map".into(),
+                format!("base_model:{base}"),
+                format!("base_model:finetune:{base}"),
+            ],
+            files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(),
+            ..Self::default()
+        }
+    }
+}
+
+pub(crate) struct Loopback {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    repositories: Mutex<BTreeMap<String, Repository>>,
+    /// For requests whose path holds this: the faults that are left, the next one first.
+    faults: Mutex<Vec<(String, Vec<Fault>)>>,
+    requests: Mutex<Vec<String>>,
+    page: usize,
+    /// Whether files come from another address, as they do from the real one.
+    redirects: bool,
+    stopped: AtomicBool,
+    address: Mutex<String>,
+}
+
+struct Request {
+    path: String,
+    query: String,
+    range: Option<(usize, Option<usize>)>,
+    token: bool,
+}
+
+impl Loopback {
+    /// With these repositories by id; a listing has so many entries to a page.
+    pub(crate) fn new(repositories: impl IntoIterator<Item = (String, Repository)>, page: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            repositories: Mutex::new(repositories.into_iter().collect()),
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            page,
+            redirects: true,
+            stopped: AtomicBool::new(false),
+            address: Mutex::new(format!("http://{address}")),
+        });
+        let served = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if served.stopped.load(Ordering::SeqCst) {
+                    break;
+                }
+                let one = Arc::clone(&served);
+                // A client that goes away is not the server's failure.
+                std::thread::spawn(move || stream.and_then(|stream| one.answer(stream)));
+            }
+        });
+        Self { address, shared, thread: Some(thread) }
+    }
+
+    /// With an ESM in each repository `owner/NAME`.
+    pub(crate) fn of_esms(esms: &[EsmFolder]) -> Self {
+        Self::new(esms.iter().map(|esm| (format!("owner/{}", esm.task()), Repository::of(esm))), 1000)
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Puts faults before the right answers to requests whose path holds this.
+    pub(crate) fn fails(&self, path: &str, faults: &[Fault]) {
+        let faults = faults.iter().rev().cloned().collect();
+        self.shared.faults.lock().unwrap().push((path.to_owned(), faults));
+    }
+
+    /// Changes what a repository holds.
+    pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut Repository)) {
+        change(self.shared.repositories.lock().unwrap().get_mut(id).unwrap());
+    }
+
+    /// The paths that were asked for since this was asked last.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.requests.lock().unwrap())
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let request = read(&stream)?;
+        self.requests.lock().unwrap().push(request.path.clone());
+        let fault = {
+            let mut faults = self.faults.lock().unwrap();
+            faults.iter_mut().find(|(path, _)| request.path.contains(path)).and_then(|(_, left)| left.pop())
+        };
+        if let Some(Fault::Status(status, headers)) = fault {
+            write!(stream, "HTTP/1.1 {status} Fault\r\n{headers}")?;
+            return send(&mut stream, b"{}", usize::MAX);
+        }
+        if let Some(Fault::Page(headers)) = fault {
+            write!(stream, "HTTP/1.1 200 OK\r\n{headers}")?;
+            return send(&mut stream, b"[]", usize::MAX);
+        }
+        let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+        match parts.as_slice() {
+            ["api", "models"] => self.search(&mut stream, &request.query),
+            // As models are called that once had no owner.
+            ["api", "models", name] => {
+                match self.repositories.lock().unwrap().keys().find(|id| id.ends_with(&format!("/{name}"))) {
+                    Some(id) => {
+                        write!(stream, "HTTP/1.1 307 Temporary Redirect\r\nLocation: /api/models/{id}\r\n")?;
+                        send(&mut stream, b"", usize::MAX)
+                    }
+                    None => refuse(&mut stream, 404),
+                }
+            }
+            ["api", "models", owner, name] => {
+                let id = format!("{owner}/{name}");
+                match self.repositories.lock().unwrap().contains_key(&id) {
+                    true => {
+                        write!(stream, "HTTP/1.1 200 OK\r\n")?;
+                        send(&mut stream, json!({"id": id}).to_string().as_bytes(), usize::MAX)
+                    }
+                    false => refuse(&mut stream, 404),
+                }
+            }
+            ["api", "models", owner, name, "revision", revision] => {
+                self.listing(&mut stream, &format!("{owner}/{name}"), revision, &request)
+            }
+            ["cdn", owner, name, commit, file @ ..] | [owner, name, "resolve", commit, file @ ..] => {
+                let id = format!("{owner}/{name}");
+                let is_cdn = parts.first() == Some(&"cdn");
+                self.file(&mut stream, (&id, commit, &file.join("/")), &request, fault, is_cdn)
+            }
+            _ => refuse(&mut stream, 404),
+        }
+    }
+
+    fn search(&self, stream: &mut TcpStream, query: &str) -> std::io::Result<()> {
+        let value = |key: &str| {
+            let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.filter(|(name, _)| *name == key).map(|(_, value)| decoded(value)).collect::<Vec<_>>()
+        };
+        let (filters, start) = (value("filter"), value("cursor").first().map_or(0, |at| at.parse().unwrap()));
+        let repositories = self.repositories.lock().unwrap();
+        let fitting = repositories.iter().filter(|(_, repository)| {
+            !repository.private && filters.iter().all(|filter| repository.tags.contains(filter))
+        });
+        let all: Vec<Value> = fitting
+            .map(|(id, repository)| json!({"_id": "x", "id": id, "sha": repository.commit, "tags": repository.tags}))
+            .collect();
+        let page: Vec<&Value> = all.iter().skip(start).take(self.page).collect();
+        write!(stream, "HTTP/1.1 200 OK\r\n")?;
+        if start + page.len() < all.len() {
+            let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("cursor=")).collect();
+            let (address, next) = (self.address.lock().unwrap(), start + page.len());
+            write!(stream, "Link: <{address}/api/models?{}&cursor={next}>; rel=\"next\"\r\n", kept.join("&"))?;
+        }
+        send(stream, serde_json::to_string(&page)?.as_bytes(), usize::MAX)
+    }
+
+    fn listing(&self, stream: &mut TcpStream, id: &str, revision: &str, request: &Request) -> std::io::Result<()> {
+        let found = self.repositories.lock().unwrap().get(id).cloned();
+        match found {
+            Some(found) if found.private && !request.token => refuse(stream, 401),
+            Some(found) if revision == "main" || revision == found.commit => {
+                let files = found.files.iter().map(|(name, bytes)| {
+                    let size = found.claimed.get(name).copied().unwrap_or(bytes.len() as u64);
+                    json!({"rfilename": name, "size": size})
+                });
+                let listing = json!({"id": id, "sha": found.commit, "siblings": files.collect::<Vec<_>>()});
+                write!(stream, "HTTP/1.1 200 OK\r\n")?;
+                send(stream, listing.to_string().as_bytes(), usize::MAX)
+            }
+            _ => refuse(stream, 404),
+        }
+    }
+
+    fn file(
+        &self,
+        stream: &mut TcpStream,
+        (id, commit, file): (&str, &str, &str),
+        request: &Request,
+        fault: Option<Fault>,
+        is_cdn: bool,
+    ) -> std::io::Result<()> {
+        let found = self.repositories.lock().unwrap().get(id).cloned().filter(|found| found.commit == commit);
+        let Some(bytes) = found.and_then(|found| found.files.get(file).cloned()) else { return refuse(stream, 404) };
+        let hash = blake3::hash(&bytes).to_hex();
+        // Large files come from elsewhere.
+        if self.redirects && !is_cdn && file.ends_with(".safetensors") {
+            let address = self.address.lock().unwrap();
+            write!(stream, "HTTP/1.1 302 Found\r\nLocation: {address}/cdn/{id}/{commit}/{file}\r\n")?;
+            write!(stream, "X-Linked-Etag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
+            return send(stream, b"", usize::MAX);
+        }
+        let cut = if let Some(Fault::Cut(after)) = fault { after } else { usize::MAX };
+        let (first, last) = request.range.filter(|_| !matches!(fault, Some(Fault::Whole))).unwrap_or_default();
+        let end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
+        let status = if request.range.is_some() { "206 Partial Content" } else { "200 OK" };
+        write!(stream, "HTTP/1.1 {status}\r\nETag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
+        write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
+        send(stream, bytes.get(first..end).unwrap_or_default(), cut)
+    }
+}
+
+fn read(stream: &TcpStream) -> std::io::Result<Request> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+    let target = first.split(' ').nth(1).unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut request = Request { path: decoded(path), query: query.to_owned(), range: None, token: false };
+    for line in lines {
+        let line = line?;
+        match line.split_once(": ") {
+            None => break,
+            Some((name, value)) if name.eq_ignore_ascii_case("range") => {
+                let (start, end) = value.trim_start_matches("bytes=").split_once('-').unwrap();
+                request.range = Some((start.parse().unwrap(), end.parse().ok()));
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                request.token = value == "Bearer hf_secret";
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(request)
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&digits, 16).unwrap()
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+fn refuse(stream: &mut TcpStream, status: u16) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 {status} Refused\r\n")?;
+    send(stream, b"{\"error\":\"no\"}", usize::MAX)
+}
+
+fn send(stream: &mut TcpStream, body: &[u8], cut: usize) -> std::io::Result<()> {
+    write!(stream, "Content-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    stream.write_all(&body[..cut.min(body.len())])?;
+    stream.flush()
+}
