@@ -6,8 +6,9 @@ use object_store::memory::InMemory;
 
 use super::Actor;
 use crate::faults::{by, empty_store, publish, registry};
+use crate::fence::Held;
 use crate::storage::Storage;
-use crate::{RepairOptions, schema};
+use crate::{RepairOptions, log, schema};
 
 /// What was published under these names, one log entry each.
 const NAMES: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
@@ -100,6 +101,19 @@ fn assert_sound(store: &InMemory, acknowledged: bool, case: &str) {
     publish(&registry, "later").unwrap();
 }
 
+/// Who knows an entry from an index goes on behind it, and must find all that follows, or a fence.
+#[track_caller]
+fn assert_no_step_leads_astray(store: &InMemory, last: u64, case: &str) {
+    let files = files(store);
+    // Behind the fence in the second place.
+    let is_back = |number: &u64| matches!(log::read(&files, *number), Ok(Some(_)));
+    for behind in (3..=last).filter(is_back).flat_map(|number| number + 1..=last) {
+        let is_fenced = matches!(Held::read(&files, behind), Ok(Some(Held::Fence(_))));
+        let is_there = files.size(&schema::entry(behind)).unwrap().is_some();
+        assert!(is_there && !is_fenced, "{case}: entry {behind} is not back, but one before it is");
+    }
+}
+
 /// Whoever is first has the number; a repair that replaced what it finds there would undo a publish that was acknowledged.
 #[test]
 fn what_somebody_publishes_while_the_end_of_the_log_comes_back_stays() {
@@ -151,6 +165,7 @@ fn a_log_whose_end_comes_back_is_whole_or_damaged_and_never_shorter_wherever_tha
                 catalog.entries()
             );
             damaged += usize::from(is_damaged);
+            assert_no_step_leads_astray(&store, entries, &case);
             assert!(repairer(&store, copy).finish().0, "{case}");
             assert_eq!(registry(Box::new(store.clone())).catalog().unwrap().entries(), entries, "{case}");
             assert_sound(&store, false, &case);

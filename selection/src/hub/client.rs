@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hf_hub::Cache;
 use hf_hub::api::sync::{Api, ApiBuilder};
+use ureq::config::RedirectAuthHeaders;
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 
@@ -68,7 +69,8 @@ impl Hub {
                 Some(built.map_err(|source| settings.request_error("the HTTP client", Box::new(source)))?)
             }
         };
-        Ok(Self { settings, cache, api, agent: Agent::new_with_defaults() })
+        let agent = Agent::config_builder().redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into();
+        Ok(Self { settings, cache, api, agent })
     }
 
     /// Whether it only looks into its cache.
