@@ -273,3 +273,28 @@ fn name_inside_another_name_is_refused_before_anything_is_written() {
     hub.refused_saying(2, ["pull", "z*", "--output", "out"], &["z:v1", "z/q:v1", "share a folder"]);
     hub.ok(["pull", "z/q", "--output", "apart"]);
 }
+
+/// What it holds was decoded from the weights that are gone, and not with every codec is it encoded to the same again.
+#[test]
+fn pulled_folder_puts_back_the_weights_of_its_esm_or_is_refused_and_never_becomes_another_one() {
+    let mut healed = Vec::new();
+    for codec in ["f32", "f16", "int8", "int4"] {
+        let hub = Hub::new();
+        let folder = hub.esm(&EsmFolder::new("reviews", 16, 3));
+        hub.ok(["publish", "--codec", codec, &folder]);
+        hub.ok(["pull", "reviews", "--output", "pulled"]);
+        let object = hub.object_of("reviews");
+        std::fs::remove_file(&object).unwrap();
+        let again = hub.run(["publish", "pulled"]);
+        assert_eq!(hub.json(["list"])["esms"].as_array().unwrap().len(), 1, "{codec}: {again:#?}");
+        match again.code {
+            0 => {
+                assert!(object.exists(), "{codec}");
+                assert_eq!(hub.json(["verify"])["sound"], true, "{codec}");
+                healed.push(codec);
+            }
+            code => assert!(code == 16 && again.stderr.contains("--codec f32"), "{codec}: {again:#?}"),
+        }
+    }
+    assert!(healed.contains(&"f32"), "{healed:?}");
+}

@@ -6,6 +6,7 @@ use std::fmt;
 use esmhub_store_format::log::RegistryId;
 use esmhub_store_format::{Digest, Name, Tag};
 
+use crate::fence::FENCED;
 use crate::lost::Lost;
 use crate::{CurrentSet, Esm, Event, Notice, Pattern, RegistryError, schema};
 
@@ -178,7 +179,13 @@ impl Catalog {
     pub(crate) fn require_whole(&self) -> Result<(), RegistryError> {
         match self.damaged.first() {
             None => Ok(()),
-            Some(Damage { entry, detail, .. }) => Err(RegistryError::unsound(schema::entry(*entry), detail.clone())),
+            Some(Damage { entry, detail, .. }) => {
+                let held = self.damaged.iter().any(|damage| damage.detail == FENCED);
+                let advice = held.then(|| {
+                    "a repair is at work, or was stopped: wait until it has ended, or run it again".to_owned()
+                });
+                Err(RegistryError::Unsound { place: schema::entry(*entry), detail: detail.clone(), advice })
+            }
         }
     }
 }

@@ -44,6 +44,10 @@ pub(crate) enum Planned {
     Lost,
 }
 
+/// Why there is no entry where a fence stands.
+pub(crate) const FENCED: &str = "a repair that puts back the end of the log holds this place: it is at work, was stopped and has to be run \
+                                 again with the same copies, or had no copy of this entry";
+
 const LOST: &str = "This log entry was lost, and a later one says so.\n";
 const FENCE: &str = "A repair holds this place in the log.\n";
 const BEFORE: &str = "before: ";
@@ -123,10 +127,7 @@ impl Held {
     pub(crate) fn detail(self) -> &'static str {
         match self {
             Self::Lost => "the entry was given up, but the one that was to say so is not there",
-            Self::Fence(_) => {
-                "a repair that puts back the end of the log holds this place: it is at work, was stopped and has to be run again with \
-                 the same copies, or had no copy of this entry"
-            }
+            Self::Fence(_) => FENCED,
         }
     }
 }

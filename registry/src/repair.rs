@@ -15,7 +15,7 @@ mod objects;
 mod plan;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -34,7 +34,7 @@ use crate::{Registry, RegistryError, schema};
 /// How to repair.
 #[derive(Clone, Copy, Default)]
 pub struct RepairOptions<'a> {
-    /// Look for everything, change nothing. Objects that only an entry needs that is to be restored are not seen then.
+    /// Look for everything, change nothing.
     pub dry_run: bool,
     /// Other registries that may have what is damaged here, in this order. Only copies of this registry have its log entries.
     pub from: &'a [Registry],
@@ -98,6 +98,7 @@ impl Registry {
             run: String::new(),
             lost: Lost::default(),
             written: BTreeMap::new(),
+            needed: BTreeSet::new(),
             repaired: Repaired::default(),
         };
         match repair.all(by) {
@@ -116,6 +117,8 @@ struct Repair<'a> {
     lost: Lost,
     /// The entries that were put back, or would be, by number: their digests, or none of one that is lost.
     written: BTreeMap<u64, Option<Digest>>,
+    /// The objects that entries need which would be put back, in a dry run: the log does not have them yet.
+    needed: BTreeSet<Digest>,
     repaired: Repaired,
 }
 

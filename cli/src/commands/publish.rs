@@ -169,7 +169,7 @@ impl Publish {
                 options.texts = self.source_texts.as_deref().map(|file| read_texts(file, &self.text)).transpose()?;
                 options.distill = self.distilled_on(context, &registry, &catalog)?;
                 options.anchor_set = self.anchor_set(&registry, &catalog)?;
-                let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options);
+                let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options)?;
                 let esms = prepare(context, &self.sources, &options, &known)?;
                 Prepared { esms, ..Prepared::default() }
             }

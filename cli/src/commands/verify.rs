@@ -88,7 +88,8 @@ impl Verify {
             }
         }
         let registry = match self.repair {
-            true => Registry::open_for_repair(context.location()?, context.cache(), &from)?,
+            true => Registry::open_for_repair(context.location()?, context.cache(), &from)
+                .map_err(|error| unless_copied(error, &self.from))?,
             false => context.open()?,
         };
         // What is left of a registry may have lost its marker too: then this one's will do, where the logs prove it.
@@ -148,6 +149,19 @@ impl Verify {
             problems: problems.collect(),
             repaired,
         })
+    }
+}
+
+/// Where there is nothing to repair, but a copy to begin from, whoever makes a new registry can take nothing from it.
+fn unless_copied(error: RegistryError, from: &[PathBuf]) -> Failure {
+    let is_absent = matches!(error, RegistryError::NotARegistry { .. });
+    let failure = Failure::from(error);
+    match from.first().filter(|_| is_absent) {
+        None => failure,
+        Some(copy) => Failure::new(failure.code(), failure.to_string()).hint(format!(
+            "to have all of it back, copy it to where the registry was: cp -a {} DIRECTORY",
+            copy.display()
+        )),
     }
 }
 
@@ -236,9 +250,14 @@ impl Document for VerifyDocument {
         }
         if self.quarantined > 0 {
             let quarantined = count(self.quarantined, "file");
-            text.push_str(&format!(
-                "{quarantined} in the quarantine: nothing needs them, delete the folder when you like\n"
-            ));
+            text.push_str(&match self.problems.is_empty() {
+                true => {
+                    format!("{quarantined} in the quarantine: nothing needs them, delete the folder when you like\n")
+                }
+                false => format!(
+                    "{quarantined} in the quarantine: keep them until all is sound, they may be the last copies\n"
+                ),
+            });
         }
         if !self.staged.is_empty() {
             text.push_str(&format!(
@@ -246,11 +265,14 @@ impl Document for VerifyDocument {
                 count(self.staged.len() as u64, "temporary file")
             ));
         }
+        let outlook = self.repaired.as_ref().and_then(RepairedFiles::outlook);
         text.push_str(&match self.problems.len() {
+            0 if outlook.is_some() => "nothing that is there now is damaged\n".to_owned(),
             0 if self.lost.is_empty() => "everything is sound\n".to_owned(),
             0 => "everything else is sound\n".to_owned(),
             found => format!("{} found\n", count(found as u64, "problem")),
         });
+        text.extend(outlook.map(|outlook| format!("{outlook}\n")));
         printable(&text)
     }
 
@@ -261,6 +283,7 @@ impl Document for VerifyDocument {
     fn exit_code(&self) -> u8 {
         match &self.repaired {
             _ if !self.sound => INTEGRITY,
+            Some(repaired) if repaired.would_leave_damage() => INTEGRITY,
             // Something that a copy has is not here.
             Some(repaired) if !repaired.untaken.is_empty() => PARTIAL,
             _ => 0,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use esmhub_store_format::{Digest, frame};
 
 use super::Repair;
+use super::objects::needed_by;
 use super::source::{Found, Source, declare, find_entry};
 use crate::append::Signature;
 use crate::error::ErrorKind;
@@ -164,6 +165,9 @@ impl Repair<'_> {
     /// Remembers an entry that was put back, or would be.
     pub(super) fn note(&mut self, logged: &Logged) {
         declare(&mut self.lost, logged);
+        if self.options.dry_run {
+            self.needed.extend(needed_by(&logged.entry));
+        }
         self.written.insert(logged.entry.number, Some(logged.digest));
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use esmhub_store_format::{Digest, frame};
+use esmhub_store_format::log::{Action, Entry};
+use esmhub_store_format::{Card, Digest, frame};
 
 use super::Repair;
 use crate::error::ErrorKind;
@@ -17,7 +18,8 @@ impl Repair<'_> {
         let storage = &self.registry.storage;
         let listing = Listing::new(storage)?;
         let catalog = self.registry.read_log()?;
-        let all: BTreeSet<Digest> = listing.objects.into_iter().chain(needed(&catalog)).collect();
+        let own = self.needed.iter().copied();
+        let all: BTreeSet<Digest> = listing.objects.into_iter().chain(needed(&catalog)).chain(own).collect();
         for digest in all {
             let place = schema::object(&digest);
             match read_at(storage, &place, &digest) {
@@ -90,4 +92,13 @@ fn whole_file(storage: &Storage, place: &str, digest: &Digest) -> Option<Vec<u8>
 fn needed(catalog: &Catalog) -> BTreeSet<Digest> {
     let cards = catalog.esms().filter_map(|esm| esm.card().ok());
     cards.map(|card| card.weights.digest).chain(catalog.all_anchors().map(|current| current.digest())).collect()
+}
+
+/// The objects that an entry needs.
+pub(super) fn needed_by(entry: &Entry) -> impl Iterator<Item = Digest> {
+    entry.actions().filter_map(Result::ok).filter_map(|action| match action {
+        Action::Publish(published) => Card::from_canonical(&published.card).ok().map(|card| card.weights.digest),
+        Action::Anchors(current) => current.set,
+        _ => None,
+    })
 }

@@ -339,3 +339,79 @@ fn an_entry_that_declares_much_lost_costs_no_more_than_the_log_has() {
     let from = [copy.open()];
     assert_eq!(repair(&pool.open(), &from).restored.len(), 2);
 }
+
+/// Of its own history it has what comes two entries later, and would lead the log there.
+#[test]
+fn a_copy_that_went_another_way_says_nothing_of_what_the_right_one_lacks() {
+    let (pool, [right, fork]) = cut_of_five();
+    for number in [3, 4, 5] {
+        fs::remove_file(fork.entry(number)).unwrap();
+    }
+    for (name, seed) in [("x", 11), ("y", 12), ("z", 13)] {
+        fork.publish(name, seed);
+    }
+    fs::remove_file(fork.entry(3)).unwrap();
+    fs::remove_file(right.entry(4)).unwrap();
+    let repaired = repair(&pool.open(), &[fork.open(), right.open()]);
+    assert_eq!(repaired.unresolved, places(&[4]));
+    assert_eq!(digest_of(&pool, 5), digest_of(&right, 5));
+}
+
+/// Its declaration would undo what can be read here, and is not taken; so nothing here says that its other loss is one.
+#[test]
+fn no_place_is_held_for_a_loss_that_nobody_here_declares() {
+    let (pool, [copy, _]) = cut_of_five();
+    for number in [2, 3] {
+        fs::copy(copy.entry(number), pool.entry(number)).unwrap();
+    }
+    for number in [2, 4] {
+        overwrite(&copy.entry(number), b"rubbish");
+    }
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    assert_eq!(copy.open().repair(&by(), &options).unwrap().lost, [(2, 2), (4, 4)]);
+    let repaired = repair(&pool.open(), &[copy.open()]);
+    assert_eq!((repaired.restored.len(), repaired.untaken.len()), (0, 1), "{repaired:?}");
+    assert_eq!(problems(&pool), Vec::<String>::new());
+    assert_eq!(pool.open().catalog().unwrap().entries(), 3);
+}
+
+/// The next entry states it, but it belongs to another history than the one before.
+#[test]
+fn an_entry_that_joins_on_one_side_alone_is_not_put_back() {
+    let (pool, [other, _]) = cut_of_five();
+    pool.publish("own", 9);
+    fs::write(pool.entry(3), b"rubbish").unwrap();
+    fs::copy(other.entry(4), pool.entry(4)).unwrap();
+    let before = fs::read(pool.entry(3)).unwrap();
+    let repaired = repair(&pool.open(), &[other.open()]);
+    assert_eq!(repaired.unresolved, places(&[3]));
+    assert_eq!(fs::read(pool.entry(3)).unwrap(), before);
+}
+
+/// Whoever made the fence may be about to put its entry there.
+#[test]
+fn giving_up_puts_nothing_else_in_the_place_of_a_fence() {
+    let (pool, copy) = stopped();
+    fs::copy(copy.entry(2), pool.entry(2)).unwrap();
+    fs::remove_file(copy.entry(3)).unwrap();
+    copy.publish("own", 9);
+    let from = [copy.open()];
+    let options = RepairOptions { accept_loss: true, from: &from, ..RepairOptions::default() };
+    let repaired = pool.open().repair(&by(), &options).unwrap();
+    assert_eq!((repaired.restored.len(), repaired.lost.as_slice()), (0, &[(3, 3)][..]), "{repaired:?}");
+    assert_eq!(problems(&pool), Vec::<String>::new());
+}
+
+/// Nobody has seen them in the log yet, and they must be there before it is called whole.
+#[test]
+fn a_dry_run_names_the_objects_that_entries_behind_the_end_will_need() {
+    let (pool, copy) = cut();
+    let [_, b, _] = [1, 2, 3].map(|seed| object(seed).digest());
+    for at in [&pool, &copy] {
+        fs::remove_file(at.object(&b)).unwrap();
+    }
+    let from = [copy.open()];
+    let options = RepairOptions { dry_run: true, from: &from, ..RepairOptions::default() };
+    let dry = pool.open().repair(&by(), &options).unwrap();
+    assert_eq!((&dry.unresolved, dry.unresolved.len()), (&repair(&pool.open(), &from).unresolved, 1));
+}

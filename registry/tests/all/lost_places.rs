@@ -302,3 +302,17 @@ fn a_log_that_is_gone_does_not_come_back_from_another_registry() {
     assert_eq!((repaired.restored.len(), repaired.unresolved), (0, vec!["log".to_owned()]));
     assert!(!pool.file("log").exists());
 }
+
+/// Otherwise whoever stands before it takes it for the end of the log.
+#[test]
+fn the_place_of_a_lost_entry_is_held_again_by_a_plain_repair() {
+    let pool = with_a_loss();
+    fs::remove_file(pool.entry(2)).unwrap();
+    assert_eq!(pool.open().verify(&|_| ()).unwrap().problems.len(), 1);
+    let dry = pool.open().repair(&by(), &RepairOptions { dry_run: true, ..RepairOptions::default() }).unwrap();
+    assert!(!pool.entry(2).exists());
+    let repaired = repair(&pool.open(), &[]);
+    assert_eq!((&dry, repaired.restored.len(), repaired.unresolved.len()), (&repaired, 1, 0));
+    assert!(pool.open().verify(&|_| ()).unwrap().is_sound());
+    assert_eq!(names(&pool.open().catalog().unwrap()), ["a", "c", "d"]);
+}

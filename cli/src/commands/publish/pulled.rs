@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{Catalog, Esm, NewEsm, Registry};
-use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, write_safetensors};
+use esmhub_store_format::exchange::{
+    Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, read_safetensors, write_safetensors,
+};
+use esmhub_store_format::{Card, Codec, Object};
 
 use crate::context::Context;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::source::{SourceOptions, read_at_most};
 
 /// So many folders are named.
@@ -23,11 +26,11 @@ pub(super) fn recognise(
     (registry, catalog): (&Registry, &Catalog),
     sources: &[PathBuf],
     options: &SourceOptions,
-) -> HashMap<PathBuf, NewEsm> {
+) -> Outcome<HashMap<PathBuf, NewEsm>> {
     let mut found = HashMap::new();
     // Who asks for another codec, or adds to the card, wants another ESM.
     if !options.keeps_content() {
-        return found;
+        return Ok(found);
     }
     let mut named = Vec::new();
     let mut candidates = with_config(catalog, sources);
@@ -36,17 +39,27 @@ pub(super) fn recognise(
         let Ok(Some(weights)) = read_at_most(&folder.join("model.safetensors"), MAX_SAFETENSORS_BYTES) else {
             continue;
         };
+        let mut failed = None;
         let same = candidates.iter().find_map(|esm| match same_weights(registry, esm, &weights, options) {
             Ok(same) => same.map(|same| (esm.reference(), same)),
             Err(failure) => {
-                // It may be this one, and is not to stand in the way of another.
-                context.warn(format!("{} was not compared with {}: {failure}", folder.display(), esm.reference()));
+                failed.get_or_insert((esm.reference(), failure));
                 None
             }
         });
-        if let Some((reference, esm)) = same {
-            named.push(format!("{} is {reference}", folder.display()));
-            found.insert(folder.clone(), esm);
+        match (same, failed) {
+            (Some((reference, esm)), _) => {
+                named.push(format!("{} is {reference}", folder.display()));
+                found.insert(folder.clone(), esm);
+            }
+            // It may be this one. As another one, it would take the newest tag, without the card that it has.
+            (None, Some((reference, failure))) => {
+                return Err(failure.at(format!("{} may be {reference}, which cannot be read", folder.display())).hint(
+                    "publish what that was made from, or the .esm file that `esmhub export` wrote of it; to publish the folder as an ESM \
+                     of its own, say how: --codec f32",
+                ));
+            }
+            (None, None) => {}
         }
     }
     if !named.is_empty() {
@@ -55,7 +68,7 @@ pub(super) fn recognise(
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         context.note(format!("taken for what it is, byte for byte as `pull` writes it: {first}{rest}"));
     }
-    found
+    Ok(found)
 }
 
 /// The folders, each with the ESMs that `pull` would write the same `config.json` of: those of the name that it suggests first,
@@ -88,12 +101,25 @@ fn with_config<'a, 'b>(catalog: &'a Catalog, sources: &'b [PathBuf]) -> HashMap<
 
 /// The ESM, where `pull` would write these weights.
 fn same_weights(registry: &Registry, esm: &Esm, weights: &[u8], options: &SourceOptions) -> Outcome<Option<NewEsm>> {
-    let fetched = registry.fetch(esm).map_err(Failure::from)?;
-    if write_safetensors(fetched.object.map().to_dense()?.as_ref())? != weights {
-        return Ok(None);
-    }
+    let card = esm.card()?;
+    let object = match registry.fetch(esm) {
+        Ok(fetched) if write_safetensors(fetched.object.map().to_dense()?.as_ref())? == weights => fetched.object,
+        Ok(_) => return Ok(None),
+        // What was decoded can be encoded again, with f32 to the same bytes.
+        Err(error) => match encoded_again(&card, weights) {
+            Some(object) => object,
+            None => return Err(error.into()),
+        },
+    };
     let name = options.name.clone().unwrap_or_else(|| esm.name().clone());
-    let same = NewEsm::new(name, options.tag.clone(), fetched.card, fetched.object)?;
+    let same = NewEsm::new(name, options.tag.clone(), card, object)?;
     // A card of a later version may hold what this one would not write again.
     Ok(Some(same).filter(|same| same.card_digest() == esm.digest()))
+}
+
+/// The object of a card from the weights that `pull` wrote of it, where that can be told.
+fn encoded_again(card: &Card, weights: &[u8]) -> Option<Object> {
+    let codec = Codec::from_code(card.weights.codec)?;
+    let object = Object::encode(&read_safetensors(weights).ok()?, codec).ok()?;
+    (object.digest() == card.weights.digest).then_some(object)
 }

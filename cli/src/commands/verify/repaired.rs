@@ -4,6 +4,7 @@ use esmhub_registry::{Problem, Repaired};
 use serde::Serialize;
 
 use super::{Run, runs};
+use crate::document::count;
 
 /// Before something is given up that somebody else may have.
 const ASK_FIRST: &str = "Whoever used this registry may have one in their index: let them run `esmhub verify --repair`, and give \
@@ -77,6 +78,12 @@ impl RepairedFiles {
         for run in &self.lost {
             text.push_str(&format!("{run}: {lost}\n"));
         }
+        if let Some(Untaken { source, .. }) = self.untaken.first() {
+            text.push_str(&format!(
+                "    hint: to take over what it has all the same, under the same names: `esmhub --registry {source} export '*' all.esm`, and \
+                 publish that file\n"
+            ));
+        }
         match self.lost.is_empty() {
             true => {}
             false if self.dry_run => text.push_str(&format!("    hint: {ASK_FIRST}\n")),
@@ -84,6 +91,20 @@ impl RepairedFiles {
                 "    hint: objects that no reference needs may be what they had published: publish those again\n",
             ),
         }
+    }
+
+    /// What a dry run comes to, where there is anything to do.
+    pub(super) fn outlook(&self) -> Option<String> {
+        let would_do = self.restored.len() + self.quarantined.len() + self.lost.len() + self.unresolved.len();
+        (self.dry_run && would_do > 0).then(|| match self.unresolved.len() as u64 {
+            0 => "all of it could be repaired so; nothing was changed".to_owned(),
+            left => format!("{} could not be repaired so; nothing was changed", count(left, "file")),
+        })
+    }
+
+    /// Whether something would stay damaged, or be so then, that looks whole now.
+    pub(super) fn would_leave_damage(&self) -> bool {
+        self.dry_run && !self.unresolved.is_empty()
     }
 
     /// What to do about a problem that this repair was about, too: not the same once more.
