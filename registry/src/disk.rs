@@ -248,6 +248,20 @@ mod tests {
         disk.settle_names(["objects/aa/1"]).unwrap();
     }
 
+    /// A log without entries looks as if nothing was ever published.
+    #[test]
+    fn folder_that_has_a_file_from_the_beginning_replaces_none_and_leaves_nothing_behind() {
+        for shared in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let disk = Disk::new(folder.path(), shared);
+            assert!(disk.create_folder_with("log", "log/2", b"first").unwrap());
+            assert_eq!(fs::read(folder.path().join("log/2")).unwrap(), b"first");
+            assert!(!disk.create_folder_with("log", "log/3", b"second").unwrap());
+            let names = |folder: &str| disk.names(folder).unwrap().into_iter().map(|it| it.name).collect::<Vec<_>>();
+            assert_eq!((names(""), names("log")), (vec!["log".to_owned()], vec!["2".to_owned()]));
+        }
+    }
+
     #[test]
     fn names_that_are_not_text_do_not_end_a_listing() {
         let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,6 @@
 use esmhub_store_format::Digest;
 use esmhub_store_format::log::{Entry, Writer};
 
-use crate::log::Logged;
 use crate::storage::Storage;
 use crate::{RegistryError, log, schema};
 
@@ -80,9 +79,9 @@ impl Planned {
 
 impl Fence {
     /// Whether nothing will replace it any more, as this entry stands before it: somebody was faster than whoever made it.
-    pub(crate) fn gave_way(&self, before: &Logged) -> bool {
+    pub(crate) fn gave_way(&self, before: Digest) -> bool {
         match self.before {
-            Planned::Entry(digest) => before.digest != digest,
+            Planned::Entry(digest) => before != digest,
             Planned::Lost => true,
         }
     }

@@ -195,6 +195,11 @@ impl Storage {
         self.disk.as_ref().map_or(Ok(()), |disk| disk.ensure_folder(folder))
     }
 
+    /// Makes a folder that has a file from the beginning; `false` where there is one now, or none is needed.
+    pub(crate) fn create_folder_with(&self, folder: &str, place: &str, bytes: &[u8]) -> Result<bool, RegistryError> {
+        self.disk.as_ref().map_or(Ok(false), |disk| disk.create_folder_with(folder, place, bytes))
+    }
+
     /// Sees to it that a file that is there lasts, before anything that relies on it is acknowledged.
     pub(crate) fn settle(&self, place: &str) -> Result<(), RegistryError> {
         self.disk.as_ref().map_or(Ok(()), |disk| disk.settle(place))

@@ -55,6 +55,33 @@ impl Disk {
         Ok(made)
     }
 
+    /// Makes a folder that has a file from the beginning, and sees to it that both last; `false` where there is one now.
+    pub(crate) fn create_folder_with(&self, folder: &str, place: &str, bytes: &[u8]) -> Result<bool, RegistryError> {
+        let staged = schema::staged(folder, unique()?);
+        let inside = place.replacen(folder, &staged, 1);
+        let path = self.path(&staged);
+        let failed = |error: io::Error| RegistryError::io("make the folder", self.path(folder), error);
+        fs::create_dir(&path).map_err(failed)?;
+        let made = (|| {
+            if self.shared {
+                share_folder(&path).map_err(failed)?;
+            }
+            let file = self.stage(&inside, bytes)?;
+            self.rename_exclusively(&file, &inside).map_err(failed)?;
+            sync(&path)
+        })();
+        let placed = made.map(|()| rename_exclusively(&path, &self.path(folder)).is_ok());
+        if !matches!(placed, Ok(true)) {
+            // Nobody else knows of it.
+            let _ = fs::remove_file(self.path(&inside)).and_then(|()| fs::remove_dir(&path));
+        }
+        if placed? {
+            self.settle_names([place])?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     fn is_lasting(&self, folder: &str) -> bool {
         self.lasting.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
     }

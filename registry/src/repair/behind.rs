@@ -7,7 +7,6 @@ use super::Repair;
 use super::plan::Step;
 use super::source::{Source, find_entry};
 use crate::fence::{Fence, Held, Planned, empty_entry, split_held};
-use crate::log::Logged;
 use crate::storage::Creation;
 use crate::{RegistryError, log, schema};
 
@@ -21,6 +20,9 @@ impl Repair<'_> {
         plan: &[Step],
     ) -> Result<u64, RegistryError> {
         let Some(first) = plan.first() else { return Ok(last) };
+        if !first.is_at_hand && !self.is_held_for(last + 1, first.planned)? {
+            return Ok(last);
+        }
         let number = |at: usize| last + 1 + at as u64;
         let fences = plan.windows(2).enumerate().filter_map(|(at, pair)| match pair {
             [before, here] => Some((number(at + 1), Fence { before: before.planned, here: here.planned })),
@@ -32,7 +34,9 @@ impl Repair<'_> {
         {
             return Ok(last);
         }
-        if !self.put_one(sources, number(0), *first)? {
+        if !first.is_at_hand {
+            self.repaired.unresolved.push(schema::entry(number(0)));
+        } else if !self.put_one(sources, number(0), *first)? {
             self.lift_fences()?;
             return Ok(last);
         }
@@ -54,6 +58,22 @@ impl Repair<'_> {
             }
         }
         Ok(number(plan.len() - 1))
+    }
+
+    /// Whether a fence stands in a place for this, and waits for it.
+    fn is_held_for(&self, number: u64, planned: Planned) -> Result<bool, RegistryError> {
+        match Held::read(&self.registry.storage, number)? {
+            Some(Held::Fence(fence)) => Ok(fence.here == planned && !self.gave_way(number, &fence)?),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether nothing but an empty entry may replace a fence.
+    pub(super) fn gave_way(&self, number: u64, fence: &Fence) -> Result<bool, RegistryError> {
+        match number.checked_sub(1).filter(|before| *before > 0) {
+            Some(before) => Ok(self.digest_of(before)?.is_some_and(|before| fence.gave_way(before))),
+            None => Ok(false),
+        }
     }
 
     /// Holds a number; `false` where something else stands there. What another repair put there for the same, or one that was stopped,
@@ -97,7 +117,7 @@ impl Repair<'_> {
         let storage = &self.registry.storage;
         let is_free = match Held::read(storage, number)? {
             None => false,
-            Some(Held::Fence(fence)) => fence.here == planned,
+            Some(Held::Fence(fence)) => fence.here == planned && !self.gave_way(number, &fence)?,
             // Where something else comes here than the fence behind it names, whoever made that would have to give way, and may be
             // too far to do so.
             Some(Held::Lost) => match number.checked_add(1).map(|next| Held::read(storage, next)) {
@@ -117,6 +137,12 @@ impl Repair<'_> {
         match self.options.dry_run {
             // What cannot be looked at stands in the way.
             true => Ok(storage.size(&place).is_ok_and(|size| size.is_none())),
+            // Without a folder there is no log, and an empty one is that of a registry in which nothing was ever published.
+            false
+                if !storage.has_folder(schema::LOG)? && storage.create_folder_with(schema::LOG, &place, &bytes)? =>
+            {
+                Ok(true)
+            }
             false => Ok(storage.create(&place, bytes)? == Creation::Created),
         }
     }
@@ -126,23 +152,19 @@ impl Repair<'_> {
     pub(super) fn lift_fences(&mut self) -> Result<(), RegistryError> {
         let storage = &self.registry.storage;
         let held = split_held(storage, &mut log::numbers_found(storage)?)?;
-        let mut put: Option<Logged> = None;
         for (number, held) in held {
             let Held::Fence(fence) = held else { break };
-            let there = match put.take().filter(|put| put.entry.number + 1 == number) {
-                None if number > 1 => self.readable(number - 1)?,
-                put => put,
-            };
-            let Some(before) = there.filter(|before| fence.gave_way(before)) else { break };
+            let before = number.checked_sub(1).filter(|before| *before > 0);
+            let before = before.map(|before| self.digest_of(before)).transpose()?.flatten();
+            let Some(before) = before.filter(|before| fence.gave_way(*before)) else { break };
             let place = schema::entry(number);
-            let entry = empty_entry(number, before.digest);
+            let entry = empty_entry(number, before);
             let refused = |source| RegistryError::Refused { what: place.clone(), source };
             let (frame, digest) = entry.to_frame().map_err(refused)?;
             if !self.options.dry_run {
-                storage.replace(&place, frame.clone())?;
+                storage.replace(&place, frame)?;
             }
             self.written.insert(number, Some(digest));
-            put = Some(Logged { entry, digest, frame });
             self.repaired
                 .restored
                 .push((place, "the entry before it: it is empty, and ends a repair that gave way".to_owned()));

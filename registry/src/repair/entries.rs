@@ -219,7 +219,7 @@ impl Repair<'_> {
         let before = self.digest_before(number)?;
         let fits = |found: &Found| before.is_none_or(|before| before == found.logged.entry.previous);
         if let Some(Found { logged, source, is_index }) = found.filter(fits)
-            && (is_index || !self.undoes_behind_fence(&logged)?)
+            && !self.is_fenced_off(&logged, is_index)?
             // Another repair may have had another copy.
             && self.readable(number)?.is_none()
             && self.put_back(&place, logged.frame.clone(), source)?
@@ -231,10 +231,11 @@ impl Repair<'_> {
         Ok(None)
     }
 
-    /// Whether an entry that was never part of this log declares lost what can be read here.
-    fn undoes_behind_fence(&self, logged: &Logged) -> Result<bool, RegistryError> {
+    /// Whether an entry may not replace the fence in its place, where there is one: it declares lost what can be read here, and was never
+    /// part of this log.
+    fn is_fenced_off(&self, logged: &Logged, is_index: bool) -> Result<bool, RegistryError> {
         let number = logged.entry.number;
-        let is_fenced = matches!(Held::read(&self.registry.storage, number)?, Some(Held::Fence(_)));
-        Ok(is_fenced && self.undoes(logged, number)?)
+        let held = Held::read(&self.registry.storage, number)?;
+        Ok(matches!(held, Some(Held::Fence(_))) && !is_index && self.undoes(logged, number)?)
     }
 }

@@ -4,9 +4,9 @@ use esmhub_store_format::Digest;
 
 use super::Repair;
 use super::ending::End;
-use super::source::{Source, declare};
+use super::source::{Source, declare, find_entry};
 use crate::RegistryError;
-use crate::fence::Planned;
+use crate::fence::{Held, Planned};
 use crate::log::{self, Logged};
 use crate::lost::Lost;
 
@@ -30,12 +30,27 @@ impl Repair<'_> {
         let there = sources.iter().filter_map(|source| source.numbers().last().copied()).max().unwrap_or_default();
         let Some(first) = last.checked_add(1) else { return Ok(plan) };
         for number in first..=there {
-            if let Some(logged) = following(sources, number, head, &follows) {
+            let wanted = self.wanted(number, head)?;
+            let found = match wanted {
+                None => following(sources, number, head, &follows),
+                Some((Planned::Entry(digest), _)) => {
+                    let fits = |previous: &Digest| head.is_none_or(|head| head == *previous);
+                    find_entry(sources, number, |own, previous| *own == digest && fits(previous))
+                        .map(|found| found.logged)
+                }
+                Some((Planned::Lost, _)) => None,
+            };
+            if let Some(logged) = found {
                 // One's own index has read it in this very place.
                 let is_own = sources
                     .iter_mut()
                     .any(|source| source.is_index() && source.entry(number, |own, _| *own == logged.digest).is_some());
-                if !is_own && self.undoes(&logged, last)? {
+                let undone = losses_of(&logged);
+                let undoes_plan = numbered(&plan, first).any(|(number, step)| {
+                    let is_entry = step.is_at_hand && step.planned != Planned::Lost;
+                    is_entry && undone.end_of(number).is_some() && lost.end_of(number).is_none()
+                });
+                if !is_own && (undoes_plan || self.undoes(&logged, last)?) {
                     break;
                 }
                 declare(&mut lost, &logged);
@@ -43,6 +58,19 @@ impl Repair<'_> {
                 head = Some(logged.digest);
                 for (source, follows) in sources.iter_mut().zip(&mut follows) {
                     *follows = source.entry(number, |own, _| *own == logged.digest).is_some();
+                }
+                continue;
+            }
+            if let Some((planned, is_here)) = wanted {
+                // Nothing else may come here.
+                if !is_here && planned != Planned::Lost {
+                    break;
+                }
+                plan.push(Step { planned, is_at_hand: planned == Planned::Lost });
+                head = planned.digest();
+                let says_lost = |(source, follows): (&Source<'_>, &bool)| *follows && source.has_lost(number);
+                if head.is_none() {
+                    follows = sources.iter().zip(&follows).map(says_lost).collect();
                 }
                 continue;
             }
@@ -64,11 +92,22 @@ impl Repair<'_> {
         Ok(plan)
     }
 
+    /// What a fence says is to come in a place: the one that stands there, which comes with `true`, or the one behind it. One that does
+    /// not follow the head says nothing.
+    fn wanted(&self, number: u64, head: Option<Digest>) -> Result<Option<(Planned, bool)>, RegistryError> {
+        let storage = &self.registry.storage;
+        match Held::read(storage, number)? {
+            Some(Held::Fence(fence)) => Ok((fence.before.digest() == head).then_some((fence.here, true))),
+            _ => match number.checked_add(1).map(|next| Held::read(storage, next)).transpose()?.flatten() {
+                Some(Held::Fence(fence)) => Ok(Some((fence.before, false))),
+                _ => Ok(None),
+            },
+        }
+    }
+
     /// Whether an entry declares lost what can be read here, up to this number.
     pub(super) fn undoes(&self, logged: &Logged, last: u64) -> Result<bool, RegistryError> {
-        // Many records can declare the same again and again.
-        let mut lost = Lost::default();
-        declare(&mut lost, logged);
+        let lost = losses_of(logged);
         if lost.runs().next().is_none() {
             return Ok(false);
         }
@@ -83,6 +122,18 @@ impl Repair<'_> {
     }
 }
 
+/// What an entry declares lost. Many records can declare the same again and again.
+fn losses_of(logged: &Logged) -> Lost {
+    let mut lost = Lost::default();
+    declare(&mut lost, logged);
+    lost
+}
+
+/// The steps with their numbers.
+fn numbered(plan: &[Step], first: u64) -> impl Iterator<Item = (u64, &Step)> {
+    plan.iter().enumerate().map(move |(at, step)| (first + at as u64, step))
+}
+
 /// The entry of this number from the first source that has one which follows: it states the head, or where that is not known, the
 /// source has what is before it.
 fn following(sources: &mut [Source<'_>], number: u64, head: Option<Digest>, follows: &[bool]) -> Option<Logged> {
@@ -93,7 +144,6 @@ fn following(sources: &mut [Source<'_>], number: u64, head: Option<Digest>, foll
 
 /// How many steps come before the first loss that nobody declares: a file that held its place would be damage.
 fn declared(plan: &[Step], first: u64, lost: &Lost) -> usize {
-    let mut numbered = (first..).zip(plan);
     let is_undeclared = |(number, step): (u64, &Step)| step.planned == Planned::Lost && lost.end_of(number).is_none();
-    numbered.position(is_undeclared).unwrap_or(plan.len())
+    numbered(plan, first).position(is_undeclared).unwrap_or(plan.len())
 }

@@ -415,3 +415,96 @@ fn a_dry_run_names_the_objects_that_entries_behind_the_end_will_need() {
     let dry = pool.open().repair(&by(), &options).unwrap();
     assert_eq!((&dry.unresolved, dry.unresolved.len()), (&repair(&pool.open(), &from).unresolved, 1));
 }
+
+/// It has what is behind the entry that it lacks, and must be able to end what it began, wherever it was stopped.
+#[test]
+fn a_repair_from_a_copy_that_lacks_an_entry_is_ended_by_the_same_copy() {
+    for fenced in 3..=5 {
+        let (pool, [copy, whole]) = cut_of_five();
+        fs::copy(copy.entry(2), pool.entry(2)).unwrap();
+        for number in 3..=fenced {
+            fs::write(pool.entry(number), fence(digest_of(&whole, number - 1), digest_of(&whole, number))).unwrap();
+        }
+        fs::remove_file(copy.entry(3)).unwrap();
+        let repaired = repair(&pool.open(), &[copy.open()]);
+        assert_eq!((repaired.restored.len(), &repaired.unresolved), (2, &places(&[3])), "{fenced}");
+        assert_eq!(repair(&pool.open(), &[whole.open()]).restored.len(), 1);
+        assert_eq!(problems(&pool), Vec::<String>::new());
+    }
+}
+
+/// The fence of the one stands; the other comes first, or is this user's own index.
+#[test]
+fn a_fence_decides_which_of_several_histories_comes_back() {
+    for back in [vec![], vec![2]] {
+        for order in [false, true] {
+            let (pool, [right, fork]) = cut_of_five();
+            for number in 2..=5 {
+                fs::remove_file(fork.entry(number)).unwrap();
+            }
+            for (name, seed) in [("x", 11), ("y", 12), ("z", 13)] {
+                fork.publish(name, seed);
+            }
+            for number in &back {
+                fs::copy(right.entry(*number), pool.entry(*number)).unwrap();
+            }
+            fs::write(pool.entry(3), fence(digest_of(&right, 2), digest_of(&right, 3))).unwrap();
+            assert_eq!(repair(&pool.open(), &[fork.open()]).restored, [], "{back:?}");
+            let from = if order { [right.open(), fork.open()] } else { [fork.open(), right.open()] };
+            let repaired = repair(&pool.open(), &from);
+            assert_eq!(
+                (repaired.restored.len(), repaired.untaken.len()),
+                (4 - back.len(), 1),
+                "{back:?}: {repaired:?}"
+            );
+            assert_eq!(problems(&pool), Vec::<String>::new());
+            assert_eq!(digest_of(&pool, 5), digest_of(&right, 5));
+        }
+    }
+}
+
+/// One copy has entry 3, the other lost it and says so later: what the first one gives is not to be undone by the second.
+#[test]
+fn copies_give_the_same_together_as_one_after_the_other() {
+    let mut ends = Vec::new();
+    for together in [false, true] {
+        let (pool, [first, second]) = cut_of_five();
+        overwrite(&second.entry(3), b"rubbish");
+        let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+        assert_eq!(second.open().repair(&by(), &options).unwrap().lost, [(3, 3)]);
+        match together {
+            true => drop(repair(&pool.open(), &[first.open(), second.open()])),
+            false => {
+                repair(&pool.open(), &[first.open()]);
+                repair(&pool.open(), &[second.open()]);
+            }
+        }
+        assert_eq!(problems(&pool), Vec::<String>::new());
+        assert!(pool.open().catalog().unwrap().resolve(&reference("c")).is_ok(), "together: {together}");
+        ends.push(pool.open().catalog().unwrap().entries());
+    }
+    assert_eq!(ends, [5, 5]);
+}
+
+/// The older one knew the damaged entry by what states it, the newer one declares it lost.
+#[test]
+fn a_copy_from_before_a_declaration_and_one_from_after_it_end_each_others_repairs() {
+    for fenced in 3..=5 {
+        let (pool, [old, new]) = cut_of_five();
+        let digest = |number: u64| digest_of(&new, number);
+        let (two, fences) =
+            (new.entry(2), (3..=fenced).map(|at| fence(digest(at - 1), digest(at))).collect::<Vec<_>>());
+        fs::copy(two, pool.entry(2)).unwrap();
+        for (number, text) in (3..).zip(fences) {
+            fs::write(pool.entry(number), text).unwrap();
+        }
+        fs::remove_file(old.entry(4)).unwrap();
+        overwrite(&new.entry(4), b"rubbish");
+        let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+        assert_eq!(new.open().repair(&by(), &options).unwrap().lost, [(4, 4)]);
+        let repaired = repair(&pool.open(), &[new.open()]);
+        assert!(repaired.untaken.is_empty() && repaired.unresolved.is_empty(), "{fenced}: {repaired:?}");
+        assert_eq!(problems(&pool), Vec::<String>::new(), "{fenced}");
+        assert_eq!(pool.open().catalog().unwrap().esms().count(), 4);
+    }
+}
