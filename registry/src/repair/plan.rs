@@ -68,6 +68,7 @@ impl Repair<'_> {
                 }
                 plan.push(Step { planned, is_at_hand: planned == Planned::Lost });
                 head = planned.digest();
+                part(sources, number, &mut follows);
                 let says_lost = |(source, follows): (&Source<'_>, &bool)| *follows && source.has_lost(number);
                 if head.is_none() {
                     follows = sources.iter().zip(&follows).map(says_lost).collect();
@@ -81,6 +82,7 @@ impl Repair<'_> {
                 (head, follows) = (None, losing);
                 continue;
             }
+            part(sources, number, &mut follows);
             // Without the entry behind the end, nobody could tell whether what is behind it belongs there.
             let next = number.checked_add(1).filter(|_| !plan.is_empty());
             let Some(next) = next.and_then(|next| following(sources, next, None, &follows)) else { break };
@@ -119,6 +121,13 @@ impl Repair<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+/// Who has another entry in this place goes another way; who has none may still be right.
+fn part(sources: &mut [Source<'_>], number: u64, follows: &mut [bool]) {
+    for (source, follows) in sources.iter_mut().zip(follows) {
+        *follows = *follows && source.entry(number, |_, _| true).is_none();
     }
 }
 

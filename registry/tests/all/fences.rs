@@ -508,3 +508,23 @@ fn a_copy_from_before_a_declaration_and_one_from_after_it_end_each_others_repair
         assert_eq!(pool.open().catalog().unwrap().esms().count(), 4);
     }
 }
+
+/// Two fences of two histories; what comes two entries behind them belongs to one of them alone.
+#[test]
+fn a_copy_does_not_go_on_behind_the_fence_of_another_history() {
+    let (pool, [right, fork]) = cut_of_five();
+    for number in 3..=5 {
+        fs::remove_file(fork.entry(number)).unwrap();
+    }
+    for (name, seed) in [("x", 11), ("y", 12)] {
+        fork.publish(name, seed);
+    }
+    fs::copy(right.entry(2), pool.entry(2)).unwrap();
+    fs::write(pool.entry(3), fence(digest_of(&right, 2), digest_of(&fork, 3))).unwrap();
+    let before = snapshot(&pool.root());
+    assert_eq!(repair(&pool.open(), &[right.open()]).restored, []);
+    assert_eq!(snapshot(&pool.root()), before);
+    // Two entries, and the objects that they need.
+    assert_eq!(repair(&pool.open(), &[fork.open()]).restored.len(), 4);
+    assert_eq!(problems(&pool), Vec::<String>::new());
+}
