@@ -101,7 +101,7 @@ impl Held {
     /// What a file's bytes are, if they are any of these.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let fence = || {
-            let mut lines = std::str::from_utf8(bytes).ok()?.strip_prefix(FENCE)?.lines();
+            let mut lines = std::str::from_utf8(bytes.strip_prefix(FENCE.as_bytes())?).ok()?.lines();
             let before = Planned::from_text(lines.next()?.strip_prefix(BEFORE)?)?;
             let here = Planned::from_text(lines.next()?.strip_prefix(HERE)?)?;
             Some(Self::Fence(Fence { before, here }))

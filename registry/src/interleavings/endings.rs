@@ -91,6 +91,18 @@ fn is_there(store: &InMemory, name: &str) -> bool {
     registry(Box::new(store.clone())).catalog().unwrap().resolve(&name.parse().unwrap()).is_ok()
 }
 
+/// Lets the first one make `turns.0` requests, the second one `turns.1`; then the first one is killed, or ends as it wants to.
+#[track_caller]
+fn meet(first: Actor, second: &Actor, turns: (usize, usize), kill: bool, case: &str) {
+    first.turnstile.grant(turns.0);
+    second.turnstile.grant(turns.1);
+    if kill {
+        first.kill();
+    } else {
+        assert!(first.finish().0, "{case}");
+    }
+}
+
 /// Nothing is damaged, what was acknowledged is there, and the next one can publish.
 #[track_caller]
 fn assert_sound(store: &InMemory, acknowledged: bool, case: &str) {
@@ -218,13 +230,7 @@ fn two_repairs_of_the_end_of_a_log_that_meet_anywhere_put_it_back_once() {
                 let case = format!("{end}: {i}, {j}, killed: {kill}");
                 let (store, copy) = make();
                 let [first, second] = [repairer(&store, copy.fork()), repairer(&store, copy.fork())];
-                first.turnstile.grant(i);
-                second.turnstile.grant(j);
-                if kill {
-                    first.kill();
-                } else {
-                    assert!(first.finish().0, "{case}");
-                }
+                meet(first, &second, (i, j), kill, &case);
                 assert!(second.finish().0, "{case}");
                 let found = registry(Box::new(store.clone())).catalog().unwrap().entries();
                 assert_eq!(found, entries, "{case}");
@@ -256,13 +262,7 @@ fn two_repairs_from_copies_that_went_different_ways_leave_one_of_them() {
                     let case = format!("{end}: {others:?}: {i}, {j}, killed: {kill}");
                     let (store, copy, other) = make();
                     let [first, second] = [repairer(&store, copy.fork()), repairer(&store, other.fork())];
-                    first.turnstile.grant(i);
-                    second.turnstile.grant(j);
-                    if kill {
-                        first.kill();
-                    } else {
-                        assert!(first.finish().0, "{case}");
-                    }
+                    meet(first, &second, (i, j), kill, &case);
                     assert!(second.finish().0, "{case}");
                     assert!(repairer(&store, copy).finish().0, "{case}");
                     let way = ["fifth", others.last().unwrap()].map(|name| is_there(&store, name));
@@ -326,13 +326,7 @@ fn the_place_of_an_entry_that_a_copy_lacks_is_held_until_another_copy_has_it() {
                 let case = format!("{lacks:?}: {i}, {j}, killed: {kill}");
                 let (store, partial, copy) = make();
                 let (repair, publisher) = (repairer(&store, partial), Actor::publisher(&store));
-                repair.turnstile.grant(i);
-                publisher.turnstile.grant(j);
-                if kill {
-                    repair.kill();
-                } else {
-                    assert!(repair.finish().0, "{case}");
-                }
+                meet(repair, &publisher, (i, j), kill, &case);
                 let acknowledged = publisher.finish().0;
                 assert!(repairer(&store, copy).finish().0, "{case}");
                 assert!(acknowledged || is_there(&store, "fifth"), "{case}");

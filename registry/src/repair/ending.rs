@@ -5,7 +5,7 @@ use esmhub_store_format::Digest;
 use super::Repair;
 use super::source::Source;
 use crate::RegistryError;
-use crate::fence::split_held;
+use crate::fence::{Held, split_held};
 use crate::log;
 
 /// The end of the log.
@@ -23,7 +23,7 @@ impl Repair<'_> {
     pub(super) fn extend_all(&mut self, sources: &mut [Source<'_>]) -> Result<(), RegistryError> {
         let mut seen = None;
         let reached = loop {
-            let last = self.last_entry()?;
+            let (last, _) = self.last_entry()?;
             let end = self.end(last, sources)?;
             let plan = self.plan(sources, end)?;
             sources.iter_mut().try_for_each(Source::require_read)?;
@@ -42,11 +42,13 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// The number of the last entry; what only holds a place at the end is none.
-    fn last_entry(&self) -> Result<u64, RegistryError> {
+    /// The number of the last entry, with those that were put back or would be; and what only holds places behind it.
+    pub(super) fn last_entry(&self) -> Result<(u64, Vec<(u64, Held)>), RegistryError> {
         let mut listed = log::numbers_found(&self.registry.storage)?;
-        split_held(&self.registry.storage, &mut listed)?;
-        Ok(listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default())
+        let mut held = split_held(&self.registry.storage, &mut listed)?;
+        let last = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
+        held.retain(|(number, _)| *number > last);
+        Ok((last, held))
     }
 
     /// Whether the sources have the last entry that can be compared.

@@ -75,11 +75,8 @@ impl Repair<'_> {
 
     /// What no entry came back for, of all that there should be one of.
     fn name_what_is_left(&mut self) -> Result<(), RegistryError> {
-        let storage = &self.registry.storage;
-        let mut listed = log::numbers_found(storage)?;
-        let held = split_held(storage, &mut listed)?;
-        let mut there = listed.last().max(self.written.keys().next_back()).copied().unwrap_or_default();
-        for (number, _) in held.into_iter().filter(|(number, _)| *number > there).collect::<Vec<_>>() {
+        let (mut there, held) = self.last_entry()?;
+        for (number, _) in held {
             self.missing(there, number - 1);
             self.repaired.unresolved.push(schema::entry(number));
             there = number;
@@ -97,7 +94,8 @@ impl Repair<'_> {
             }
         }
         self.repaired.unresolved = left;
-        if self.written.is_empty() && !self.registry.storage.has_folder(schema::LOG)? {
+        let is_named = self.repaired.unresolved.iter().any(|place| place == schema::LOG);
+        if !is_named && self.written.is_empty() && !self.registry.storage.has_folder(schema::LOG)? {
             self.repaired.unresolved.push(schema::LOG.to_owned());
         }
         Ok(())

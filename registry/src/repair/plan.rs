@@ -69,17 +69,15 @@ impl Repair<'_> {
                 plan.push(Step { planned, is_at_hand: planned == Planned::Lost });
                 head = planned.digest();
                 part(sources, number, &mut follows);
-                let says_lost = |(source, follows): (&Source<'_>, &bool)| *follows && source.has_lost(number);
                 if head.is_none() {
-                    follows = sources.iter().zip(&follows).map(says_lost).collect();
+                    follows = losing(sources, number, &follows);
                 }
                 continue;
             }
-            let says_lost = |(source, follows): (&Source<'_>, &bool)| *follows && source.has_lost(number);
-            let losing: Vec<bool> = sources.iter().zip(&follows).map(says_lost).collect();
-            if losing.contains(&true) {
+            let says_lost = losing(sources, number, &follows);
+            if says_lost.contains(&true) {
                 plan.push(Step { planned: Planned::Lost, is_at_hand: true });
-                (head, follows) = (None, losing);
+                (head, follows) = (None, says_lost);
                 continue;
             }
             part(sources, number, &mut follows);
@@ -122,6 +120,11 @@ impl Repair<'_> {
         }
         Ok(false)
     }
+}
+
+/// Of the sources that follow, those that say that an entry is lost.
+fn losing(sources: &[Source<'_>], number: u64, follows: &[bool]) -> Vec<bool> {
+    sources.iter().zip(follows).map(|(source, follows)| *follows && source.has_lost(number)).collect()
 }
 
 /// Who has another entry in this place goes another way; who has none may still be right.
