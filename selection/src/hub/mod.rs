@@ -9,6 +9,7 @@
 //! (5xx). It never reads the environment (the HTTP client alone looks there for a proxy), and offline it asks nobody.
 
 mod client;
+mod dataset;
 mod error;
 mod names;
 mod patience;
@@ -16,6 +17,7 @@ mod repository;
 mod search;
 
 pub use client::{Hub, HubSettings};
+pub use dataset::{CONVERTED, Dataset, DatasetError};
 pub use error::HubError;
 pub use names::is_commit;
 pub use repository::{Kind, Repository};

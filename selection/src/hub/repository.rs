@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiError};
 use hf_hub::{Repo, RepoType};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::names::{check_names, is_commit};
 use super::patience::{Trouble, patiently};
@@ -41,7 +41,7 @@ struct Listing {
     siblings: Vec<Sibling>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Sibling {
     rfilename: String,
     size: Option<u64>,
@@ -126,6 +126,46 @@ impl Repository<'_> {
             Some(listed) => !listed.iter().any(|sibling| sibling.rfilename == name),
             None => self.absent(name).exists(),
         }
+    }
+
+    /// The names of all its files, and offline those that [`Repository::remember_files`] has kept.
+    ///
+    /// # Errors
+    /// [`HubError::NotCached`], [`HubError::Answer`].
+    pub fn files(&self) -> Result<Vec<String>, HubError> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.iter().map(|sibling| sibling.rfilename.clone()).collect());
+        }
+        let missing = |_| self.not_cached(LISTING);
+        let bytes = fs::read(self.kept_listing()).map_err(missing)?;
+        let kept: Vec<Sibling> = serde_json::from_slice(&bytes).map_err(|_| self.not_cached(LISTING))?;
+        Ok(kept.into_iter().map(|sibling| sibling.rfilename).collect())
+    }
+
+    /// The bytes of a file, where the hub says it.
+    pub fn bytes_of(&self, name: &str) -> Option<u64> {
+        self.listed.as_ref()?.iter().find(|sibling| sibling.rfilename == name)?.size
+    }
+
+    /// Keeps the list of files beside the cache's own files, for those who are offline: what the cache holds need not be all.
+    ///
+    /// # Errors
+    /// [`HubError::Cache`].
+    pub fn remember_files(&self) -> Result<(), HubError> {
+        let Some(listed) = &self.listed else { return Ok(()) };
+        let path = self.kept_listing();
+        let write = || {
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            // Whole or not at all: another process may read it.
+            let part = path.with_extension(format!("{}.part", std::process::id()));
+            fs::write(&part, serde_json::to_vec(listed)?)?;
+            fs::rename(&part, &path)
+        };
+        write().map_err(|source| HubError::Cache { path: path.clone(), source })
+    }
+
+    fn kept_listing(&self) -> PathBuf {
+        self.folder().join(".esmhub").join(format!("{}.json", self.commit))
     }
 
     /// Notes in the cache which commit the revision stands for, once all that is needed of it is there.

@@ -1,0 +1,206 @@
+//! Data sets: which files a split of a subset is made of.
+//!
+//! Subsets and splits are those of Python's `datasets`: as the card describes them, else as the names of the files tell. Where the
+//! repository itself holds nothing that is read here (a script, archives, another format), the Parquet files are taken into which
+//! the hub converts data sets, on the branch [`CONVERTED`].
+
+mod card;
+mod error;
+mod layout;
+
+use std::path::PathBuf;
+
+pub use error::DatasetError;
+
+use self::card::described;
+use self::layout::{Split, Subset, converted, extension, subsets};
+use super::{Hub, HubError, Kind, Repository};
+
+/// The branch on which the hub keeps data sets as Parquet files.
+pub const CONVERTED: &str = "refs/convert/parquet";
+/// A card with the features of some hundred subsets has a megabyte.
+const MAX_CARD_BYTES: u64 = 8 << 20;
+/// What can be read as a table by its extension.
+const READABLE: [&str; 5] = ["parquet", "csv", "tsv", "jsonl", "ndjson"];
+/// The split that goes without saying.
+const TRAIN: &str = "train";
+
+/// The files of one split of one subset, at one commit. Nothing of them is fetched yet.
+#[derive(Debug)]
+pub struct Dataset<'a> {
+    repository: Repository<'a>,
+    subset: String,
+    files: Split,
+    is_partial: bool,
+}
+
+impl Hub {
+    /// The split `split` of the subset `subset` of the data set `id` (`owner/name`) at `revision` (a branch, tag or commit).
+    ///
+    /// Without a subset, the one that the data set has, or its default one; without a split, `train`, or the only one.
+    ///
+    /// # Errors
+    /// [`DatasetError`].
+    pub fn open_dataset(
+        &self,
+        id: &str,
+        revision: Option<&str>,
+        subset: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Dataset<'_>, DatasetError> {
+        let repository = self.open(Kind::Dataset, id, revision)?;
+        let own = match revision {
+            Some(CONVERTED) => choose(id, converted(&repository.files()?), (subset, split))?,
+            _ => own(id, &repository, (subset, split))?,
+        };
+        let reason = match own {
+            Choice::Readable(subset, files) => return Dataset::of(repository, subset, files),
+            Choice::Unreadable(reason) => reason,
+        };
+        let unreadable =
+            || DatasetError::Files { id: id.to_owned(), revision: repository.commit().to_owned(), reason: reason.clone() };
+        if revision.is_some() {
+            return Err(unreadable());
+        }
+        let converted_repository = match self.open(Kind::Dataset, id, Some(CONVERTED)) {
+            Err(HubError::Refused { status: 404, .. }) => return Err(unreadable()),
+            opened => opened?,
+        };
+        match choose(id, converted(&converted_repository.files()?), (subset, split))? {
+            Choice::Readable(subset, files) => {
+                repository.remember_revision()?;
+                Dataset::of(converted_repository, subset, files)
+            }
+            Choice::Unreadable(_) => Err(unreadable()),
+        }
+    }
+}
+
+impl<'a> Dataset<'a> {
+    fn of(repository: Repository<'a>, subset: String, files: Split) -> Result<Self, DatasetError> {
+        // Known from now on, so that who is offline knows what is missing.
+        repository.remember_files()?;
+        let is_partial = files.files.iter().any(|file| file.split('/').any(|part| part.starts_with("partial-")));
+        Ok(Self { repository, subset, files, is_partial })
+    }
+
+    /// The commit's full name.
+    pub fn commit(&self) -> &str {
+        self.repository.commit()
+    }
+
+    /// The subset that was chosen.
+    pub fn subset(&self) -> &str {
+        &self.subset
+    }
+
+    /// The split that was chosen.
+    pub fn split(&self) -> &str {
+        &self.files.name
+    }
+
+    /// Whether the hub has converted only the first part of it.
+    pub fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
+    /// The names of its files in their order; at least one.
+    pub fn files(&self) -> &[String] {
+        &self.files.files
+    }
+
+    /// All their bytes, where the hub says it.
+    pub fn bytes(&self) -> Option<u64> {
+        self.files().iter().map(|file| self.repository.bytes_of(file)).sum()
+    }
+
+    /// One of its files, which is downloaded where the cache lacks it. `progress` is called with its bytes that are here and all of them.
+    ///
+    /// # Errors
+    /// [`HubError`]; [`HubError::NotCached`] offline.
+    pub fn fetch(&self, file: &str, limit: u64, progress: &dyn Fn(u64, u64)) -> Result<PathBuf, HubError> {
+        let found = self.repository.file(file, Some(limit), progress)?;
+        found.ok_or_else(|| self.repository.not_cached(file))
+    }
+
+    /// Notes in the cache which commit the revision stands for, once all that is needed of it is there.
+    ///
+    /// # Errors
+    /// [`HubError::Cache`].
+    pub fn remember(&self) -> Result<(), HubError> {
+        self.repository.remember_revision()
+    }
+}
+
+/// What was asked for, where it is there.
+enum Choice {
+    /// The subset and the files of the split.
+    Readable(String, Split),
+    /// Why nothing of it is read.
+    Unreadable(String),
+}
+
+/// What the repository itself holds.
+fn own(id: &str, repository: &Repository<'_>, wanted: (Option<&str>, Option<&str>)) -> Result<Choice, DatasetError> {
+    let in_card = |reason| DatasetError::Card { id: id.to_owned(), reason };
+    let files = repository.files()?;
+    let card = match files.iter().any(|file| file == "README.md") {
+        true => repository.file("README.md", Some(MAX_CARD_BYTES), &|_, _| ())?,
+        false => None,
+    };
+    let readme = match card {
+        Some(path) => {
+            let bytes = std::fs::read(&path).map_err(|source| HubError::Cache { path, source })?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        None if files.iter().any(|file| file == "README.md") => return Err(repository.not_cached("README.md").into()),
+        None => String::new(),
+    };
+    let described = described(&readme).map_err(in_card)?;
+    choose(id, subsets(&files, &described).map_err(in_card)?, wanted)
+}
+
+/// The subset and split that are wanted, or those that go without saying.
+fn choose(
+    id: &str,
+    subsets: Vec<Subset>,
+    (subset, split): (Option<&str>, Option<&str>),
+) -> Result<Choice, DatasetError> {
+    if subsets.is_empty() {
+        return Ok(Choice::Unreadable(format!("no file of it is a table: {}", READABLE.map(|name| format!(".{name}")).join(", "))));
+    }
+    let names = subsets.iter().map(|subset| subset.name.clone()).collect();
+    let found = subsets.into_iter().find(|known| match subset {
+        Some(name) => known.name == name,
+        None => known.is_default,
+    });
+    let Some(found) = found else {
+        return Err(DatasetError::Subset { id: id.to_owned(), wanted: subset.map(str::to_owned), known: names });
+    };
+    let known: Vec<String> = found.splits.iter().map(|split| split.name.clone()).collect();
+    let is_only = known.len() == 1;
+    let chosen = found.splits.into_iter().find(|known| match split {
+        Some(name) => known.name == name,
+        None => is_only || known.name == TRAIN,
+    });
+    let Some(chosen) = chosen else {
+        let wanted = split.map(str::to_owned);
+        return Err(DatasetError::Split { id: id.to_owned(), subset: found.name, wanted, known });
+    };
+    let unreadable = chosen.files.iter().find(|file| !is_readable(file));
+    Ok(match (unreadable, found.settings.first()) {
+        (Some(file), _) => Choice::Unreadable(format!("{file:?} is not read, expected {}", READABLE.join(", "))),
+        // Parquet files say themselves how they are read.
+        (None, Some(setting)) if chosen.files.iter().any(|file| extension(file) != Some("parquet")) => {
+            Choice::Unreadable(format!("the subset {:?} sets {setting:?}, which is not known here", found.name))
+        }
+        (None, _) => Choice::Readable(found.name, chosen),
+    })
+}
+
+/// Whether a file is a table by its extension, and has a name that is the same in an address and in a path.
+fn is_readable(file: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+=@,~!".contains(c);
+    let is_name = |part: &str| !part.is_empty() && !part.chars().all(|c| c == '.') && part.chars().all(plain);
+    file.split('/').all(is_name) && extension(file).is_some_and(|found| READABLE.iter().any(|known| found.eq_ignore_ascii_case(known)))
+}
