@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::loopback::{Fault, Loopback, Repository};
-use crate::support::{EsmFolder, Hub, Output, at};
+use crate::support::{EsmFolder, Hub, Output, at, parquet, tiny_model, words};
 
 const D: usize = 8;
 
@@ -255,8 +255,11 @@ fn the_guides_commands_move_a_pool_from_the_hub() {
     const BASE: &str = "google-bert/bert-base-multilingual-uncased";
     let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hfselect.md")).unwrap();
     let script = guide.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
+    // The tiny model knows 40 positions.
+    let script = script.replace("--label label\n", "--label label --max-length 24\n");
     let hub = Hub::without_registry();
-    let esm = |name: &str, seed| EsmFolder::new(name, D, seed).set("base_model_name", BASE);
+    // As wide as the tiny model.
+    let esm = |name: &str, seed| EsmFolder::new(name, 32, seed).set("base_model_name", BASE);
     esm("mine", 7).write(&hub.path("trained/imdb"));
     let mut repositories: Vec<(String, Repository)> = ["one", "two"]
         .iter()
@@ -266,14 +269,24 @@ fn the_guides_commands_move_a_pool_from_the_hub() {
     let mut own = Repository::of(&esm("of-mine", 9));
     own.tags.clear();
     repositories.push(("someone/esm-of-mine".into(), own));
+    let mails = ("mails/train.parquet".to_owned(), parquet(&words(40, 1), 40));
+    let card = ("README.md".to_owned(), b"---\nconfigs:\n- {config_name: mails, data_files: mails/*}\n---".to_vec());
+    repositories.push(("datasets/acme/letters".into(), Repository::of_files([mails, card])));
+    // The base model itself: a tiny one under its name.
+    let model = std::fs::read_dir(tiny_model("bert")).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap())
+    });
+    repositories.push((BASE.into(), Repository::of_files(model)));
     let server = Loopback::new(repositories, 10);
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_esmhub")).parent().unwrap();
     let mut command = std::process::Command::new("sh");
     command.current_dir(hub.path("")).env_clear().env("HOME", hub.path("home")).env("HF_ENDPOINT", server.endpoint());
     command.env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()));
-    let done = Hub::finish(command.args(["-e", "-c", script]));
+    let done = Hub::finish(command.args(["-e", "-c", &script]));
     assert_eq!(done.code, 0, "{done:#?}");
     assert!(done.stdout.contains("2 ESMs of 1 base model"), "{done:#?}");
+    assert!(done.stdout.contains("hf://datasets/acme/letters"), "{done:#?}");
     let listed = hub.json(["list"]);
     let names: Vec<&str> = listed["esms"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["one", "two", "of-mine", "mine"]);

@@ -15,6 +15,7 @@ mod choosing;
 mod collecting;
 mod completions;
 mod damage;
+mod datasets;
 mod demo;
 mod device;
 mod diff;

@@ -1,16 +1,9 @@
 //! Texts: read from every kind of table alike, embedded as torch does, ranked and fitted.
 
-use std::fs;
-use std::path::Path;
-use std::sync::Arc;
-
-use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
+use std::fs;
 
-use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, tiny_base, tiny_model, words};
+use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, parquet, tiny_base, tiny_model, words};
 
 /// A pool of ESMs of dimension 32 for the base model `tiny`.
 fn pool(names: &[&str]) -> Hub {
@@ -28,24 +21,6 @@ fn rank(hub: &Hub, file: &str, base: &str) -> Value {
     hub.json(line(format!("rank {file} --text text --label label --base {base} --max-length 24")))
 }
 
-fn write_parquet(path: &Path, rows: &[(String, &str)]) {
-    let schema = "message rows { required binary text (UTF8); required binary label (UTF8); }";
-    let schema = Arc::new(parse_message_type(schema).unwrap());
-    let properties = Arc::new(WriterProperties::builder().build());
-    let mut writer = SerializedFileWriter::new(fs::File::create(path).unwrap(), schema, properties).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    let columns: [Vec<&str>; 2] =
-        [rows.iter().map(|row| row.0.as_str()).collect(), rows.iter().map(|row| row.1).collect()];
-    for column in columns {
-        let values: Vec<ByteArray> = column.into_iter().map(ByteArray::from).collect();
-        let mut writer = group.next_column().unwrap().unwrap();
-        writer.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
-        writer.close().unwrap();
-    }
-    group.close().unwrap();
-    writer.close().unwrap();
-}
-
 #[test]
 fn all_kinds_of_tables_mean_the_same() {
     let hub = pool(&["a", "b", "c"]);
@@ -55,7 +30,7 @@ fn all_kinds_of_tables_mean_the_same() {
     let lines: String =
         rows.iter().map(|(text, label)| format!("{}\n", json!({"label": label, "text": text}))).collect();
     hub.write("t.jsonl", lines);
-    write_parquet(&hub.path("t.parquet"), &rows);
+    hub.write("t.parquet", parquet(&rows, rows.len()));
     let [csv, others @ ..] = ["t.csv", "t.tsv", "t.jsonl", "t.parquet"].map(|file| {
         let mut ranking = rank(&hub, file, &tiny_base("bert-mean"));
         assert_eq!(ranking["target"]["source"].take(), file);

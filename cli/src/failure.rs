@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use esmhub_registry::{Candidate, ErrorKind, RegistryError};
 use esmhub_selection::encoder::{EncoderError, FetchError};
 use esmhub_selection::fit::FitError;
-use esmhub_selection::hub::HubError;
+use esmhub_selection::hub::{self, HubError};
 use esmhub_selection::{PickleError, ScoreError};
 use esmhub_store_format::FormatError;
 use esmhub_store_format::exchange::{ConfigError, WeightsError};
@@ -248,6 +248,17 @@ impl From<EncoderError> for Failure {
 impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
         Self::from_error(OTHER, &error, error.hint())
+    }
+}
+
+impl From<hub::DatasetError> for Failure {
+    fn from(error: hub::DatasetError) -> Self {
+        let (code, hint) = match &error {
+            hub::DatasetError::Subset { .. } => (USAGE, error.hint().map(|hint| format!("--subset: {hint}"))),
+            hub::DatasetError::Split { .. } => (USAGE, error.hint().map(|hint| format!("--split: {hint}"))),
+            _ => (OTHER, error.hint()),
+        };
+        Self::from_error(code, &error, hint)
     }
 }
 

@@ -20,7 +20,7 @@ const ENDPOINT: &str = "https://huggingface.co";
 /// The model's files, from the cache that Python's tools use as well, else from the hub.
 pub(crate) fn fetch_model(context: &Context, id: &str, revision: Option<&str>) -> Outcome<ModelFiles> {
     let hub = open(context)?;
-    let bar = progress::bar(context.shows_progress(), 0, format!("fetching {id}"));
+    let bar = progress::bytes(context.shows_progress(), 0, format!("fetching {id}"));
     let files = fetch(&hub, id, revision, &|file, here, all| {
         bar.set_message(format!("fetching {file}"));
         bar.set_length(all);

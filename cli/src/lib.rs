@@ -12,6 +12,7 @@ mod bug;
 mod commands;
 mod completion;
 mod context;
+mod data;
 pub mod dataset;
 mod document;
 mod embedding_cache;

@@ -20,6 +20,17 @@ pub(crate) fn bar(visible: bool, total: u64, what: impl Into<Cow<'static, str>>)
     bar
 }
 
+/// A bar for bytes that are fetched.
+pub(crate) fn bytes(visible: bool, total: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
+    let bar = bar(visible, total, what);
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg:24} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec:>8} {eta:>5}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// A sign of life for work whose amount is not known; hidden where nobody looks.
 pub(crate) fn spinner(visible: bool, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     if !visible || !std::io::stderr().is_terminal() {

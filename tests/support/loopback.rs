@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,6 +38,13 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
+    /// That of a data set with these files, or of one of its branches.
+    pub(crate) fn of_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let files: BTreeMap<String, Vec<u8>> = files.into_iter().collect();
+        let names: String = files.keys().map(String::as_str).collect();
+        Self { commit: blake3::hash(names.as_bytes()).to_hex()[..40].to_owned(), files, ..Self::default() }
+    }
+
     /// That of an ESM, as hfselect makes one.
     pub(crate) fn of(esm: &EsmFolder) -> Self {
         let base = esm.config["base_model_name"].as_str().unwrap_or_default();
@@ -70,6 +77,8 @@ struct Shared {
     /// For requests whose path holds this: the faults that are left, the next one first.
     faults: Mutex<Vec<(String, Vec<Fault>)>>,
     requests: Mutex<Vec<String>>,
+    /// Bytes of files that were sent.
+    sent: AtomicU64,
     page: usize,
     /// Whether files come from another address, as they do from the real one.
     redirects: bool,
@@ -93,6 +102,7 @@ impl Loopback {
             repositories: Mutex::new(repositories.into_iter().collect()),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            sent: AtomicU64::new(0),
             page,
             redirects: true,
             stopped: AtomicBool::new(false),
@@ -127,6 +137,11 @@ impl Loopback {
         self.shared.faults.lock().unwrap().push((path.to_owned(), faults));
     }
 
+    /// The commit of a repository.
+    pub(crate) fn commit(&self, id: &str) -> String {
+        self.shared.repositories.lock().unwrap()[id].commit.clone()
+    }
+
     /// Changes what a repository holds.
     pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut Repository)) {
         change(self.shared.repositories.lock().unwrap().get_mut(id).unwrap());
@@ -135,6 +150,13 @@ impl Loopback {
     /// The paths that were asked for since this was asked last.
     pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.requests.lock().unwrap())
+    }
+}
+
+impl Loopback {
+    /// The bytes of files that were sent since this was asked last.
+    pub(crate) fn sent(&self) -> u64 {
+        self.shared.sent.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -191,6 +213,22 @@ impl Shared {
             ["api", "models", owner, name, "revision", revision] => {
                 self.listing(&mut stream, &format!("{owner}/{name}"), revision, &request)
             }
+            ["api", kind @ "datasets", owner, name, "revision", revision @ ..] => {
+                let (id, revision) = (format!("{kind}/{owner}/{name}"), revision.join("/"));
+                // Another branch than main is a repository of its own here.
+                let branch = format!("{id}@{revision}");
+                let found = self.repositories.lock().unwrap().get(&branch).map(|found| found.commit.clone());
+                match found {
+                    Some(commit) => self.listing(&mut stream, &branch, &commit, &request),
+                    None => self.listing(&mut stream, &id, &revision, &request),
+                }
+            }
+            ["cdn", kind @ "datasets", owner, name, commit, file @ ..]
+            | [kind @ "datasets", owner, name, "resolve", commit, file @ ..] => {
+                let id = self.of_commit(&format!("{kind}/{owner}/{name}"), commit);
+                let is_cdn = parts.first() == Some(&"cdn");
+                self.file(&mut stream, (&id, commit, &file.join("/")), &request, fault, is_cdn)
+            }
             ["cdn", owner, name, commit, file @ ..] | [owner, name, "resolve", commit, file @ ..] => {
                 let id = format!("{owner}/{name}");
                 let is_cdn = parts.first() == Some(&"cdn");
@@ -198,6 +236,14 @@ impl Shared {
             }
             _ => refuse(&mut stream, 404),
         }
+    }
+
+    /// The repository, or the branch of it, that has this commit.
+    fn of_commit(&self, id: &str, commit: &str) -> String {
+        let repositories = self.repositories.lock().unwrap();
+        let is_it = |name: &str| name == id || name.strip_prefix(id).is_some_and(|rest| rest.starts_with('@'));
+        let found = repositories.iter().find(|(name, repository)| is_it(name) && repository.commit == commit);
+        found.map_or_else(|| id.to_owned(), |(name, _)| name.clone())
     }
 
     fn search(&self, stream: &mut TcpStream, query: &str) -> std::io::Result<()> {
@@ -252,8 +298,8 @@ impl Shared {
         let Some(bytes) = found.and_then(|found| found.files.get(file).cloned()) else { return refuse(stream, 404) };
         let hash = blake3::hash(&bytes).to_hex();
         // Large files come from elsewhere.
-        if self.redirects && !is_cdn && file.ends_with(".safetensors") {
-            let address = self.address.lock().unwrap();
+        if self.redirects && !is_cdn && [".safetensors", ".parquet"].iter().any(|end| file.ends_with(end)) {
+            let (address, id) = (self.address.lock().unwrap(), id.split('@').next().unwrap());
             write!(stream, "HTTP/1.1 302 Found\r\nLocation: {address}/cdn/{id}/{commit}/{file}\r\n")?;
             write!(stream, "X-Linked-Etag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
             return send(stream, b"", usize::MAX);
@@ -261,10 +307,13 @@ impl Shared {
         let cut = if let Some(Fault::Cut(after)) = fault { after } else { usize::MAX };
         let (first, last) = request.range.filter(|_| !matches!(fault, Some(Fault::Whole))).unwrap_or_default();
         let end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
-        let status = if request.range.is_some() { "206 Partial Content" } else { "200 OK" };
+        let is_part = request.range.is_some() && !matches!(fault, Some(Fault::Whole));
+        let status = if is_part { "206 Partial Content" } else { "200 OK" };
         write!(stream, "HTTP/1.1 {status}\r\nETag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
         write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
-        send(stream, bytes.get(first..end).unwrap_or_default(), cut)
+        let part = bytes.get(first..end).unwrap_or_default();
+        self.sent.fetch_add(part.len().min(cut) as u64, Ordering::SeqCst);
+        send(stream, part, cut)
     }
 }
 

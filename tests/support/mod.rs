@@ -24,6 +24,6 @@ pub(crate) use hub::{Hub, Output, at, digests, line};
 pub(crate) use numbers::{Random, kendall_tau, r2};
 pub(crate) use page::{marked, page_agrees, plain};
 pub(crate) use picture::Picture;
-pub(crate) use target::{csv, names, pairs, pool, target, words};
+pub(crate) use target::{csv, names, pairs, parquet, parquet_with, pool, target, words};
 pub(crate) use tree::{Tree, damage, overwrite};
 pub(crate) use tuning::Tuning;

@@ -1,5 +1,11 @@
 //! Small targets, pairs and tables, decided by the seed alone.
 
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 
 use super::{Hub, Random, f32_array, i64_array, npz};
@@ -48,6 +54,38 @@ pub(crate) fn words(rows: usize, seed: u64) -> Vec<(String, &'static str)> {
 pub(crate) fn csv(rows: &[(String, &str)]) -> String {
     let lines = rows.iter().map(|(text, label)| format!("{text},{label}\n"));
     ["text,label\n".to_owned()].into_iter().chain(lines).collect()
+}
+
+/// A Parquet file with the columns `text`, `label` and, for its weight, `image`: so many rows to a row group.
+pub(crate) fn parquet(rows: &[(String, &str)], group: usize) -> Vec<u8> {
+    parquet_with(rows, group, 0)
+}
+
+/// The same, where each row carries an image of so many bytes.
+pub(crate) fn parquet_with(rows: &[(String, &str)], group: usize, image: usize) -> Vec<u8> {
+    let schema = "message rows { required binary text (UTF8); required binary label (UTF8); required binary image; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties)).unwrap();
+    for rows in rows.chunks(group) {
+        let mut group = writer.next_row_group().unwrap();
+        let images = vec![vec![7; image]; rows.len()];
+        let columns: [Vec<&[u8]>; 3] = [
+            rows.iter().map(|row| row.0.as_bytes()).collect(),
+            rows.iter().map(|row| row.1.as_bytes()).collect(),
+            images.iter().map(Vec::as_slice).collect(),
+        ];
+        for column in columns {
+            let values: Vec<ByteArray> = column.into_iter().map(ByteArray::from).collect();
+            let mut writer = group.next_column().unwrap().unwrap();
+            writer.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+            writer.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+    file
 }
 
 /// A pool of five ESMs and `t.npz`, a target of their dimension.

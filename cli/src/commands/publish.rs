@@ -8,6 +8,7 @@ mod texts;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry, Sign};
 use esmhub_selection::Embeddings;
@@ -20,6 +21,7 @@ use prepared::{Prepared, from_hub, prepare};
 
 use crate::anchors::base_embeddings;
 use crate::context::Context;
+use crate::data::{Data, DataOptions};
 use crate::dataset::read_embeddings;
 use crate::failure::{Failure, Outcome};
 use crate::filter::Filter;
@@ -34,7 +36,8 @@ use crate::values::{often_one_of, one_of, parse_pair, parse_texts};
 /// A SOURCE is a folder as hfselect saves an ESM, hf://OWNER/REPO[@REVISION] with the same, a .npz or .safetensors file with x (base
 /// embeddings, N x D) and y (tuned embeddings, N x D, not normalised) from which an ESM is fitted, or an .esm file that `esmhub
 /// export` wrote. Instead of a SOURCE, `--from-hub --base MODEL` takes all ESMs of a base model that the Hugging Face Hub has, and
-/// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM.
+/// `--base MODEL --tuned MODEL --data FILE --text COLUMN` embeds the texts with both models and fits the ESM; FILE can be
+/// hf://datasets/OWNER/NAME[@REVISION] as well.
 ///
 /// SIZE is that of the weights before they are packed, as in `esmhub list`; the last line says what was added on disk.
 #[derive(Debug, Args)]
@@ -93,16 +96,20 @@ pub(crate) struct Publish {
     /// The fine-tuned model, to fit an ESM from texts
     #[arg(long, value_name = "MODEL", requires_all = ["base", "data", "text"])]
     tuned: Option<Model>,
-    /// The source task's texts: .csv, .tsv, .jsonl or .parquet
-    #[arg(long, value_name = "FILE", requires = "tuned")]
-    data: Option<PathBuf>,
+    /// The source task's texts: .csv, .tsv, .jsonl, .parquet, or hf://datasets/OWNER/NAME
+    #[arg(long, value_name = "FILE", requires = "tuned", value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Data::parse))]
+    data: Option<Data>,
+    #[command(flatten)]
+    part: DataOptions,
     /// The columns that hold the texts, joined by ` [SEP] `
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "texts")]
     text: Vec<String>,
     /// The SOURCE's texts, with --text: its card gets a sketch of them, by which `rank` tells which share of a target's texts
     /// the source holds. All rows that the fine-tuned model may have seen; of --data they are taken anyway
-    #[arg(long, value_name = "FILE", conflicts_with = "tuned", requires = "text")]
-    source_texts: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with = "tuned", requires = "text", value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Data::parse))]
+    source_texts: Option<Data>,
     /// Leave the sketch of the texts of --data out of the card. With it, whoever has a text can test whether it is among a
     /// sample of them; nobody can read a text from it
     #[arg(long, requires = "tuned", conflicts_with = "source_texts")]
@@ -155,7 +162,7 @@ impl Publish {
         let key = self.sign.key(context)?;
         let Prepared { esms: prepared, skipped, known } = match (&self.base, &self.tuned, &self.data) {
             (Some(base), Some(tuned), Some(data)) => {
-                let source = data.display().to_string();
+                let source = data.to_string();
                 let esm = self.fit_texts(context, &registry, &catalog, (base, tuned, data))?;
                 Prepared { esms: vec![(source, esm)], ..Prepared::default() }
             }
@@ -166,7 +173,11 @@ impl Publish {
             }
             _ => {
                 let mut options = self.options(self.described_base(context)?)?;
-                options.texts = self.source_texts.as_deref().map(|file| read_texts(file, &self.text)).transpose()?;
+                options.texts = self
+                    .source_texts
+                    .as_ref()
+                    .map(|data| read_texts(context, data, &self.part, &self.text))
+                    .transpose()?;
                 options.distill = self.distilled_on(context, &registry, &catalog)?;
                 options.anchor_set = self.anchor_set(&registry, &catalog)?;
                 let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options)?;

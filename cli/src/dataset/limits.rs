@@ -1,7 +1,7 @@
 //! What is read at most from a user's file. Each limit is checked before the memory is asked for.
 
 /// Bytes of a table file: above this a table no longer fits the memory of the machines that esmhub is for.
-pub(super) const MAX_TABLE_BYTES: u64 = 4 << 30;
+pub(crate) const MAX_TABLE_BYTES: u64 = 4 << 30;
 
 /// Rows of a table or an array. One row costs at least a string and a label, about 60 bytes.
 pub(super) const MAX_ROWS: usize = 10_000_000;

@@ -1,6 +1,6 @@
 //! The files that users bring: tables of texts, and arrays of embeddings.
 //!
-//! - [`Table`] reads `.csv`, `.tsv`, `.jsonl`, `.ndjson` and `.parquet`: the texts of named columns, and labels as the
+//! - [`Table`], and [`Tables`] where a table is several files, reads `.csv`, `.tsv`, `.jsonl`, `.ndjson` and `.parquet`: the texts of named columns, and labels as the
 //!   file states them.
 //! - [`read_target`] and [`read_pairs`] read `.npz` and `.safetensors`: embeddings with labels, or with other embeddings.
 //! - [`interpret`] turns stated labels into classes or numbers, and [`choose`] draws rows.
@@ -25,9 +25,10 @@ pub use arrays::{PairArrays, read_embeddings, read_pairs, read_target};
 pub use error::{DatasetError, Fault};
 pub use format::Format;
 pub use labels::{LabelSet, RawLabel, Task, interpret};
+pub(crate) use limits::MAX_TABLE_BYTES;
 pub(crate) use nearest::nearest;
 pub use sampling::{Sampling, choose};
-pub use table::{Columns, Limit, Table};
+pub use table::{Columns, Limit, Table, Tables, parquet_ranges};
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,12 @@ impl Page {
     ///
     /// # Errors
     /// That name the path.
-    pub(crate) fn check(path: &Path, (option, what): (&str, &str), extensions: &[&str], read: &Path) -> Outcome<Self> {
+    pub(crate) fn check(
+        path: &Path,
+        (option, what): (&str, &str),
+        extensions: &[&str],
+        read: Option<&Path>,
+    ) -> Outcome<Self> {
         let shown = path.display();
         let is_known = |found: &str| extensions.iter().any(|known| found.eq_ignore_ascii_case(known));
         if !path.extension().and_then(|found| found.to_str()).is_some_and(is_known) {
@@ -40,7 +45,7 @@ impl Page {
                     .hint("choose another name, or move it away"));
             }
             // A slip of the tongue must not cost a data set.
-            Ok(_) if same(path, read) => {
+            Ok(_) if read.is_some_and(|read| same(path, read)) => {
                 return Err(Failure::usage(format!("{shown} is what is ranked, and would be written over"))
                     .hint("choose another name"));
             }

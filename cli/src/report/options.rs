@@ -33,8 +33,8 @@ impl ReportOptions {
         Self { report: Some(report), plot: None }
     }
 
-    /// Whether all can be written, before the work for it begins. `target` is what is ranked.
-    pub(crate) fn plan(&self, target: &Path) -> Outcome<Planned> {
+    /// Whether all can be written, before the work for it begins. `target` is the file that is ranked.
+    pub(crate) fn plan(&self, target: Option<&Path>) -> Outcome<Planned> {
         let page = |path: &Option<PathBuf>, option: (&str, &str), extensions: &[&str]| {
             path.as_deref().map(|path| Page::check(path, option, extensions, target)).transpose()
         };

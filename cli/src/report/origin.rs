@@ -58,8 +58,15 @@ impl Report<'_> {
             None => entry.to_string(),
         };
         let unknown = || "not known".to_owned();
-        let fields: Vec<(&str, &str, String)> = vec![
-            ("target", "Target", target.source.clone()),
+        let part = |key, label, value: &Option<String>| value.clone().map(|value| (key, label, value));
+        let parts = [
+            part("target-revision", "Its revision", &target.revision),
+            part("target-subset", "Its subset", &target.subset),
+            part("target-split", "Its split", &target.split),
+        ];
+        let mut fields: Vec<(&str, &str, String)> = vec![("target", "Target", target.source.clone())];
+        fields.extend(parts.into_iter().flatten());
+        fields.extend([
             ("target-digest", "Its digest (embeddings and labels)", target.digest.to_string()),
             ("rows", "Rows", format!("{} of at most {}", grouped(target.rows), grouped(*most as usize))),
             ("sample", "Sample", format!("{sampling}, seed {seed}")),
@@ -75,7 +82,7 @@ impl Report<'_> {
             ("entry", "Its last log entry", entry),
             ("entry-digest", "Digest of that entry", head.clone().unwrap_or_else(unknown)),
             ("program", "Program", PROGRAM.to_owned()),
-        ];
+        ]);
         html! {
             section #reproduce aria-labelledby="reproduce-title" {
                 h2 #reproduce-title { "Repeat it" }

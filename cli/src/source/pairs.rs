@@ -32,7 +32,9 @@ pub(crate) fn from_texts(
     model: BaseModel,
     options: &SourceOptions,
 ) -> Outcome<NewEsm> {
-    let name = source.dataset.clone();
+    // As hfselect calls them.
+    let subset = source.subset.as_deref().filter(|subset| *subset != "default");
+    let name = source.dataset.clone().map(|name| subset.map_or(name.clone(), |subset| format!("{name}/{subset}")));
     fit_pairs(base, tuned, anchors, source, model, name, options)
 }
 

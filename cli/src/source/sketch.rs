@@ -1,13 +1,13 @@
 //! The sketch of a source's texts in its card.
 
-use std::path::Path;
-
 use esmhub_store_format::Card;
 use esmhub_store_format::limits::{MAX_CARD_BYTES, MAX_SKETCH_BYTES};
 use esmhub_store_format::sketch::{Sketch, TextSet};
 use serde::Serialize;
 
-use crate::dataset::{Columns, Limit, Table};
+use crate::context::Context;
+use crate::data::{Data, DataOptions};
+use crate::dataset::{Columns, Limit};
 use crate::failure::{Failure, OTHER, Outcome};
 
 /// Bytes of a card that stay free: `recompress` writes there what the map was made from.
@@ -32,8 +32,8 @@ impl SketchSummary {
 }
 
 /// The texts of `--source-texts`.
-pub(crate) fn read_texts(path: &Path, columns: &[String]) -> Outcome<TextSet> {
-    let table = Table::read(path, Columns { texts: columns, label: None }, Limit::All)?;
+pub(crate) fn read_texts(context: &Context, data: &Data, part: &DataOptions, columns: &[String]) -> Outcome<TextSet> {
+    let (table, _) = data.read(context, part, Columns { texts: columns, label: None }, Limit::All)?;
     Ok(TextSet::of(&table.texts))
 }
 

@@ -14,7 +14,7 @@ use super::HubError;
 use super::patience::{Trouble, patiently, retry_after};
 
 /// A page of a listing; that of a repository with tens of thousands of files has a few megabytes.
-const MAX_PAGE_BYTES: u64 = 16 << 20;
+pub(super) const MAX_PAGE_BYTES: u64 = 16 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RETRIES: usize = 3;
 
@@ -104,7 +104,7 @@ impl Hub {
         retry_after(answer.headers().get("retry-after")?.to_str().ok()?)
     }
 
-    fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
+    pub(super) fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
         let request = self.agent.get(url).header("user-agent", concat!("esmhub/", env!("CARGO_PKG_VERSION")));
         let token = self.settings.token.iter().map(|token| format!("Bearer {token}"));
         let request = token.fold(request, |request, token| request.header("authorization", token));

@@ -13,12 +13,14 @@ mod dataset;
 mod error;
 mod names;
 mod patience;
+mod ranges;
 mod repository;
 mod search;
 
 pub use client::{Hub, HubSettings};
-pub use dataset::{CONVERTED, Dataset, DatasetError};
+pub use dataset::{CONVERTED, Dataset, DatasetError, Split, Subset, subsets_of};
 pub use error::HubError;
 pub use names::is_commit;
+pub use ranges::MAX_RANGE_BYTES;
 pub use repository::{Kind, Repository};
 pub use search::Found;

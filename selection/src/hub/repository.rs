@@ -120,6 +120,25 @@ impl Repository<'_> {
         Ok(Some(path))
     }
 
+    /// Whether the cache holds a file.
+    pub fn is_cached(&self, name: &str) -> bool {
+        self.snapshot().join(name).exists()
+    }
+
+    /// `owner/name`.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn hub(&self) -> &Hub {
+        self.hub
+    }
+
+    /// The address of a file; none offline.
+    pub(super) fn url(&self, name: &str) -> Option<String> {
+        self.hub.api.as_ref().map(|api| api.repo(self.repo(&self.commit)).url(name))
+    }
+
     /// Whether the repository is known to have no such file; offline that is not the same as that the cache has none.
     pub fn is_absent(&self, name: &str) -> bool {
         match &self.listed {

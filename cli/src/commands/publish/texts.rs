@@ -1,7 +1,6 @@
 //! Fitting an ESM from texts and two models.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use esmhub_registry::{Catalog, NewEsm, Registry};
 use esmhub_store_format::card;
@@ -10,7 +9,8 @@ use esmhub_store_format::sketch::TextSet;
 use super::Publish;
 use crate::anchors::{EmbeddedAnchors, built_in};
 use crate::context::Context;
-use crate::dataset::{Columns, Limit, Sampling, Table, choose};
+use crate::data::{Data, DataOrigin};
+use crate::dataset::{Columns, Limit, Sampling, choose};
 use crate::document::count;
 use crate::failure::Outcome;
 use crate::model::Model;
@@ -24,11 +24,12 @@ impl Publish {
         context: &Context,
         registry: &Registry,
         catalog: &Catalog,
-        (base, tuned, data): (&Model, &Model, &Path),
+        (base, tuned, data): (&Model, &Model, &Data),
     ) -> Outcome<NewEsm> {
         // What is wrong with it is said before the texts are embedded.
         let mut options = self.options(None)?;
-        let table = Table::read(data, Columns { texts: &self.text, label: None }, Limit::All)?;
+        let columns = Columns { texts: &self.text, label: None };
+        let (table, origin) = data.read(context, &self.part, columns, Limit::All)?;
         // All of them, not those alone that the fit uses: the tuned model was trained on all.
         options.texts = (!self.no_sketch).then(|| TextSet::of(&table.texts));
         let chosen = choose(Sampling::Random, self.seed, table.rows(), self.rows);
@@ -48,7 +49,7 @@ impl Publish {
             let shared = texts.iter().filter(|text| anchors.contains(text.as_str())).count();
             if shared > 0 {
                 let what = count(shared as u64, "text");
-                context.warn(format!("{what} of {} are anchors as well: R2 is flattered by them", data.display()));
+                context.warn(format!("{what} of {} are anchors as well: R2 is flattered by them", data));
             }
         }
 
@@ -69,14 +70,13 @@ impl Publish {
             None => None,
         };
         let source = card::Source {
-            dataset: data.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
             text_columns: self.text.clone(),
             rows: Some(texts.len() as u64),
             seed: (table.rows() > texts.len()).then_some(self.seed),
-            ..card::Source::default()
+            ..source_of(data, origin)
         };
         options.base = Some(described.clone());
-        from_texts(&x, &y, anchors, source, described, &options).map_err(|f| f.at(data.display()))
+        from_texts(&x, &y, anchors, source, described, &options).map_err(|f| f.at(data))
     }
 
     /// A pool without anchors of this base model gets those that ship with esmhub, so that every later ESM is fitted on the
@@ -105,5 +105,23 @@ impl Publish {
             "{base} had no anchors in this pool: esmhub's own, {texts} of {domains} domains, {become_current}"
         ));
         Ok(())
+    }
+}
+
+/// What a card says of where the texts came from.
+fn source_of(data: &Data, origin: Option<DataOrigin>) -> card::Source {
+    match (data.file(), origin) {
+        (Some(file), _) => {
+            let dataset = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            card::Source { dataset, ..card::Source::default() }
+        }
+        (None, Some(DataOrigin { id, commit, subset, split })) => card::Source {
+            dataset: Some(id),
+            revision: Some(commit),
+            subset: Some(subset),
+            split: Some(split),
+            ..card::Source::default()
+        },
+        (None, None) => card::Source::default(),
     }
 }

@@ -16,6 +16,7 @@ mod worth;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use esmhub_selection::{Formula, Precision};
 
@@ -27,6 +28,7 @@ use self::lock::{Lock, LockOptions, Locked};
 use self::overlap::parse_overlap;
 use self::signed::Pool;
 use crate::context::Context;
+use crate::data::{Data, DataOptions};
 use crate::dataset::{Sampling, Task};
 use crate::failure::Outcome;
 use crate::filter::Filter;
@@ -37,13 +39,16 @@ use crate::values::{one_of, parse_intervals, parse_rows, parse_top};
 
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
-/// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, or a .npz or .safetensors file with x (base
-/// embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of
+/// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, hf://datasets/OWNER/NAME[@REVISION] with the same, or a
+/// .npz or .safetensors file with x (base embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of
 /// different targets, and of different numbers of rows, cannot be compared.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Rank {
     /// The target task's data
-    target: PathBuf,
+    #[arg(value_hint = clap::ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(Data::parse))]
+    target: Data,
+    #[command(flatten, next_help_heading = TARGET)]
+    part: DataOptions,
     /// The columns that hold the texts, joined by ` [SEP] `
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', help_heading = TARGET)]
     text: Vec<String>,
@@ -125,7 +130,8 @@ impl Rank {
     /// What `demo` ranks: a file of embeddings, with the defaults; with a report, which names the command that makes it again.
     pub(crate) fn of_embeddings(target: PathBuf, report: PathBuf, command: String) -> Self {
         Self {
-            target,
+            target: Data::File(target),
+            part: DataOptions::default(),
             report: ReportOptions::at(report),
             command: Some(command),
             text: Vec::new(),
@@ -175,7 +181,7 @@ impl Rank {
 
     /// Ranks the pool, or what a lock pins.
     fn rank(&self, context: &Context, locked: Option<Locked<'_>>) -> Outcome<RankDocument> {
-        let pictures = self.report.plan(&self.target)?;
+        let pictures = self.report.plan(self.target.file())?;
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;
         let pool = match locked {

@@ -65,6 +65,10 @@ pub(crate) struct RankDocument {
 #[derive(Serialize)]
 pub(crate) struct TargetSummary {
     pub(crate) source: String,
+    /// The commit of a data set on the hub, and which part of it.
+    pub(crate) revision: Option<String>,
+    pub(crate) subset: Option<String>,
+    pub(crate) split: Option<String>,
     pub(crate) digest: Digest,
     pub(crate) rows: usize,
     pub(crate) unlabelled: usize,
@@ -229,6 +233,9 @@ impl RankDocument {
                 classes,
                 task,
                 source: target.source,
+                revision: target.origin.as_ref().map(|origin| origin.commit.clone()),
+                subset: target.origin.as_ref().map(|origin| origin.subset.clone()),
+                split: target.origin.map(|origin| origin.split),
             },
             base: BaseSummary {
                 id: target.base.id,

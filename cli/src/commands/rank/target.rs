@@ -1,5 +1,7 @@
 //! Reading a target: from texts through the base model, or from embeddings.
 
+use std::path::Path;
+
 use esmhub_registry::Esm;
 use esmhub_selection::{Embeddings, Labels};
 use esmhub_store_format::Digest;
@@ -9,8 +11,9 @@ use esmhub_store_format::sketch::TextSet;
 use super::Rank;
 use super::base::only_base;
 use crate::context::Context;
+use crate::data::DataOrigin;
 use crate::dataset::{
-    Columns, DatasetError, Format, LabelSet, Limit, RawLabel, Sampling, Table, choose, interpret, read_target,
+    Columns, DatasetError, Format, LabelSet, Limit, RawLabel, Sampling, choose, interpret, read_target,
 };
 use crate::failure::{Failure, Outcome};
 use crate::model::Model;
@@ -20,6 +23,8 @@ use crate::texts::embed;
 pub(super) struct LoadedTarget {
     /// Where it came from.
     pub(super) source: String,
+    /// Its commit, subset and split, where that was the hub.
+    pub(super) origin: Option<DataOrigin>,
     /// N x D.
     pub(super) x: Embeddings,
     /// N.
@@ -38,14 +43,14 @@ pub(super) struct LoadedTarget {
 
 impl LoadedTarget {
     pub(super) fn load(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
-        if Format::of(&rank.target)?.holds_embeddings() {
-            Self::from_embeddings(rank, context, pool)
-        } else {
-            Self::from_texts(rank, context, pool)
+        match rank.target.file() {
+            Some(file) if Format::of(file)?.holds_embeddings() => Self::from_embeddings(rank, context, pool, file),
+            _ => Self::from_texts(rank, context, pool),
         }
     }
 
-    fn from_embeddings(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
+    fn from_embeddings(rank: &Rank, context: &Context, pool: &[&Esm], file: &Path) -> Outcome<Self> {
+        rank.part.refuse_for(file)?;
         if !rank.text.is_empty() || rank.label.is_some() {
             return Err(Failure::usage(
                 "--text and --label name the columns of a table; this file holds embeddings x and labels y",
@@ -54,11 +59,11 @@ impl LoadedTarget {
         if rank.max_overlap.is_some() {
             return Err(Failure::usage(format!(
                 "--max-overlap needs the target's texts; {} holds embeddings",
-                rank.target.display()
+                rank.target
             ))
             .hint("rank the table of its texts: --text COLUMN --label COLUMN"));
         }
-        let arrays = read_target(&rank.target)?;
+        let arrays = read_target(file)?;
         let set = rank.choose(&arrays.labels)?;
         let base = match &rank.base {
             Some(model) if model.is_local() => model.for_matching(model.describe(&model.files(context)?)?),
@@ -70,7 +75,7 @@ impl LoadedTarget {
 
     fn from_texts(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
         let missing = |flag: &str| {
-            Failure::usage(format!("{} holds texts: {flag} is missing", rank.target.display()))
+            Failure::usage(format!("{} holds texts: {flag} is missing", rank.target))
                 .hint("name the columns: --text COLUMN[,COLUMN] --label COLUMN")
         };
         if rank.text.is_empty() {
@@ -82,7 +87,7 @@ impl LoadedTarget {
             (Sampling::First, Some(rows)) => Limit::First(rows),
             _ => Limit::All,
         };
-        let table = Table::read(&rank.target, columns, limit)?;
+        let (table, origin) = rank.target.read(context, &rank.part, columns, limit)?;
         let set = rank.choose(table.labels.as_deref().unwrap_or_default())?;
         let model = match &rank.base {
             Some(model) => model.clone(),
@@ -92,14 +97,15 @@ impl LoadedTarget {
         let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let x = embed(context, &loaded, &texts, rank.max_length)?;
         let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.for_matching(loaded.base) };
-        let mut loaded = Self { texts: Some(TextSet::of(&table.texts)), ..Self::new(rank, x, base, set) };
+        let mut loaded = Self { texts: Some(TextSet::of(&table.texts)), origin, ..Self::new(rank, x, base, set) };
         loaded.texts_digest = Some(loaded.digest_of(&texts));
         Ok(loaded)
     }
 
     fn new(rank: &Rank, x: Embeddings, base: BaseModel, set: LabelSet) -> Self {
         Self {
-            source: rank.target.display().to_string(),
+            source: rank.target.to_string(),
+            origin: None,
             x,
             labels: set.labels,
             base,
@@ -158,6 +164,6 @@ impl Rank {
     fn choose(&self, column: &[RawLabel]) -> Outcome<LabelSet> {
         let rows = choose(self.sample, self.seed, column.len(), self.rows as usize);
         interpret(column, &rows, self.task)
-            .map_err(|problem| Failure::from(DatasetError::Labels(problem)).at(self.target.display()))
+            .map_err(|problem| Failure::from(DatasetError::Labels(problem)).at(&self.target))
     }
 }

@@ -18,4 +18,4 @@ mod rows;
 mod thrift;
 
 pub(super) use problem::TableProblem;
-pub use read::{Columns, Limit, Table};
+pub use read::{Columns, Limit, Table, Tables, parquet_ranges};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str;
 
@@ -59,7 +61,7 @@ fn decode(mut file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), T
                 break;
             }
             let cells = row.map_err(TableProblem::Parquet)?.into_columns();
-            let place = Place::Row(rows.len() as u64 + 1);
+            let place = Place::Row(rows.number());
             for &(name, position) in &texts {
                 let cell = cells.get(position).map_or(&Field::Null, |(_, cell)| cell);
                 rows.text(place, name, text(place, name, cell)?)?;
@@ -72,6 +74,35 @@ fn decode(mut file: File, columns: Columns<'_>, rows: &mut Rows) -> Result<(), T
         }
     }
     Ok(())
+}
+
+/// Where in the file the pages of `columns` for the first `rows` rows lie. Only the footer is read for it.
+pub(super) fn ranges(file: File, columns: Columns<'_>, rows: NonZeroUsize) -> Result<Vec<Range<u64>>, TableProblem> {
+    catch_unwind(AssertUnwindSafe(|| locate(file, columns, rows))).unwrap_or(Err(TableProblem::ParquetPanic))
+}
+
+fn locate(mut file: File, columns: Columns<'_>, rows: NonZeroUsize) -> Result<Vec<Range<u64>>, TableProblem> {
+    footer::check(&mut file)?;
+    let bytes = file.metadata().map_err(TableProblem::Read)?.len();
+    let file = SerializedFileReader::new(file).map_err(TableProblem::Parquet)?;
+    let wanted: Vec<&str> = columns.texts.iter().map(String::as_str).chain(columns.label).collect();
+    let (mut found, mut ranges) = (0_u64, Vec::new());
+    for group in file.metadata().row_groups() {
+        if found >= rows.get() as u64 {
+            break;
+        }
+        found = found.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0));
+        for column in group.columns() {
+            if column.column_path().parts().first().is_some_and(|name| wanted.contains(&name.as_str())) {
+                let (start, length) = column.byte_range();
+                let end = start.checked_add(length).filter(|end| *end <= bytes).ok_or_else(|| {
+                    TableProblem::ParquetFooter { reason: format!("pages at {start}, in a file of {bytes} bytes") }
+                })?;
+                ranges.push(start..end);
+            }
+        }
+    }
+    Ok(ranges)
 }
 
 fn text<'a>(place: Place, column: &str, cell: &'a Field) -> Result<&'a str, TableProblem> {

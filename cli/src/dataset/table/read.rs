@@ -1,7 +1,8 @@
 //! From a path to a table.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use super::super::error::DatasetError;
 use super::super::file::{self, FileProblem};
@@ -51,32 +52,93 @@ impl Table {
     /// [`DatasetError::File`] where it cannot be opened or is no table, [`DatasetError::Table`] for all that is wrong
     /// inside it, with the line (CSV, TSV, JSON lines) or the row (Parquet), both counted from 1.
     pub fn read(path: &Path, columns: Columns<'_>, limit: Limit) -> Result<Self, DatasetError> {
-        let format = Format::of(path)?;
-        let read: fn(_, Columns<'_>, &mut Rows) -> _ = match format {
-            Format::Csv => |file, columns, rows| delimited::read(file, b',', columns, rows),
-            Format::Tsv => |file, columns, rows| delimited::read(file, b'\t', columns, rows),
-            Format::JsonLines => json_lines::read,
-            Format::Parquet => parquet::read,
-            Format::Npz | Format::Safetensors => return Err(DatasetError::file(path, FileProblem::NotATable)),
-        };
-        if columns.texts.is_empty() {
-            return Err(DatasetError::table(path, TableProblem::NoTextColumn));
-        }
-        let mut named = columns.texts.iter().map(String::as_str).chain(columns.label);
-        while let Some(name) = named.next() {
-            if named.clone().any(|other| other == name) {
-                return Err(DatasetError::table(path, TableProblem::NamedTwice { name: name.to_owned() }));
-            }
-        }
-        let (file, bytes) = file::open(path, MAX_TABLE_BYTES)?;
-        let mut rows = Rows::new(columns.label.is_some(), limit, bytes);
-        read(file, columns, &mut rows)
-            .and_then(|()| rows.into_table())
-            .map_err(|problem| DatasetError::table(path, problem))
+        let mut tables = Tables::new(columns, limit);
+        tables.read(path, path)?;
+        tables.into_table()
     }
 
     /// N, the number of rows.
     pub fn rows(&self) -> usize {
         self.texts.len()
     }
+}
+
+/// Several files that are one table: the rows of each behind those of the one before.
+pub struct Tables<'a> {
+    columns: Columns<'a>,
+    rows: Rows,
+    /// The file that was read last, for what is wrong with all of them.
+    last: PathBuf,
+}
+
+impl<'a> Tables<'a> {
+    /// No file yet.
+    pub fn new(columns: Columns<'a>, limit: Limit) -> Self {
+        Self { columns, rows: Rows::new(columns.label.is_some(), limit), last: PathBuf::new() }
+    }
+
+    /// Whether all rows that were asked for are there.
+    pub fn are_full(&self) -> bool {
+        self.rows.full()
+    }
+
+    /// How many rows are still wanted; `None` where all are.
+    pub fn wanted(&self) -> Option<NonZeroUsize> {
+        self.rows.wanted()
+    }
+
+    /// Reads a file as [`Table::read`] does; errors call it `shown`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Table::read`], but that a file may have no rows.
+    pub fn read(&mut self, path: &Path, shown: &Path) -> Result<(), DatasetError> {
+        let read: fn(_, Columns<'_>, &mut Rows) -> _ = match Format::of(shown)? {
+            Format::Csv => |file, columns, rows| delimited::read(file, b',', columns, rows),
+            Format::Tsv => |file, columns, rows| delimited::read(file, b'\t', columns, rows),
+            Format::JsonLines => json_lines::read,
+            Format::Parquet => parquet::read,
+            Format::Npz | Format::Safetensors => return Err(DatasetError::file(shown, FileProblem::NotATable)),
+        };
+        let refuse = |problem| DatasetError::table(shown, problem);
+        if self.columns.texts.is_empty() {
+            return Err(refuse(TableProblem::NoTextColumn));
+        }
+        let mut named = self.columns.texts.iter().map(String::as_str).chain(self.columns.label);
+        while let Some(name) = named.next() {
+            if named.clone().any(|other| other == name) {
+                return Err(refuse(TableProblem::NamedTwice { name: name.to_owned() }));
+            }
+        }
+        let (file, bytes) = file::open(path, MAX_TABLE_BYTES)?;
+        self.rows.begin(bytes);
+        self.last = shown.to_owned();
+        read(file, self.columns, &mut self.rows).map_err(refuse)
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetError::Table`] where there are none.
+    pub fn into_table(self) -> Result<Table, DatasetError> {
+        let last = self.last;
+        self.rows.into_table().map_err(|problem| DatasetError::table(&last, problem))
+    }
+}
+
+/// Where in a Parquet file the bytes lie from which the first `rows` rows are read, besides its footer: the file needs to hold nothing
+/// else. Errors call it `shown`.
+///
+/// # Errors
+///
+/// [`DatasetError::File`], [`DatasetError::Table`] where its footer cannot be read.
+pub fn parquet_ranges(
+    path: &Path,
+    shown: &Path,
+    columns: Columns<'_>,
+    rows: NonZeroUsize,
+) -> Result<Vec<Range<u64>>, DatasetError> {
+    let (file, _) = file::open(path, MAX_TABLE_BYTES)?;
+    parquet::ranges(file, columns, rows).map_err(|problem| DatasetError::table(shown, problem))
 }

@@ -1,5 +1,7 @@
 //! Where the cells of every table format go: joins texts, counts bytes, stops at the limit.
 
+use std::num::NonZeroUsize;
+
 use super::super::labels::RawLabel;
 use super::super::limits::{MAX_CELL_BYTES, MAX_ROWS, MAX_TEXT_BYTES, ROW_BYTES, expanded};
 use super::problem::{Place, TableProblem};
@@ -14,15 +16,26 @@ pub(super) struct Rows {
     text: Option<String>,
     bytes: u64,
     most_bytes: u64,
+    /// Bytes of all files so far.
+    files: u64,
+    /// Rows of the files before this one.
+    before: usize,
     texts: Vec<String>,
     labels: Option<Vec<RawLabel>>,
 }
 
 impl Rows {
-    /// No rows yet, of a file of so many bytes.
-    pub(super) fn new(labelled: bool, limit: Limit, file: u64) -> Self {
-        let most_bytes = expanded(file, MAX_TEXT_BYTES);
-        Self { limit, text: None, bytes: 0, most_bytes, texts: Vec::new(), labels: labelled.then(Vec::new) }
+    /// No rows yet.
+    pub(super) fn new(labelled: bool, limit: Limit) -> Self {
+        let labels = labelled.then(Vec::new);
+        Self { limit, text: None, bytes: 0, most_bytes: 0, files: 0, before: 0, texts: Vec::new(), labels }
+    }
+
+    /// What comes now is of a file of so many bytes.
+    pub(super) fn begin(&mut self, file: u64) {
+        self.files = self.files.saturating_add(file);
+        self.most_bytes = expanded(self.files, MAX_TEXT_BYTES);
+        self.before = self.texts.len();
     }
 
     /// Whether all rows that were asked for are there.
@@ -30,9 +43,17 @@ impl Rows {
         matches!(self.limit, Limit::First(wanted) if self.texts.len() >= wanted.get())
     }
 
-    /// How many rows are there.
-    pub(super) fn len(&self) -> usize {
-        self.texts.len()
+    /// How many rows are still wanted; `None` where all are.
+    pub(super) fn wanted(&self) -> Option<NonZeroUsize> {
+        match self.limit {
+            Limit::All => None,
+            Limit::First(wanted) => NonZeroUsize::new(wanted.get().saturating_sub(self.texts.len())),
+        }
+    }
+
+    /// The row of this file that is read now, counted from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.texts.len().saturating_sub(self.before) as u64 + 1
     }
 
     /// Adds one text column to the row being read.

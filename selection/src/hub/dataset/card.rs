@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn a_card_that_says_nothing_leaves_it_to_the_names() {
-        for readme in ["", "# title", "---\nlicense: mit\n---\n", "---\nconfigs:\n---\n", "---\n---\n", "---\nconfigs: [}"] {
+        for readme in
+            ["", "# title", "---\nlicense: mit\n---\n", "---\nconfigs:\n---\n", "---\n---\n", "---\nconfigs: [}"]
+        {
             assert_eq!(described(readme), Ok(Vec::new()), "{readme:?}");
         }
     }

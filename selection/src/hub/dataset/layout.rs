@@ -26,20 +26,24 @@ const MAX_PATTERN_BYTES: usize = 512;
 
 /// A part of a data set with columns of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subset {
-    pub(super) name: String,
-    pub(super) is_default: bool,
+pub struct Subset {
+    /// What it is called; `default` where the card describes none.
+    pub name: String,
+    /// Whether it is the one that goes without saying.
+    pub is_default: bool,
     /// In their order; each has files.
-    pub(super) splits: Vec<Split>,
+    pub splits: Vec<Split>,
     /// Settings by which its files would have to be read otherwise than their extension says.
-    pub(super) settings: Vec<String>,
+    pub settings: Vec<String>,
 }
 
 /// A split and its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Split {
-    pub(super) name: String,
-    pub(super) files: Vec<String>,
+pub struct Split {
+    /// What it is called, such as `train`.
+    pub name: String,
+    /// Their names in the repository, in the order of their rows.
+    pub files: Vec<String>,
 }
 
 /// The subsets of a repository with these files. Splits that have none are left out, and so are subsets without splits.
@@ -154,7 +158,9 @@ impl<'a> Folder<'a> {
                 format!("**/*{s}{word}{s}*/**"),
             ]
         };
-        let in_files = |word: &str| vec![format!("**/{word}{BETWEEN_WORDS}*"), format!("**/*{BETWEEN_WORDS}{word}{BETWEEN_WORDS}*")];
+        let in_files = |word: &str| {
+            vec![format!("**/{word}{BETWEEN_WORDS}*"), format!("**/*{BETWEEN_WORDS}{word}{BETWEEN_WORDS}*")]
+        };
         for patterns in [&in_folders as &dyn Fn(&str) -> Vec<String>, &in_files] {
             let patterns: Vec<(String, Vec<String>)> = SPLITS
                 .iter()
@@ -189,7 +195,8 @@ impl<'a> Folder<'a> {
 /// `*`, `?` and `[…]` within a name, `**` for any folders.
 fn matcher(pattern: &str) -> Result<GlobMatcher, String> {
     // Braces and backslashes are letters here.
-    let literal: String = pattern.chars().map(|c| if "{}\\".contains(c) { format!("[{c}]") } else { c.into() }).collect();
+    let literal: String =
+        pattern.chars().map(|c| if "{}\\".contains(c) { format!("[{c}]") } else { c.into() }).collect();
     let glob = GlobBuilder::new(&literal).literal_separator(true).backslash_escape(false).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("the pattern {pattern:?}: {}", error.kind()))
 }
@@ -222,7 +229,9 @@ fn of_one_family(mut splits: Vec<Split>) -> Vec<Split> {
                 most = (files, family);
             }
         }
-        let is_kept = |file: &str| EXTENSIONS.iter().any(|(extension, family)| *family == most.1 && has_extension(file, extension));
+        let is_kept = |file: &str| {
+            EXTENSIONS.iter().any(|(extension, family)| *family == most.1 && has_extension(file, extension))
+        };
         split.files.retain(|file| is_kept(file));
     }
     splits.retain(|split| !split.files.is_empty());
@@ -279,11 +288,19 @@ mod tests {
 
     #[test]
     fn the_branch_of_conversions_names_subset_and_split_by_its_folders() {
-        let files = ["b/train/0001.parquet", "a/partial-train/0000.parquet", "b/train/0000.parquet", "b/test/0000.parquet", "x.parquet"];
+        let files = [
+            "b/train/0001.parquet",
+            "a/partial-train/0000.parquet",
+            "b/train/0000.parquet",
+            "b/test/0000.parquet",
+            "x.parquet",
+        ];
         let found = converted(&files.map(str::to_owned));
         let shown: Vec<_> = found
             .iter()
-            .flat_map(|subset| subset.splits.iter().map(|split| (subset.name.as_str(), split.name.as_str(), split.files.len())))
+            .flat_map(|subset| {
+                subset.splits.iter().map(|split| (subset.name.as_str(), split.name.as_str(), split.files.len()))
+            })
             .collect();
         assert_eq!(shown, [("a", "train", 1), ("b", "test", 1), ("b", "train", 2)]);
         assert!(found.iter().all(|subset| !subset.is_default));

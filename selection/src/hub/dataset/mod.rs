@@ -13,7 +13,8 @@ use std::path::PathBuf;
 pub use error::DatasetError;
 
 use self::card::described;
-use self::layout::{Split, Subset, converted, extension, subsets};
+pub use self::layout::{Split, Subset};
+use self::layout::{converted, extension, subsets};
 use super::{Hub, HubError, Kind, Repository};
 
 /// The branch on which the hub keeps data sets as Parquet files.
@@ -57,8 +58,11 @@ impl Hub {
             Choice::Readable(subset, files) => return Dataset::of(repository, subset, files),
             Choice::Unreadable(reason) => reason,
         };
-        let unreadable =
-            || DatasetError::Files { id: id.to_owned(), revision: repository.commit().to_owned(), reason: reason.clone() };
+        let unreadable = || DatasetError::Files {
+            id: id.to_owned(),
+            revision: repository.commit().to_owned(),
+            reason: reason.clone(),
+        };
         if revision.is_some() {
             return Err(unreadable());
         }
@@ -68,6 +72,7 @@ impl Hub {
         };
         match choose(id, converted(&converted_repository.files()?), (subset, split))? {
             Choice::Readable(subset, files) => {
+                repository.remember_files()?;
                 repository.remember_revision()?;
                 Dataset::of(converted_repository, subset, files)
             }
@@ -109,9 +114,9 @@ impl<'a> Dataset<'a> {
         &self.files.files
     }
 
-    /// All their bytes, where the hub says it.
-    pub fn bytes(&self) -> Option<u64> {
-        self.files().iter().map(|file| self.repository.bytes_of(file)).sum()
+    /// The repository that they are in.
+    pub fn repository(&self) -> &Repository<'a> {
+        &self.repository
     }
 
     /// One of its files, which is downloaded where the cache lacks it. `progress` is called with its bytes that are here and all of them.
@@ -122,14 +127,14 @@ impl<'a> Dataset<'a> {
         let found = self.repository.file(file, Some(limit), progress)?;
         found.ok_or_else(|| self.repository.not_cached(file))
     }
+}
 
-    /// Notes in the cache which commit the revision stands for, once all that is needed of it is there.
-    ///
-    /// # Errors
-    /// [`HubError::Cache`].
-    pub fn remember(&self) -> Result<(), HubError> {
-        self.repository.remember_revision()
-    }
+/// The subsets and splits of a data set with these files and this README.md, which may be empty.
+///
+/// # Errors
+/// What is wrong with the README, for people.
+pub fn subsets_of(files: &[String], readme: &str) -> Result<Vec<Subset>, String> {
+    subsets(files, &described(readme)?)
 }
 
 /// What was asked for, where it is there.
@@ -156,8 +161,7 @@ fn own(id: &str, repository: &Repository<'_>, wanted: (Option<&str>, Option<&str
         None if files.iter().any(|file| file == "README.md") => return Err(repository.not_cached("README.md").into()),
         None => String::new(),
     };
-    let described = described(&readme).map_err(in_card)?;
-    choose(id, subsets(&files, &described).map_err(in_card)?, wanted)
+    choose(id, subsets_of(&files, &readme).map_err(in_card)?, wanted)
 }
 
 /// The subset and split that are wanted, or those that go without saying.
@@ -167,7 +171,10 @@ fn choose(
     (subset, split): (Option<&str>, Option<&str>),
 ) -> Result<Choice, DatasetError> {
     if subsets.is_empty() {
-        return Ok(Choice::Unreadable(format!("no file of it is a table: {}", READABLE.map(|name| format!(".{name}")).join(", "))));
+        return Ok(Choice::Unreadable(format!(
+            "no file of it is a table: {}",
+            READABLE.map(|name| format!(".{name}")).join(", ")
+        )));
     }
     let names = subsets.iter().map(|subset| subset.name.clone()).collect();
     let found = subsets.into_iter().find(|known| match subset {
@@ -202,5 +209,6 @@ fn choose(
 fn is_readable(file: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-+=@,~!".contains(c);
     let is_name = |part: &str| !part.is_empty() && !part.chars().all(|c| c == '.') && part.chars().all(plain);
-    file.split('/').all(is_name) && extension(file).is_some_and(|found| READABLE.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    file.split('/').all(is_name)
+        && extension(file).is_some_and(|found| READABLE.iter().any(|known| found.eq_ignore_ascii_case(known)))
 }

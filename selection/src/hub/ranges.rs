@@ -1,0 +1,47 @@
+//! Parts of a file, without the rest of it.
+
+use std::io::Read;
+
+use super::client::MAX_PAGE_BYTES;
+use super::patience::{Trouble, patiently, retry_after};
+use super::{HubError, Repository};
+
+/// The most bytes of one range.
+pub const MAX_RANGE_BYTES: u64 = MAX_PAGE_BYTES;
+
+impl Repository<'_> {
+    /// `length` bytes of a file, from the byte `start` on; at most [`MAX_RANGE_BYTES`]. `None` where the server gives only whole
+    /// files. Nothing of it is kept in the cache.
+    ///
+    /// # Errors
+    /// [`HubError`]; [`HubError::NotCached`] offline.
+    pub fn range(&self, name: &str, start: u64, length: u64) -> Result<Option<Vec<u8>>, HubError> {
+        let hub = self.hub();
+        let (Some(url), 1..=MAX_RANGE_BYTES) = (self.url(name), length) else { return Err(self.not_cached(name)) };
+        let range = format!("bytes={start}-{}", start.saturating_add(length - 1));
+        patiently(|| {
+            let failed = |source| Trouble::of_connection(hub.settings.request_error(name, Box::new(source)));
+            let mut response = hub.request(&url).header("range", &range).call().map_err(failed)?;
+            match response.status().as_u16() {
+                206 => {}
+                200 => return Ok(None),
+                status => {
+                    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+                    let pause = header.and_then(retry_after);
+                    let endpoint = hub.settings.endpoint.clone();
+                    let what = format!("{range} of {name} of {}", self.id());
+                    return Err(Trouble::of_status(status, pause, HubError::Refused { endpoint, status, what }));
+                }
+            }
+            let mut bytes = Vec::new();
+            let mut body = response.body_mut().with_config().limit(length.saturating_add(1)).reader();
+            body.read_to_end(&mut bytes)
+                .map_err(|source| Trouble::of_connection(hub.settings.request_error(name, Box::new(source))))?;
+            if bytes.len() as u64 != length {
+                let found = format!("{} bytes", bytes.len());
+                return Err(Trouble::of_connection(hub.settings.answer_error(name, found, format!("{length}"))));
+            }
+            Ok(Some(bytes))
+        })
+    }
+}
