@@ -49,6 +49,7 @@ mod signing;
 mod spec;
 mod support;
 mod texts;
+mod to_hub;
 mod trust;
 mod trusted_keys;
 mod worth;

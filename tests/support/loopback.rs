@@ -1,7 +1,9 @@
 //! A Hugging Face Hub on 127.0.0.1, with the paths that clients use and the faults that they meet. It ends when it is dropped.
 
+mod uploads;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -74,6 +76,8 @@ pub(crate) struct Loopback {
 
 struct Shared {
     repositories: Mutex<BTreeMap<String, Repository>>,
+    /// The large file storage, by SHA-256.
+    stored: Mutex<BTreeMap<String, Vec<u8>>>,
     /// For requests whose path holds this: the faults that are left, the next one first.
     faults: Mutex<Vec<(String, Vec<Fault>)>>,
     requests: Mutex<Vec<String>>,
@@ -87,8 +91,10 @@ struct Shared {
 }
 
 struct Request {
+    method: String,
     path: String,
     query: String,
+    body: Vec<u8>,
     range: Option<(usize, Option<usize>)>,
     token: bool,
 }
@@ -100,6 +106,7 @@ impl Loopback {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             repositories: Mutex::new(repositories.into_iter().collect()),
+            stored: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             sent: AtomicU64::new(0),
@@ -170,6 +177,18 @@ impl Drop for Loopback {
     }
 }
 
+impl Loopback {
+    /// Puts a repository there.
+    pub(crate) fn put(&self, id: &str, repository: Repository) {
+        self.shared.repositories.lock().unwrap().insert(id.to_owned(), repository);
+    }
+
+    /// What a repository holds.
+    pub(crate) fn repository(&self, id: &str) -> Option<Repository> {
+        self.shared.repositories.lock().unwrap().get(id).cloned()
+    }
+}
+
 impl Shared {
     fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -188,6 +207,9 @@ impl Shared {
             return send(&mut stream, b"[]", usize::MAX);
         }
         let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+        if request.method != "GET" && request.method != "HEAD" {
+            return self.take(&mut stream, &parts, &request, fault);
+        }
         match parts.as_slice() {
             ["api", "models"] => self.search(&mut stream, &request.query),
             // As models are called that once had no owner.
@@ -294,14 +316,17 @@ impl Shared {
         fault: Option<Fault>,
         is_cdn: bool,
     ) -> std::io::Result<()> {
-        let found = self.repositories.lock().unwrap().get(id).cloned().filter(|found| found.commit == commit);
-        let Some(bytes) = found.and_then(|found| found.files.get(file).cloned()) else { return refuse(stream, 404) };
-        let hash = blake3::hash(&bytes).to_hex();
+        let found = self.repositories.lock().unwrap().get(id).cloned();
+        let found = found.filter(|found| [found.commit.as_str(), "main"].contains(&commit));
+        let Some(found) = found else { return refuse(stream, 404) };
+        let (Some(bytes), commit) = (found.files.get(file), &found.commit) else { return refuse(stream, 404) };
+        let hash = blake3::hash(bytes).to_hex();
         // Large files come from elsewhere.
         if self.redirects && !is_cdn && [".safetensors", ".parquet"].iter().any(|end| file.ends_with(end)) {
             let (address, id) = (self.address.lock().unwrap(), id.split('@').next().unwrap());
             write!(stream, "HTTP/1.1 302 Found\r\nLocation: {address}/cdn/{id}/{commit}/{file}\r\n")?;
             write!(stream, "X-Linked-Etag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
+            write!(stream, "X-Linked-Size: {}\r\n", bytes.len())?;
             return send(stream, b"", usize::MAX);
         }
         let cut = if let Some(Fault::Cut(after)) = fault { after } else { usize::MAX };
@@ -310,23 +335,49 @@ impl Shared {
         let is_part = request.range.is_some() && !matches!(fault, Some(Fault::Whole));
         let status = if is_part { "206 Partial Content" } else { "200 OK" };
         write!(stream, "HTTP/1.1 {status}\r\nETag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
-        write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
+        if is_part {
+            write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
+        }
         let part = bytes.get(first..end).unwrap_or_default();
+        if request.method == "HEAD" {
+            write!(stream, "Content-Length: {}\r\nConnection: close\r\n\r\n", part.len())?;
+            return stream.flush();
+        }
         self.sent.fetch_add(part.len().min(cut) as u64, Ordering::SeqCst);
         send(stream, part, cut)
     }
 }
 
 fn read(stream: &TcpStream) -> std::io::Result<Request> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
-    let target = first.split(' ').nth(1).unwrap_or_default();
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let line = |reader: &mut BufReader<TcpStream>| -> std::io::Result<String> {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    };
+    let first = line(&mut reader)?;
+    let mut words = first.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut request = Request { path: decoded(path), query: query.to_owned(), range: None, token: false };
-    for line in lines {
-        let line = line?;
+    let mut request = Request {
+        method: method.to_owned(),
+        path: decoded(path),
+        query: query.to_owned(),
+        body: Vec::new(),
+        range: None,
+        token: false,
+    };
+    let (mut length, mut is_chunked) = (0, false);
+    loop {
+        let line = line(&mut reader)?;
         match line.split_once(": ") {
             None => break,
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().unwrap(),
+            Some((name, _)) if name.eq_ignore_ascii_case("transfer-encoding") => is_chunked = true,
+            Some((name, value)) if name.eq_ignore_ascii_case("expect") => {
+                assert_eq!(value, "100-continue");
+                stream.try_clone()?.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            }
             Some((name, value)) if name.eq_ignore_ascii_case("range") => {
                 let (start, end) = value.trim_start_matches("bytes=").split_once('-').unwrap();
                 request.range = Some((start.parse().unwrap(), end.parse().ok()));
@@ -336,6 +387,20 @@ fn read(stream: &TcpStream) -> std::io::Result<Request> {
             }
             Some(_) => {}
         }
+    }
+    if is_chunked {
+        loop {
+            let size = usize::from_str_radix(&line(&mut reader)?, 16).unwrap();
+            let mut chunk = vec![0; size + 2];
+            reader.read_exact(&mut chunk)?;
+            if size == 0 {
+                break;
+            }
+            request.body.extend(&chunk[..size]);
+        }
+    } else {
+        request.body = vec![0; length];
+        reader.read_exact(&mut request.body)?;
     }
     Ok(request)
 }

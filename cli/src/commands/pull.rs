@@ -1,12 +1,15 @@
 //! `esmhub pull`: verified weights and config, as hfselect loads them.
 
+mod model_card;
+mod to_hub;
+
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use esmhub_registry::{Esm, Registry};
+use esmhub_registry::{Esm, Fetched, Registry};
 use esmhub_store_format::Digest;
 use esmhub_store_format::exchange::{Config, write_safetensors};
 use serde::Serialize;
@@ -19,7 +22,8 @@ use crate::trust::{KeyringSummary, RequireOptions};
 
 /// Write ESMs as folders that `hfselect.ESM.from_pretrained` loads
 ///
-/// Every byte is verified against its digest before anything is written, and a folder appears whole or not at all.
+/// Every byte is verified against its digest before anything is written, and a folder appears whole or not at all. With --to-hub the
+/// same files become a commit on the Hugging Face Hub, with a model card.
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
     /// `name`, `name:tag`, `@digest`, or a pattern with `*` and `?`
@@ -28,6 +32,13 @@ pub(crate) struct Pull {
     /// Where to: the folder itself for one ESM, a folder per ESM inside it for several [default: the ESM's name]
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Push one ESM to this repository on the Hugging Face Hub, from which hfselect loads it; HF_TOKEN has to allow it. A
+    /// repository that holds anything but an ESM is left alone
+    #[arg(long, value_name = "OWNER/REPO", conflicts_with = "output", value_parser = to_hub::parse_repository)]
+    to_hub: Option<String>,
+    /// With --to-hub: a repository that is made for it is private
+    #[arg(long, requires = "to_hub")]
+    private: bool,
     #[command(flatten)]
     require: RequireOptions,
     /// Check everything and write nothing
@@ -83,6 +94,10 @@ impl Pull {
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;
         let esms = select(&catalog, &self.references)?;
+        if let Some(repository) = &self.to_hub {
+            let signed_by = |esm: &Esm| guard.as_ref().map(|guard| guard.check(&catalog, esm)).transpose();
+            return self.push(context, &registry, (&esms, repository), &signed_by);
+        }
         let several = self.references.len() > 1 || self.references.iter().any(|text| is_pattern(text));
         let folders: Vec<PathBuf> = esms.iter().map(|esm| self.folder(esm, several)).collect();
         check_apart(&esms, &folders)?;
@@ -143,13 +158,17 @@ fn check_way(output: Option<&Path>, folder: &Path) -> Outcome<()> {
     }
 }
 
-/// Writes one ESM into a folder: first beside it, then renamed into place.
-pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool) -> Outcome<PulledEsm> {
-    let fetched = registry.fetch(esm)?;
-    let files = [
+/// The files that hfselect loads.
+fn files_of(fetched: &Fetched) -> Outcome<[(&'static str, Vec<u8>); 2]> {
+    Ok([
         ("config.json", Config::json_of(&fetched.card).into_bytes()),
         ("model.safetensors", write_safetensors(fetched.object.map().to_dense()?.as_ref())?),
-    ];
+    ])
+}
+
+/// Writes one ESM into a folder: first beside it, then renamed into place.
+pub(crate) fn write(registry: &Registry, esm: &Esm, folder: &Path, dry_run: bool) -> Outcome<PulledEsm> {
+    let files = files_of(&registry.fetch(esm)?)?;
     let unchanged = match existing(folder, &files)? {
         Existing::Nothing => false,
         Existing::Same => true,

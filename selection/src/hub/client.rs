@@ -7,7 +7,8 @@ use std::time::Duration;
 use hf_hub::Cache;
 use hf_hub::api::sync::{Api, ApiBuilder};
 use ureq::config::RedirectAuthHeaders;
-use ureq::typestate::WithoutBody;
+use ureq::http::Method;
+use ureq::typestate::{WithBody, WithoutBody};
 use ureq::{Agent, RequestBuilder};
 
 use super::HubError;
@@ -16,6 +17,8 @@ use super::patience::{Trouble, patiently, retry_after};
 /// A page of a listing; that of a repository with tens of thousands of files has a few megabytes.
 pub(super) const MAX_PAGE_BYTES: u64 = 16 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes a second below which an upload is given up.
+const SLOWEST: u64 = 64 << 10;
 const RETRIES: usize = 3;
 
 /// How to reach the hub. The environment is the caller's to read; only a proxy is taken from it, by the HTTP client.
@@ -73,6 +76,11 @@ impl Hub {
         Ok(Self { settings, cache, api, agent })
     }
 
+    /// Whether there is a token to show who one is.
+    pub fn has_token(&self) -> bool {
+        self.settings.token.is_some()
+    }
+
     /// Whether it only looks into its cache.
     pub fn is_offline(&self) -> bool {
         self.api.is_none()
@@ -105,10 +113,26 @@ impl Hub {
     }
 
     pub(super) fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
-        let request = self.agent.get(url).header("user-agent", concat!("esmhub/", env!("CARGO_PKG_VERSION")));
-        let token = self.settings.token.iter().map(|token| format!("Bearer {token}"));
+        self.prepared(self.agent.get(url), true, TIMEOUT)
+    }
+
+    /// A POST, or a PUT, of so many bytes. The token goes along only where it is the hub itself that is asked.
+    pub(super) fn request_with_body(
+        &self,
+        method: &Method,
+        url: &str,
+        bytes: usize,
+        is_hub: bool,
+    ) -> RequestBuilder<WithBody> {
+        let request = if *method == Method::PUT { self.agent.put(url) } else { self.agent.post(url) };
+        self.prepared(request, is_hub, TIMEOUT + Duration::from_secs(bytes as u64 / SLOWEST))
+    }
+
+    fn prepared<B>(&self, request: RequestBuilder<B>, is_hub: bool, timeout: Duration) -> RequestBuilder<B> {
+        let request = request.header("user-agent", concat!("esmhub/", env!("CARGO_PKG_VERSION")));
+        let token = self.settings.token.iter().filter(|_| is_hub).map(|token| format!("Bearer {token}"));
         let request = token.fold(request, |request, token| request.header("authorization", token));
-        request.config().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build()
+        request.config().http_status_as_error(false).timeout_global(Some(timeout)).build()
     }
 }
 

@@ -99,6 +99,7 @@ impl HubError {
                 "it does not exist, is private, or its terms are not accepted yet: check the id, and the token in HF_TOKEN"
             }
             Self::Refused { status: 404, .. } => "check the id and the revision",
+            Self::Refused { status: 412, .. } => "somebody else has committed meanwhile: try again",
             Self::Refused { status: 429, .. } => "try again later; with a token in HF_TOKEN the hub answers more often",
             Self::Request { .. } => "check the connection; what is in the cache can be used offline",
             _ => return None,

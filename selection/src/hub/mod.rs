@@ -16,6 +16,7 @@ mod patience;
 mod ranges;
 mod repository;
 mod search;
+mod upload;
 
 pub use client::{Hub, HubSettings};
 pub use dataset::{CONVERTED, Dataset, DatasetError, Split, Subset, subsets_of};
@@ -24,3 +25,4 @@ pub use names::is_commit;
 pub use ranges::MAX_RANGE_BYTES;
 pub use repository::{Kind, Repository};
 pub use search::Found;
+pub use upload::Pushed;

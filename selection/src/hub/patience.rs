@@ -21,6 +21,15 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
+    /// Whether waiting could help.
+    pub(super) fn is_passing(&self) -> bool {
+        self.is_passing
+    }
+
+    pub(super) fn into_error(self) -> HubError {
+        *self.error
+    }
+
     /// Nothing that waiting could help against.
     pub(super) fn lasting(error: HubError) -> Self {
         Self { error: error.into(), is_passing: false, pause: None }
