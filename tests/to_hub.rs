@@ -171,10 +171,10 @@ print(sorted(float(value) for tensor in state.values() for value in tensor.flatt
     command.env("HF_HOME", hub.path("home/python")).env("HF_HUB_DISABLE_XET", "1").env_remove("HF_HUB_OFFLINE");
     let output = Hub::finish(&mut command);
     assert_eq!(output.code, 0, "{output:#?}");
-    let theirs: Vec<f64> = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
+    let theirs: Vec<f32> = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
     let (weights, bias) = esm.bits();
-    let mut ours: Vec<f64> = weights.iter().chain(&bias).map(|bits| f64::from(f32::from_bits(*bits))).collect();
-    ours.sort_by(f64::total_cmp);
+    let mut ours: Vec<f32> = weights.iter().chain(&bias).map(|bits| f32::from_bits(*bits)).collect();
+    ours.sort_by(f32::total_cmp);
     assert_eq!(theirs, ours);
 }
 
