@@ -93,7 +93,7 @@ fn registry_on_the_line_goes_before_that_of_the_environment() {
 fn commands_options_and_their_values_are_offered_where_they_can_stand() {
     let hub = pool();
     let commands = values(&hub, &["esmhub", "r"]);
-    assert_eq!(commands, ["rank", "recompress", "resolve", "remove"]);
+    assert_eq!(commands, ["rank", "recompress", "resolve", "record", "remove"]);
     assert!(!values(&hub, &["esmhub", ""]).iter().any(|word| word.starts_with('-') || word == "__complete"));
     assert!(values(&hub, &["esmhub", "rank", "--r"]).contains(&"--rows".to_owned()));
     assert_eq!(values(&hub, &["esmhub", "rank", "t.npz", "--precision", ""]), ["double", "single"]);

@@ -35,6 +35,7 @@ mod low_rank;
 mod man;
 mod matching;
 mod moving;
+mod outcomes;
 mod overlap;
 mod peer;
 mod publish;

@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Resolve(commands::resolve::Resolve),
     Stats(commands::stats::Stats),
     Coverage(commands::coverage::Coverage),
+    Record(commands::record::Record),
+    Outcomes(commands::outcomes::Outcomes),
     Log(commands::log::Log),
     Yank(commands::yank::Yank),
     Remove(commands::yank::Remove),

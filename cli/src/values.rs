@@ -81,6 +81,14 @@ pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
     split.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
+/// `NAME=VALUE` with a number.
+pub(crate) fn parse_measured(text: &str) -> Result<(String, f64), String> {
+    let expected = || "expected NAME=VALUE, such as accuracy=0.83".to_owned();
+    let (name, value) = parse_pair(text).map_err(|_| expected())?;
+    let value = value.trim().parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(expected)?;
+    Ok((name, value))
+}
+
 /// `14d`, `12h`, `30m` or `90s`, in seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -8,6 +8,7 @@ use esmhub_store_format::{Digest, Name, Tag};
 
 use crate::fence::FENCED;
 use crate::lost::Lost;
+use crate::outcomes::Outcomes;
 use crate::{CurrentSet, Esm, Event, Notice, Pattern, RegistryError, schema};
 
 /// What a registry holds, as its log says.
@@ -22,6 +23,7 @@ pub struct Catalog {
     pub(crate) by_name: HashMap<String, Vec<usize>>,
     /// The current anchor sets, by the base model's id in lower case.
     pub(crate) anchors: BTreeMap<String, CurrentSet>,
+    pub(crate) outcomes: Outcomes,
     pub(crate) events: Vec<Event>,
     pub(crate) damaged: Vec<Damage>,
     /// Records that break a rule and therefore do nothing.
@@ -77,6 +79,7 @@ impl Catalog {
             by_tag: HashMap::new(),
             by_name: HashMap::new(),
             anchors: BTreeMap::new(),
+            outcomes: Outcomes::default(),
             events: Vec::new(),
             damaged: Vec::new(),
             void: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{CurrentAnchors, Loss, Signed, Target, Writer};
+use esmhub_store_format::log::{CurrentAnchors, Loss, Outcome, Signed, Target, Writer};
 use esmhub_store_format::{Digest, Name, Reference, Tag};
 
 use crate::error::Absence;
@@ -22,7 +22,7 @@ pub struct Event {
 }
 
 /// What happened, and to which `name:tag`, which then stood for which card; or to which base model's anchors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Happening {
     /// It was published.
@@ -39,6 +39,8 @@ pub enum Happening {
     Lost(Loss),
     /// It was signed; by whom, and whether it verifies, is not known here.
     Signed(Signed),
+    /// What came out on a target task was recorded, or taken back.
+    Outcome(Box<Outcome>),
     /// Something that this program does not know and need not know. An entry can hold thousands of such records: they are one
     /// event.
     Unknown {
@@ -48,7 +50,8 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors`, `sign`, `accept-loss` or `unknown`.
+    /// What was done: `publish`, `yank`, `unyank`, `remove`, `set-anchors`, `withdraw-anchors`, `sign`, `record`, `withdraw`, `accept-loss` or
+    /// `unknown`.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Published(_) => "publish",
@@ -59,6 +62,8 @@ impl Happening {
             Self::Anchors(CurrentAnchors { set: None, .. }) => "withdraw-anchors",
             Self::Lost(_) => "accept-loss",
             Self::Signed(_) => "sign",
+            Self::Outcome(outcome) if outcome.value.is_none() => "withdraw",
+            Self::Outcome(_) => "record",
             Self::Unknown { .. } => "unknown",
         }
     }
@@ -70,6 +75,7 @@ impl Happening {
                 Some((&target.name, &target.tag, target.digest))
             }
             Self::Signed(signed) => Some((&signed.name, &signed.tag, signed.digest)),
+            Self::Outcome(outcome) => outcome.esm.as_ref().map(|esm| (&esm.name, &esm.tag, esm.digest)),
             Self::Anchors(_) | Self::Lost(_) | Self::Unknown { .. } => None,
         }
     }

@@ -6,6 +6,7 @@
 //! - A tag stands for the first card that was published under it. A record that breaks a rule (a taken tag, a target that
 //!   is not there) does nothing.
 //! - Signatures accumulate on what they are about. One that does not fit, is there already or is one too many does nothing.
+//! - Outcomes add up, until one takes back those like it. One of what was never published does nothing.
 //! - The current anchor set of a base model is the one that was named last.
 //! - An entry that any entry declares lost does nothing, whatever stands in its place, and so do the digest that it has and the
 //!   one that it states. Entries before the declaration may have been read already; then everything is read once more.
@@ -92,6 +93,7 @@ impl Catalog {
             Action::Anchors(current) => Ok(self.set_current(current, stamp)),
             Action::Loss(loss) => accepted(loss, entry),
             Action::Signed(signed) => self.attest(signed, stamp),
+            Action::Outcome(outcome) => self.note(outcome, stamp),
             Action::Unknown { kind, stops_readers: true, .. } => {
                 let stops = "readers";
                 return Err(RegistryError::UnknownRecord { entry, kind, stops });

@@ -9,6 +9,7 @@
 //!
 //! It never prints, never reads the environment, and knows nothing of registries and directories of ESMs.
 
+mod agreement;
 mod distance;
 mod embeddings;
 pub mod encoder;
@@ -26,6 +27,7 @@ mod simd;
 mod target;
 mod worth;
 
+pub use agreement::{kendall_tau, regret};
 pub use distance::Distance;
 pub use embeddings::Embeddings;
 pub use labels::Labels;

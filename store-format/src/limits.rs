@@ -48,3 +48,9 @@ pub const MAX_SIGNATURE_BYTES: usize = 1024;
 
 /// The most signatures of one `name:tag`: whoever floods a log with them costs its readers so much and no more.
 pub const MAX_SIGNATURES: usize = 32;
+
+/// Bytes of an outcome's target, and of the id of its base model.
+pub const MAX_OUTCOME_TEXT_BYTES: usize = 512;
+
+/// Bytes of the name of a metric, and of the kind of a score.
+pub const MAX_METRIC_BYTES: usize = 64;

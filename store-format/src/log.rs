@@ -1,4 +1,4 @@
-//! Log entries: one transaction each (R30 to R39, R41, R44, R45).
+//! Log entries: one transaction each (R30 to R39, R41, R44 to R47).
 //!
 //! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
 //! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that
@@ -6,6 +6,7 @@
 
 mod anchors;
 mod loss;
+mod outcome;
 mod references;
 mod signature;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use anchors::CurrentAnchors;
 pub use loss::Loss;
+pub use outcome::Outcome;
 pub use references::{Published, Target};
 pub use signature::Signed;
 
@@ -103,6 +105,8 @@ pub enum Action {
     Loss(Loss),
     /// Somebody vouches for what `name:tag` stands for.
     Signed(Signed),
+    /// What really came out on a target task.
+    Outcome(Outcome),
     /// A kind that this program does not know.
     Unknown {
         /// Which.
@@ -121,6 +125,7 @@ const REMOVE: u16 = 4;
 const ANCHORS: u16 = 5;
 const LOSS: u16 = 6;
 const SIGNED: u16 = 7;
+const OUTCOME: u16 = 8;
 
 impl Action {
     /// The record that says this.
@@ -136,6 +141,7 @@ impl Action {
             Self::Anchors(current) => (ANCHORS, current.to_canonical()?),
             Self::Loss(loss) => (LOSS, loss.to_canonical()?),
             Self::Signed(signed) => (SIGNED, signed.to_canonical()?),
+            Self::Outcome(outcome) => (OUTCOME, outcome.to_canonical()?),
             Self::Unknown { kind, .. } => {
                 return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
@@ -143,8 +149,8 @@ impl Action {
         let flags = match kind {
             // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
             ANCHORS => Record::STOPS_WRITERS,
-            // Signatures change nothing of what the others say.
-            SIGNED => 0,
+            // Signatures and outcomes change nothing of what the others say.
+            SIGNED | OUTCOME => 0,
             _ => Record::STOPS_READERS | Record::STOPS_WRITERS,
         };
         Ok(Record { kind, flags, payload })
@@ -163,6 +169,7 @@ impl Action {
             ANCHORS => Self::Anchors(CurrentAnchors::from_canonical(&record.payload)?),
             LOSS => Self::Loss(Loss::from_canonical(&record.payload)?),
             SIGNED => Self::Signed(Signed::from_canonical(&record.payload)?),
+            OUTCOME => Self::Outcome(Outcome::from_canonical(&record.payload)?),
             kind => Self::Unknown {
                 kind,
                 stops_readers: record.flags & Record::STOPS_READERS != 0,

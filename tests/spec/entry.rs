@@ -22,6 +22,10 @@ pub(crate) const SIGNATURE: usize = 1024;
 /// The most signatures of a name:tag (section 10).
 pub(crate) const SIGNATURES: usize = 32;
 
+/// Bytes of an outcome's target and base model id, and of its metric and kind of score (section 10).
+pub(crate) const OUTCOME_TEXT: usize = 512;
+pub(crate) const METRIC: usize = 64;
+
 /// The flag that stops readers which do not know the record's kind (R36).
 const STOPS_READERS: u16 = 1;
 
@@ -74,6 +78,19 @@ pub(crate) struct Signature {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// What really came out on a target task. Numbers are the bits of `f64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) target: String,
+    pub(crate) data: Option<Digest>,
+    pub(crate) base: String,
+    pub(crate) esm: Option<Target>,
+    pub(crate) metric: String,
+    pub(crate) lower_is_better: bool,
+    pub(crate) value: Option<u64>,
+    pub(crate) score: Option<(String, u64)>,
+}
+
 /// One thing that an entry says, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -92,6 +109,7 @@ pub(crate) enum Action {
     Anchors(Anchors),
     Loss(Loss),
     Signature(Signature),
+    Outcome(Outcome),
     /// Of a kind that this reader does not know and may skip (R36).
     Unknown {
         kind: u16,
@@ -152,6 +170,7 @@ impl Record {
             5 => anchors(&self.payload).map(Action::Anchors),
             6 => loss(&self.payload).map(Action::Loss),
             7 => signature(&self.payload).map(Action::Signature),
+            8 => outcome(&self.payload).map(Action::Outcome),
             kind => {
                 ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
                 Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
@@ -216,6 +235,42 @@ fn signature(payload: &[u8]) -> Decoded<Signature> {
     reader.finish()?;
     ensure(!signature.bytes.is_empty(), Refusal::Invalid("R44: no signature"))?;
     Ok(signature)
+}
+
+fn outcome(payload: &[u8]) -> Decoded<Outcome> {
+    let mut reader = Reader::new(payload);
+    let number = |reader: &mut Reader<'_>| {
+        let bits = reader.u64()?;
+        ensure(f64::from_bits(bits).is_finite(), Refusal::Invalid("R46: a number that is not finite"))?;
+        Ok(bits)
+    };
+    let name = |reader: &mut Reader<'_>| {
+        let text = reader.text(METRIC)?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || [b'.', b'_', b'-'].contains(&byte);
+        ensure(!text.is_empty() && text.bytes().all(plain), Refusal::Invalid("R46: a metric"))?;
+        Ok(text)
+    };
+    let text = |reader: &mut Reader<'_>| {
+        let text = reader.text(OUTCOME_TEXT)?;
+        ensure(!text.is_empty(), Refusal::Invalid("R46: an empty text"))?;
+        Ok(text)
+    };
+    let outcome = Outcome {
+        target: text(&mut reader)?,
+        data: reader.option(Reader::array)?,
+        base: text(&mut reader)?,
+        esm: reader.option(target_at)?,
+        metric: name(&mut reader)?,
+        lower_is_better: match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(Refusal::Invalid("R46: whether lower is better")),
+        },
+        value: reader.option(number)?,
+        score: reader.option(|reader| Ok((name(reader)?, number(reader)?)))?,
+    };
+    reader.finish()?;
+    Ok(outcome)
 }
 
 impl Signature {

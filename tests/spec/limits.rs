@@ -72,6 +72,8 @@ fn the_table_and_both_readers_have_the_same_limits() {
     expect("label of a domain", anchors::LABEL as u64, theirs::MAX_ANCHOR_LABEL_BYTES as u64);
     expect("sketch of a source's texts", facts::SKETCH as u64, theirs::MAX_SKETCH_BYTES as u64);
     expect("signature", entry::SIGNATURE as u64, theirs::MAX_SIGNATURE_BYTES as u64);
+    expect("target, base model id of an outcome", entry::OUTCOME_TEXT as u64, theirs::MAX_OUTCOME_TEXT_BYTES as u64);
+    expect("metric, kind of a score of an outcome", entry::METRIC as u64, theirs::MAX_METRIC_BYTES as u64);
     expect("signatures of a name:tag", entry::SIGNATURES as u64, theirs::MAX_SIGNATURES as u64);
     assert_eq!(Content::Publish.limit(), theirs::MAX_RECORD_BYTES);
     // esmhub keeps these two to itself: what it accepts shows them.

@@ -220,6 +220,66 @@ fn signatures_are_judged_by_their_length_alone() {
 }
 
 #[test]
+fn outcomes_are_judged_alike() {
+    let number = |value: f64| value.to_bits().to_le_bytes().to_vec();
+    let some = |bytes: Vec<u8>| [vec![1], bytes].concat();
+    let esm = [text("a/b"), text("v1"), vec![7; 32]].concat();
+    let parts = |target: &str, metric: &str, value: f64, score: Option<(&str, f64)>| {
+        vec![
+            text(target),
+            some(vec![9; 32]),
+            text("acme/encoder"),
+            some(esm.clone()),
+            text(metric),
+            vec![0],
+            some(number(value)),
+            score.map_or_else(|| vec![0], |(kind, score)| [vec![1], text(kind), number(score)].concat()),
+        ]
+    };
+    let verdict = |flags: u16, payload: Vec<u8>| {
+        let file = sealed::stored(Content::Entry, &entry_with(&[(8, flags, payload)]));
+        let (_, meanings) = twins::entry(&file).agreed("an outcome").unwrap();
+        meanings.into_iter().next().unwrap().map(|(action, _)| action)
+    };
+    let whole = parts("tickets.csv", "accuracy", 0.83, Some(("exact", -0.31)));
+    let mut fine = vec![whole.clone(), parts(&"t".repeat(512), &"m".repeat(64), -0.0, None)];
+    for (place, other) in [(1, vec![0]), (3, vec![0]), (5, vec![1]), (6, vec![0])] {
+        let mut changed = whole.clone();
+        changed[place] = other;
+        fine.push(changed);
+    }
+    for payload in fine {
+        for flags in 0..4 {
+            assert!(matches!(verdict(flags, payload.concat()), Ok(Action::Outcome(_))), "{payload:?}");
+        }
+    }
+    let nan = f64::NAN;
+    let mut broken = vec![
+        parts("", "accuracy", 0.5, None),
+        parts(&"t".repeat(513), "accuracy", 0.5, None),
+        parts("a\u{7}b", "accuracy", 0.5, None),
+        parts("a", "", 0.5, None),
+        parts("a", "top 5", 0.5, None),
+        parts("a", &"m".repeat(65), 0.5, None),
+        parts("a", "accuracy", nan, None),
+        parts("a", "accuracy", f64::INFINITY, None),
+        parts("a", "accuracy", 0.5, Some(("exact", nan))),
+        parts("a", "accuracy", 0.5, Some(("", 0.5))),
+    ];
+    for (place, other) in [(1, vec![2]), (2, text("")), (5, vec![2]), (5, vec![255]), (6, vec![3]), (7, vec![9])] {
+        let mut changed = whole.clone();
+        changed[place] = other;
+        broken.push(changed);
+    }
+    let whole = whole.concat();
+    let cut = (0..whole.len()).map(|end| whole[..end].to_vec());
+    let longer = [&whole[..], &[0]].concat();
+    for payload in broken.into_iter().map(|parts| parts.concat()).chain(cut).chain([longer, vec![9; 20_000]]) {
+        assert_eq!(verdict(0, payload.clone()), Err(Called::Invalid), "{payload:?}");
+    }
+}
+
+#[test]
 fn names_are_judged_alike() {
     let long = ["a".repeat(96), "a".repeat(97), ["a"; 8].join("/"), ["a"; 9].join("/")];
     let odd = [

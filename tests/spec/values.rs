@@ -67,9 +67,24 @@ pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
             let target = target_of(store::log::Target { name, tag, digest });
             entry::Action::Signature(entry::Signature { target, bytes: signature })
         }
+        Action::Outcome(outcome) => entry::Action::Outcome(outcome_of(outcome)),
         Action::Unknown { stops_readers: true, .. } => return Err(Called::Newer),
         Action::Unknown { kind, stops_writers, .. } => entry::Action::Unknown { kind, stops_writers },
     })
+}
+
+fn outcome_of(outcome: store::log::Outcome) -> entry::Outcome {
+    let store::log::Outcome { target, data, base, esm, metric, lower_is_better, value, score } = outcome;
+    entry::Outcome {
+        target,
+        data: data.map(|digest| *digest.as_bytes()),
+        base,
+        esm: esm.map(target_of),
+        metric,
+        lower_is_better,
+        value: value.map(f64::to_bits),
+        score: score.map(|(kind, score)| (kind, score.to_bits())),
+    }
 }
 
 /// An entry, its records as they are written.

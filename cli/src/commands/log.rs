@@ -42,8 +42,12 @@ struct LoggedEvent {
     name: Option<String>,
     tag: Option<String>,
     digest: Option<Digest>,
-    /// The base model whose anchors were set; `digest` is then the set's.
+    /// The base model whose anchors were set; `digest` is then the set's. That of an outcome, too.
     base: Option<String>,
+    /// The target task, metric and value of an outcome; no value where outcomes were taken back.
+    target: Option<String>,
+    metric: Option<String>,
+    value: Option<f64>,
     /// The entries that were declared lost.
     lost: Option<Vec<Run>>,
     /// What the signature is worth.
@@ -78,6 +82,10 @@ impl LoggedEvent {
             Happening::Anchors(current) => Some(current),
             _ => None,
         };
+        let outcome = match &event.what {
+            Happening::Outcome(outcome) => Some(outcome),
+            _ => None,
+        };
         Self {
             entry: event.entry,
             time: event.time,
@@ -88,7 +96,10 @@ impl LoggedEvent {
             name: target.map(|(name, _, _)| name.to_string()),
             tag: target.map(|(_, tag, _)| tag.to_string()),
             digest: target.map(|(_, _, digest)| digest).or(anchors.and_then(|current| current.set)),
-            base: anchors.map(|current| current.base.clone()),
+            base: anchors.map(|current| current.base.clone()).or(outcome.map(|outcome| outcome.base.clone())),
+            target: outcome.map(|outcome| outcome.target.clone()),
+            metric: outcome.map(|outcome| outcome.metric.clone()),
+            value: outcome.and_then(|outcome| outcome.value),
             signature: match &event.what {
                 Happening::Signed(Signed { name, tag, digest, signature }) => {
                     Some(Verdict::of(signature, event.entry, &Signed::statement(name, tag, digest), keyring))
@@ -113,6 +124,12 @@ impl Document for LogDocument {
         let any_signed = self.events.iter().any(|event| event.signature.is_some());
         let rows = self.events.iter().map(|event| {
             let esm = match (&event.name, &event.tag, &event.lost) {
+                (Some(name), Some(tag), _) if event.target.is_some() => {
+                    format!("{name}:{tag} on {}", event.target.as_deref().unwrap_or_default())
+                }
+                _ if event.target.is_some() => {
+                    format!("(no transfer) on {}", event.target.as_deref().unwrap_or_default())
+                }
                 (Some(name), Some(tag), _) => format!("{name}:{tag}"),
                 (_, _, Some(runs)) => runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                 _ => event.base.clone().unwrap_or_else(|| "-".to_owned()),

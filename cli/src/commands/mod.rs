@@ -13,10 +13,12 @@ pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
 mod newest;
+pub(crate) mod outcomes;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod rank;
 pub(crate) mod recompress;
+pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod show;
 pub(crate) mod stats;
@@ -54,6 +56,8 @@ fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
         Command::Recompress(recompress) => recompress.run(context),
         Command::Resolve(resolve) => resolve.run(context),
         Command::Stats(stats) => stats.run(context),
+        Command::Record(record) => record.run(context),
+        Command::Outcomes(outcomes) => outcomes.run(context),
         Command::Coverage(coverage) => coverage.run(context),
         Command::Log(log) => log.run(context),
         Command::Yank(yank) => yank.run(context),

@@ -14,6 +14,7 @@ mod loss;
 mod lost_places;
 mod markers;
 mod model;
+mod outcomes;
 mod parting;
 mod publishing;
 mod races;
