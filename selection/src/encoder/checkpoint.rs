@@ -16,25 +16,27 @@ pub(super) struct Checkpoint {
 
 enum Container {
     Safetensors(Vec<SafetensorsFile>),
-    Pickle(PickleFile),
+    Pickle(Vec<PickleFile>),
 }
 
-/// The tensor that every family has; it tells the prefix.
-const LANDMARK: &str = "embeddings.word_embeddings.weight";
-const PREFIXES: [&str; 6] = ["", "bert.", "roberta.", "distilbert.", "model.", "0.auto_model."];
+const PREFIXES: [&str; 10] =
+    ["", "bert.", "roberta.", "distilbert.", "mpnet.", "deberta.", "electra.", "albert.", "model.", "0.auto_model."];
 
 impl Checkpoint {
-    pub(super) fn open(files: &WeightFiles) -> Result<Self, EncoderError> {
+    /// Opens the files; `landmark`, a tensor that every model of the family has, tells the prefix.
+    pub(super) fn open(files: &WeightFiles, landmark: &str) -> Result<Self, EncoderError> {
         let container = match files {
             WeightFiles::Safetensors(paths) => {
                 Container::Safetensors(paths.iter().map(|path| SafetensorsFile::open(path)).collect::<Result<_, _>>()?)
             }
-            WeightFiles::Pickle(path) => Container::Pickle(PickleFile::open(path)?),
+            WeightFiles::Pickle(paths) => {
+                Container::Pickle(paths.iter().map(|path| PickleFile::open(path)).collect::<Result<_, _>>()?)
+            }
         };
-        let prefix = PREFIXES.into_iter().find(|prefix| container.has(&format!("{prefix}{LANDMARK}")));
+        let prefix = PREFIXES.into_iter().find(|prefix| container.has(&format!("{prefix}{landmark}")));
         match prefix {
             Some(prefix) => Ok(Self { container, prefix }),
-            None => Err(EncoderError::MissingTensor { name: LANDMARK.into() }),
+            None => Err(EncoderError::MissingTensor { name: landmark.into() }),
         }
     }
 
@@ -68,7 +70,7 @@ impl Container {
     fn has(&self, name: &str) -> bool {
         match self {
             Self::Safetensors(files) => files.iter().any(|file| file.get(name).is_some()),
-            Self::Pickle(file) => file.shape(name).is_some(),
+            Self::Pickle(files) => files.iter().any(|file| file.shape(name).is_some()),
         }
     }
 
@@ -84,9 +86,11 @@ impl Container {
                 })?;
                 Ok(Tensor::from_raw_buffer(&file.read(stored)?, dtype, shape, &Device::Cpu)?)
             }
-            Self::Pickle(file) => {
+            Self::Pickle(files) => {
                 let missing = || EncoderError::MissingTensor { name: name.into() };
-                check_shape(name, shape, file.shape(name).ok_or_else(missing)?)?;
+                let found = files.iter().find_map(|file| Some((file, file.shape(name)?)));
+                let (file, found) = found.ok_or_else(missing)?;
+                check_shape(name, shape, found)?;
                 file.read(name)?.ok_or_else(missing)
             }
         }

@@ -3,16 +3,14 @@
 //! What [`operators`](super::operators) says in whole tensors, this says in rows. A bias is added where the numbers are
 //! touched anyway, and a product is added to its residual.
 
-use std::mem::swap;
-
 use faer::MatRef;
 
 use super::attention::{Attended, Span, attend};
 use super::config::ModelConfig;
 use super::packed::Packed;
-use super::products::{add_product, product, rows, rows_mut};
-use super::steps::{activate, add_bias, normalise};
-use super::weights::{Layer, Weights};
+use super::products::{add_product, linear, product, rows, rows_mut};
+use super::steps::{activate, add_bias, gate, normalise, rotate};
+use super::weights::{Layer, Placed, Weights};
 use super::{EncoderError, Pooling};
 
 /// So many of the I values between `up` and `down` are there at once for each token. All of them would not stay in the
@@ -38,25 +36,34 @@ pub(super) fn forward(
         Pooling::Cls | Pooling::Pooler => states.attend_with_firsts(last, batch),
     }
     states.finish(last);
-    let States { x, mut y, .. } = states;
-    let Some(pooler) = &weights.pooler else { return Ok(x) };
-    linear(&mut y, rows(&x, config.hidden), &pooler.weight, &pooler.bias);
-    y.iter_mut().for_each(|y| *y = y.tanh());
-    Ok(y)
+    let States { x, normed, y: mut pooled, .. } = states;
+    let last = if config.norms_before() { normed } else { x };
+    let Some(pooler) = &weights.pooler else { return Ok(last) };
+    linear(&mut pooled, rows(&last, config.hidden), &pooler.weight, &pooler.bias);
+    pooled.iter_mut().for_each(|y| *y = y.tanh());
+    Ok(pooled)
 }
 
 /// What the first layer reads: T x D.
 fn embed(weights: &Weights<Vec<f32>>, config: &ModelConfig, batch: &Packed) -> Result<Vec<f32>, EncoderError> {
-    let width = config.hidden;
+    let width = config.embedding;
     let mut x = Vec::with_capacity(batch.tokens.len() * width);
     for (&token, &position) in batch.tokens.iter().zip(&batch.positions) {
         let word = row(&weights.words, token as usize, width)?;
-        let position = row(&weights.positions, position as usize, width)?;
-        x.extend(word.iter().zip(position).map(|(word, position)| word + position));
+        match &weights.positions {
+            Some(positions) => {
+                let position = row(positions, position as usize, width)?;
+                x.extend(word.iter().zip(position).map(|(word, position)| word + position));
+            }
+            None => x.extend_from_slice(word),
+        }
     }
     add_bias(&mut x, &weights.embedding_norm.bias);
     normalise(&mut x, &weights.embedding_norm, config.norm_epsilon);
-    Ok(x)
+    let Some(projection) = &weights.projection else { return Ok(x) };
+    let mut projected = Vec::new();
+    linear(&mut projected, rows(&x, width), &projection.weight, &projection.bias);
+    Ok(projected)
 }
 
 fn row(table: &[f32], index: usize, width: usize) -> Result<&[f32], EncoderError> {
@@ -66,9 +73,11 @@ fn row(table: &[f32], index: usize, width: usize) -> Result<&[f32], EncoderError
 /// The tokens' states on their way through the layers, and room for what is computed between.
 struct States<'a> {
     config: &'a ModelConfig,
-    /// T x D, between the layers.
+    /// T x D: what the layers add to.
     x: Vec<f32>,
-    /// T x D.
+    /// T x D: what the products of a feed-forward layer read; of a model that norms before, those of attention as well.
+    normed: Vec<f32>,
+    /// A row per text: the queries of first tokens.
     y: Vec<f32>,
     /// T x 3D, or T x 2D without the queries.
     qkv: Vec<f32>,
@@ -76,24 +85,33 @@ struct States<'a> {
     context: Vec<f32>,
     /// T x `UP_BLOCK`.
     up: Vec<f32>,
+    /// T x `UP_BLOCK`.
+    gates: Vec<f32>,
 }
 
 impl<'a> States<'a> {
     fn new(x: Vec<f32>, config: &'a ModelConfig) -> Self {
         let empty = Vec::new;
-        Self { config, x, y: empty(), qkv: empty(), context: empty(), up: empty() }
+        // The first layer reads the embeddings: they have had their norm.
+        let normed = if config.norms_before() { x.clone() } else { empty() };
+        Self { config, x, normed, y: empty(), qkv: empty(), context: empty(), up: empty(), gates: empty() }
     }
 
     /// The attention of a layer before its output product.
     fn attend(&mut self, layer: &Layer<Vec<f32>>, batch: &Packed) {
         let width = self.config.hidden;
-        linear(&mut self.qkv, rows(&self.x, width), &layer.qkv.weight, &layer.qkv.bias);
+        let read = if self.config.norms_before() { &self.normed } else { &self.x };
+        linear(&mut self.qkv, rows(read, width), &layer.qkv.weight, &layer.qkv.bias);
+        if let Placed::Rotary { rotation, .. } = &layer.placed {
+            rotate(&mut self.qkv, 3 * width, 2 * width, &batch.positions, rotation);
+        }
         let qkv = rows(&self.qkv, 3 * width);
         let [queries, keys, values] = [0, 1, 2].map(|part| qkv.subcols(part * width, width));
         let spans = batch.spans().map(|tokens| Span { queries: tokens.clone(), tokens });
         self.context.resize(self.x.len(), 0.0);
         let context = rows_mut(&mut self.context, width);
-        attend(&Attended { queries, keys, values }, spans, self.config.heads, context);
+        let scale = self.config.attention_scale();
+        attend(&Attended { queries, keys, values }, spans, self.config.heads, scale, &layer.placed, context);
     }
 
     /// The same for each text's first token alone, whose state is then all that is left of the text.
@@ -101,54 +119,93 @@ impl<'a> States<'a> {
         let width = self.config.hidden;
         let (queries, others) = layer.qkv.weight.split_at(width * width);
         let (queries_bias, others_bias) = layer.qkv.bias.split_at(width);
-        linear(&mut self.qkv, rows(&self.x, width), others, others_bias);
-        let mut tokens = self.x.chunks_exact(width);
-        let mut firsts = Vec::with_capacity(batch.lengths.len() * width);
-        for &length in &batch.lengths {
-            firsts.extend_from_slice(tokens.next().unwrap_or_default());
-            tokens.by_ref().take(length - 1).for_each(drop);
+        let read = if self.config.norms_before() { &self.normed } else { &self.x };
+        linear(&mut self.qkv, rows(read, width), others, others_bias);
+        if let Placed::Rotary { rotation, .. } = &layer.placed {
+            // The queries stand at position 0, where nothing is rotated.
+            rotate(&mut self.qkv, 2 * width, width, &batch.positions, rotation);
         }
-        self.x = firsts;
-        linear(&mut self.y, rows(&self.x, width), queries, queries_bias);
+        self.x = firsts(&self.x, batch, width);
+        let read = if self.config.norms_before() {
+            self.normed = firsts(&self.normed, batch, width);
+            &self.normed
+        } else {
+            &self.x
+        };
+        linear(&mut self.y, rows(read, width), queries, queries_bias);
         let others = rows(&self.qkv, 2 * width);
         let [keys, values] = [0, 1].map(|part| others.subcols(part * width, width));
         let spans = batch.spans().enumerate().map(|(text, tokens)| Span { queries: text..text + 1, tokens });
         self.context.resize(self.x.len(), 0.0);
         let context = rows_mut(&mut self.context, width);
-        attend(&Attended { queries: rows(&self.y, width), keys, values }, spans, self.config.heads, context);
+        let attended = Attended { queries: rows(&self.y, width), keys, values };
+        attend(&attended, spans, self.config.heads, self.config.attention_scale(), &layer.placed, context);
     }
 
     /// What follows the attention in a layer; row by row.
     fn finish(&mut self, layer: &Layer<Vec<f32>>) {
-        let Self { config, x, y, context, up, .. } = self;
+        let Self { config, x, normed, context, up, gates, .. } = self;
         let width = config.hidden;
         add_bias(x, &layer.attention_norm.bias);
         let attention_output = rows(&layer.attention_output, width).transpose();
         add_product(rows_mut(x, width), rows(context, width), attention_output);
-        normalise(x, &layer.attention_norm, config.norm_epsilon);
-
-        y.clear();
-        y.extend_from_slice(x);
-        add_bias(y, &layer.output_norm.bias);
-        let blocks = layer.up.weight.chunks(UP_BLOCK * width).zip(layer.up.bias.chunks(UP_BLOCK));
-        let down = rows(&layer.down, config.intermediate);
-        for (start, (weight, bias)) in (0..).step_by(UP_BLOCK).zip(blocks) {
-            let count = bias.len();
-            up.resize(x.len() / width * count, 0.0);
-            product(rows_mut(up, count), rows(x, width), rows(weight, width).transpose());
-            activate(up, bias, config.activation);
-            add_product(rows_mut(y, width), rows(up, count), down.subcols(start, count).transpose());
+        if config.norms_before() {
+            copy(normed, x);
+            normalise(normed, &layer.attention_norm, config.norm_epsilon);
+        } else {
+            normalise(x, &layer.attention_norm, config.norm_epsilon);
+            copy(normed, x);
         }
-        normalise(y, &layer.output_norm, config.norm_epsilon);
-        swap(x, y);
+
+        add_bias(x, &layer.output_norm.bias);
+        let split = config.intermediate;
+        let (weight, gate_weight) = layer.up.weight.split_at(split * width);
+        let (bias, gate_bias) = layer.up.bias.split_at(split);
+        let down = rows(&layer.down, config.intermediate);
+        for start in (0..split).step_by(UP_BLOCK) {
+            let count = UP_BLOCK.min(split - start);
+            inner(up, rows(normed, width), weight, start, count);
+            activate(up, part(bias, start, count), config.activation);
+            if config.is_gated() {
+                inner(gates, rows(normed, width), gate_weight, start, count);
+                gate(up, gates, part(gate_bias, start, count));
+            }
+            add_product(rows_mut(x, width), rows(up, count), down.subcols(start, count).transpose());
+        }
+        if config.norms_before() {
+            copy(normed, x);
+            normalise(normed, &layer.output_norm, config.norm_epsilon);
+        } else {
+            normalise(x, &layer.output_norm, config.norm_epsilon);
+        }
     }
 }
 
-/// `x weight' + bias` for every row of `x`.
-fn linear(out: &mut Vec<f32>, x: MatRef<'_, f32>, weight: &[f32], bias: &[f32]) {
-    out.clear();
-    (0..x.nrows()).for_each(|_| out.extend_from_slice(bias));
-    add_product(rows_mut(out, bias.len()), x, rows(weight, x.ncols()).transpose());
+/// The products of `x` with so many rows of a weight.
+fn inner(out: &mut Vec<f32>, x: MatRef<'_, f32>, weight: &[f32], start: usize, count: usize) {
+    out.resize(x.nrows() * count, 0.0);
+    let weight = rows(weight, x.ncols()).subrows(start, count);
+    product(rows_mut(out, count), x, weight.transpose());
+}
+
+fn part(bias: &[f32], start: usize, count: usize) -> &[f32] {
+    bias.get(start..start + count).unwrap_or_default()
+}
+
+fn copy(to: &mut Vec<f32>, from: &[f32]) {
+    to.clear();
+    to.extend_from_slice(from);
+}
+
+/// The rows of the texts' first tokens.
+fn firsts(x: &[f32], batch: &Packed, width: usize) -> Vec<f32> {
+    let mut tokens = x.chunks_exact(width);
+    let mut firsts = Vec::with_capacity(batch.lengths.len() * width);
+    for &length in &batch.lengths {
+        firsts.extend_from_slice(tokens.next().unwrap_or_default());
+        tokens.by_ref().take(length - 1).for_each(drop);
+    }
+    firsts
 }
 
 fn broken(what: &str) -> EncoderError {

@@ -12,7 +12,7 @@ use super::config::ModelConfig;
 use super::forward::Network;
 use super::packed::Packed;
 use super::tokens::TextTokenizer;
-use super::{Architecture, Digests, EncoderError, ModelFiles, Pooling, pooling};
+use super::{Architecture, Digests, EncoderError, ModelFiles, Pooling};
 use crate::Embeddings;
 
 /// hfselect's maximum length in tokens, special ones included.
@@ -46,7 +46,7 @@ impl Encoder {
     pub fn load(files: &ModelFiles, device: Device) -> Result<Self, EncoderError> {
         let (config, pooling) = files.read_settings()?;
         let tokenizer = TextTokenizer::read(&files.tokenizer)?;
-        let checkpoint = Checkpoint::open(&files.weights)?;
+        let checkpoint = Checkpoint::open(&files.weights, config.architecture.words())?;
         let network = Network::read(&checkpoint, &config, pooling, device)?;
         Ok(Self { digests: files.digests()?, config, pooling, tokenizer, network })
     }
@@ -149,7 +149,7 @@ impl ModelFiles {
                 check_dimension(sentence.dimension, config.hidden)?;
                 sentence.pooling
             }
-            None => pooling::of_plain(config.architecture),
+            None => config.pooling,
         };
         Ok((config, pooling))
     }

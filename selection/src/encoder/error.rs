@@ -69,7 +69,7 @@ pub enum EncoderError {
         name: String,
     },
     /// The pooling needs a layer that the checkpoint does not have.
-    #[error("the weights lack the pooler ({name}), from whose output a plain BERT takes its embedding")]
+    #[error("the weights lack the pooler ({name}), from whose output a plain BERT or ALBERT takes its embedding")]
     MissingPooler {
         /// The tensor that is missing.
         name: String,

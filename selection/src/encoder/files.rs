@@ -19,8 +19,10 @@ const MAX_SHARDS: usize = 1024;
 /// The files of a model, found but not yet read.
 ///
 /// Needed are `config.json`, `tokenizer.json` and the weights: `model.safetensors`, else the shards that
-/// `model.safetensors.index.json` names, else `pytorch_model.bin`. `modules.json` with the pooling's `config.json` make
-/// a folder of sentence-transformers.
+/// `model.safetensors.index.json` names, else `pytorch_model.bin`, else the shards that `pytorch_model.bin.index.json` names.
+/// `modules.json` with the pooling's `config.json` make a folder of sentence-transformers; nothing else of such a folder is
+/// read, as hfselect reads nothing else: neither the prompts of `config_sentence_transformers.json` (such as `query: `) nor the
+/// length and the lower case of `sentence_bert_config.json`.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     pub(super) config: PathBuf,
@@ -34,7 +36,7 @@ pub struct ModelFiles {
 #[derive(Debug, Clone)]
 pub(super) enum WeightFiles {
     Safetensors(Vec<PathBuf>),
-    Pickle(PathBuf),
+    Pickle(Vec<PathBuf>),
 }
 
 /// What makes two models the same model.
@@ -123,11 +125,13 @@ impl ModelFiles {
 impl WeightFiles {
     pub(super) fn paths(&self) -> &[PathBuf] {
         match self {
-            Self::Safetensors(paths) => paths,
-            Self::Pickle(path) => std::slice::from_ref(path),
+            Self::Safetensors(paths) | Self::Pickle(paths) => paths,
         }
     }
 }
+
+const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
+const PICKLE_INDEX: &str = "pytorch_model.bin.index.json";
 
 fn find_weights<E: From<EncoderError>>(
     find: &mut dyn FnMut(&str) -> Result<Option<PathBuf>, E>,
@@ -135,48 +139,57 @@ fn find_weights<E: From<EncoderError>>(
     if let Some(path) = find("model.safetensors")? {
         return Ok(WeightFiles::Safetensors(vec![path]));
     }
-    if let Some(index) = find("model.safetensors.index.json")? {
-        let mut paths = Vec::new();
-        for name in shards(&index)? {
-            paths.push(find(&name)?.ok_or_else(|| missing(&name))?);
-        }
-        return Ok(WeightFiles::Safetensors(paths));
+    if let Some(index) = find(SAFETENSORS_INDEX)? {
+        return Ok(WeightFiles::Safetensors(find_shards(find, &index, SAFETENSORS_INDEX, ".safetensors")?));
     }
-    match find("pytorch_model.bin")? {
-        Some(path) => Ok(WeightFiles::Pickle(path)),
-        None => Err(missing("model.safetensors (or its index, or pytorch_model.bin)").into()),
+    if let Some(path) = find("pytorch_model.bin")? {
+        return Ok(WeightFiles::Pickle(vec![path]));
+    }
+    match find(PICKLE_INDEX)? {
+        Some(index) => Ok(WeightFiles::Pickle(find_shards(find, &index, PICKLE_INDEX, ".bin")?)),
+        None => Err(missing("model.safetensors (or its index, or pytorch_model.bin or its index)").into()),
     }
 }
 
+fn find_shards<E: From<EncoderError>>(
+    find: &mut dyn FnMut(&str) -> Result<Option<PathBuf>, E>,
+    index: &Path,
+    file: &'static str,
+    ending: &str,
+) -> Result<Vec<PathBuf>, E> {
+    let mut paths = Vec::new();
+    for name in shards(index, file, ending)? {
+        paths.push(find(&name)?.ok_or_else(|| missing(&name))?);
+    }
+    Ok(paths)
+}
+
 /// The names of the shards, sorted; plain file names only, so that an index cannot lead out of the model's folder.
-fn shards(index: &Path) -> Result<BTreeSet<String>, EncoderError> {
+fn shards(index: &Path, file: &'static str, ending: &str) -> Result<BTreeSet<String>, EncoderError> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
     let index: Index = read_json(index)?;
+    let refused = |found| EncoderError::Setting {
+        file,
+        setting: "a shard".into(),
+        found,
+        expected: format!("1 to {MAX_SHARDS} files beside it that end in {ending}"),
+    };
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
-    if let Some(bad) = names.iter().find(|name| !is_shard_name(name)) {
-        return Err(shard_error(bad.chars().take(64).collect()));
+    if let Some(bad) = names.iter().find(|name| !is_shard_name(name, ending)) {
+        return Err(refused(bad.chars().take(64).collect()));
     }
     if names.is_empty() || names.len() > MAX_SHARDS {
-        return Err(shard_error(format!("{} of them", names.len())));
+        return Err(refused(format!("{} of them", names.len())));
     }
     Ok(names)
 }
 
-fn is_shard_name(name: &str) -> bool {
+fn is_shard_name(name: &str, ending: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    name.len() <= 128 && !name.starts_with('.') && name.ends_with(".safetensors") && name.chars().all(plain)
-}
-
-fn shard_error(found: String) -> EncoderError {
-    EncoderError::Setting {
-        file: "model.safetensors.index.json",
-        setting: "a shard".into(),
-        found,
-        expected: format!("1 to {MAX_SHARDS} safetensors files beside it"),
-    }
+    name.len() <= 128 && !name.starts_with('.') && name.ends_with(ending) && name.chars().all(plain)
 }
 
 fn missing(name: &str) -> EncoderError {

@@ -2,7 +2,9 @@
 //!
 //! A *model* is a folder as transformers or sentence-transformers writes it, or the same files from the Hugging Face hub
 //! ([`fetch`]). [`Encoder::load`] reads it; [`Encoder::embed`] turns texts into [`Embeddings`](crate::Embeddings), one
-//! row per text, in the order of the texts. Known are the families of [`Architecture`].
+//! row per text, in the order of the texts. Known are the families of [`Architecture`]: BERT and what shares its layers
+//! (DistilBERT, RoBERTa, XLM-R, CamemBERT, ELECTRA, ALBERT), MPNet, ModernBERT, DeBERTa-v2 and v3. A setting that would make a model
+//! of another kind of one of them is refused.
 //!
 //! What it promises:
 //!
@@ -16,7 +18,8 @@
 //! What it never does: normalise an embedding, compute a padding token, obey the truncation or padding settings inside
 //! `tokenizer.json`, read an environment variable, guess a path, print.
 //!
-//! The texts of several columns are joined by the caller (` [SEP] ` in hfselect); token types are 0 throughout.
+//! The texts of several columns are joined by the caller (` [SEP] ` in hfselect); token types are 0 throughout. Texts are embedded as
+//! they are, as hfselect does: a prompt that a model was trained with, such as E5's `query: `, is the caller's to put before them.
 
 mod attention;
 mod checkpoint;
@@ -28,8 +31,10 @@ mod fetch;
 mod files;
 mod forward;
 mod functions;
+mod near;
 mod operators;
 mod packed;
+mod places;
 mod pooling;
 mod products;
 mod safetensors;

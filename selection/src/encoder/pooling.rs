@@ -2,16 +2,28 @@
 
 pub use esmhub_store_format::card::{Pooling, PoolingError};
 
-use super::config::Architecture;
+use super::EncoderError;
+use super::config::{Architecture, setting_error, short};
 
-/// What a folder without sentence-transformers files gives. hfselect's rule (its `get_pooled_output`): BERT gives its pooler
-/// output, DistilBERT and RoBERTa the state of their first token. A sentence-transformers folder says itself what it wants;
-/// hfselect obeys it for BERT only, and only the mean.
-pub(super) fn of_plain(architecture: Architecture) -> Pooling {
+/// What a folder without sentence-transformers files gives: what the family's classifiers read.
+///
+/// Where hfselect knows the family, that is its rule (`get_pooled_output`): BERT gives its pooler output, DistilBERT and RoBERTa
+/// the state of their first token. A sentence-transformers folder says itself what it wants; hfselect obeys it for BERT only,
+/// and only the mean. ALBERT has BERT's pooler; of ModernBERT config.json says which of two it is.
+pub(super) fn of_plain(architecture: Architecture, classifier: Option<&str>) -> Result<Pooling, EncoderError> {
     match architecture {
-        Architecture::Bert => Pooling::Pooler,
-        Architecture::DistilBert | Architecture::Roberta | Architecture::XlmRoberta | Architecture::Camembert => {
-            Pooling::Cls
-        }
+        Architecture::Bert | Architecture::Albert => Ok(Pooling::Pooler),
+        Architecture::DistilBert
+        | Architecture::Roberta
+        | Architecture::XlmRoberta
+        | Architecture::Camembert
+        | Architecture::MpNet
+        | Architecture::DebertaV2
+        | Architecture::Electra => Ok(Pooling::Cls),
+        Architecture::ModernBert => match classifier {
+            None | Some("cls") => Ok(Pooling::Cls),
+            Some("mean") => Ok(Pooling::Mean),
+            Some(other) => Err(setting_error("classifier_pooling", short(other), "cls or mean")),
+        },
     }
 }

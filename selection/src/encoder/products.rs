@@ -24,3 +24,10 @@ pub(super) fn product(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f3
 pub(super) fn add_product(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>) {
     matmul(out, Accum::Add, a, b, 1.0, Par::Seq);
 }
+
+/// `out = x weight' + bias` for every row of `x`.
+pub(super) fn linear(out: &mut Vec<f32>, x: MatRef<'_, f32>, weight: &[f32], bias: &[f32]) {
+    out.clear();
+    (0..x.nrows()).for_each(|_| out.extend_from_slice(bias));
+    add_product(rows_mut(out, bias.len()), x, rows(weight, x.ncols()).transpose());
+}

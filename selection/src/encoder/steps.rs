@@ -5,7 +5,7 @@
 
 use super::config::Activation;
 use super::functions::{exp, gelu, gelu_tanh, highest, relu, silu, sum};
-use super::weights::Norm;
+use super::weights::{Norm, Rotation};
 use crate::simd::{RowStep, each_row};
 
 /// `x + bias` for every row of `x`; `bias` is as wide as a row.
@@ -32,6 +32,33 @@ pub(super) fn normalise(x: &mut [f32], norm: &Norm<Vec<f32>>, epsilon: f32) {
 /// `softmax(scale x)` for every row of this width; `scale` is positive.
 pub(super) fn softmax(x: &mut [f32], width: usize, scale: f32) {
     each_row(x, width, Softmax { scale });
+}
+
+/// `x * (gates + bias)`, number by number; `bias` is as wide as a row.
+pub(super) fn gate(x: &mut [f32], gates: &mut [f32], bias: &[f32]) {
+    add_bias(gates, bias);
+    for (x, gate) in x.iter_mut().zip(gates) {
+        *x *= *gate;
+    }
+}
+
+/// Rotates the heads in the first `rotated` numbers of every row of this width by the angles of its position: of a head's d
+/// numbers, those of the first half with those of the second (Su et al. 2021, arXiv 2104.09864, equation 34, in the order of
+/// GPT-NeoX).
+pub(super) fn rotate(x: &mut [f32], width: usize, rotated: usize, positions: &[u32], rotation: &Rotation<Vec<f32>>) {
+    let half = rotation.half;
+    for (row, &position) in x.chunks_exact_mut(width).zip(positions) {
+        let angles = position as usize * half..(position as usize + 1) * half;
+        // Every position of a text has its angles: no text is longer than the table.
+        let cosines = rotation.cosines.get(angles.clone()).unwrap_or_default();
+        let sines = rotation.sines.get(angles).unwrap_or_default();
+        for head in row.chunks_exact_mut(2 * half).take(rotated / (2 * half)) {
+            let (first, second) = head.split_at_mut(half);
+            for (((a, b), cosine), sine) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+                (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
+            }
+        }
+    }
 }
 
 struct AddBias<'a>(&'a [f32]);

@@ -51,18 +51,21 @@ fn threads_change_no_bit() {
     let (texts, max_length) = texts();
     // Enough for several chunks.
     let many: Vec<&String> = texts.iter().cycle().take(600).collect();
-    let encoder = Encoder::in_folder(&golden("bert-mean")).unwrap();
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| encoder.embed(&many, max_length, &quiet)).unwrap()
-    };
-    let one = on(1);
-    for threads in [2, 3, 8] {
-        assert_eq!(one, on(threads), "{threads} threads");
-    }
-    for (index, row) in one.iter().enumerate() {
-        let theirs = &expected("bert-mean")[index % texts.len()];
-        assert!(difference(row, theirs) < 1e-5, "text {index} is not in its place");
+    for folder in ["bert-mean", "mpnet", "modernbert", "deberta-v3", "albert"] {
+        // Loading computes as well.
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Encoder::in_folder(&golden(folder)).unwrap().embed(&many, max_length, &quiet)).unwrap()
+        };
+        let one = on(1);
+        for threads in [2, 3, 8] {
+            assert_eq!(one, on(threads), "{folder}, {threads} threads");
+        }
+        let theirs = expected(folder);
+        for (index, row) in one.iter().enumerate() {
+            let theirs = &theirs[index % texts.len()];
+            assert!(difference(row, theirs) < 1e-5, "{folder}: text {index} is not in its place");
+        }
     }
 }
 
@@ -100,6 +103,84 @@ fn shape_of_the_settings_changes_no_number() {
     let ours = Encoder::in_folder(folder.path()).unwrap().embed(&texts, max_length, &quiet).unwrap();
     let theirs = Encoder::in_folder(&golden("roberta")).unwrap().embed(&texts, max_length, &quiet).unwrap();
     assert_eq!(ours, theirs);
+}
+
+/// The embeddings of a golden folder with a changed config.json are those without the change.
+#[track_caller]
+fn changes_nothing(model: &str, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
+    let folder = copy_of(model);
+    edit(&folder.path().join("config.json"), |config| change(config.as_object_mut().unwrap()));
+    let (texts, max_length) = texts();
+    let ours = Encoder::in_folder(folder.path()).unwrap().embed(&texts, max_length, &quiet).unwrap();
+    let theirs = Encoder::in_folder(&golden(model)).unwrap().embed(&texts, max_length, &quiet).unwrap();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn what_transformers_4_and_5_call_differently_is_the_same() {
+    changes_nothing("modernbert", |config| {
+        for key in ["layer_types", "rope_parameters", "dtype", "hidden_activation", "norm_eps", "norm_bias"] {
+            config.remove(key).unwrap();
+        }
+        config.insert("global_attn_every_n_layers".into(), 3.into());
+        config.insert("global_rope_theta".into(), 160_000.into());
+        config.insert("local_rope_theta".into(), 10_000.0.into());
+        config.insert("layer_norm_eps".into(), 0.05.into());
+    });
+    // Defaults.
+    changes_nothing("modernbert", |config| {
+        for key in ["layer_types", "rope_parameters", "attention_bias", "mlp_bias"] {
+            config.remove(key).unwrap();
+        }
+    });
+    changes_nothing("modernbert-4", |config| {
+        for key in ["global_attn_every_n_layers", "global_rope_theta", "local_rope_theta", "torch_dtype"] {
+            config.remove(key).unwrap();
+        }
+        let thetas = serde_json::json!({
+            "full_attention": {"rope_theta": 900, "rope_type": "default"},
+            "sliding_attention": {"rope_theta": 50.0, "type": "default", "factor": null},
+        });
+        config.insert("rope_parameters".into(), thetas);
+        config.insert("layer_types".into(), serde_json::json!(["full_attention", "sliding_attention"]));
+        config.insert("sliding_window".into(), 3.into());
+        config.insert("dtype".into(), "float32".into());
+    });
+    changes_nothing("deberta-v3", |config| {
+        config.insert("pos_att_type".into(), serde_json::json!(["c2p", "p2c"]));
+        config.insert("max_relative_positions".into(), 40.into());
+        config.insert("conv_kernel_size".into(), 0.into());
+        config.insert("attention_head_size".into(), 16.into());
+        config.remove("type_vocab_size").unwrap();
+        config.remove("layer_norm_eps").unwrap();
+    });
+    changes_nothing("deberta-v2", |config| {
+        config.insert("share_att_key".into(), false.into());
+        config.insert("norm_rel_ebd".into(), "none".into());
+        config.insert("position_buckets".into(), (-1).into());
+    });
+    changes_nothing("albert", |config| drop(config.remove("hidden_act").unwrap()));
+}
+
+#[test]
+fn null_theta_of_local_layers_is_the_global_one() {
+    let (texts, max_length) = texts();
+    let with = |theta: serde_json::Value| {
+        let folder = copy_of("modernbert-4");
+        edit(&folder.path().join("config.json"), |config| config["local_rope_theta"] = theta);
+        Encoder::in_folder(folder.path()).unwrap().embed(&texts, max_length, &quiet).unwrap()
+    };
+    assert_eq!(with(serde_json::Value::Null), with(900.into()));
+    assert_ne!(with(serde_json::Value::Null), with(50.into()));
+}
+
+#[test]
+fn a_plain_modernbert_is_pooled_as_its_classifier_reads() {
+    for (folder, key, pooling) in [("modernbert", "cls", Pooling::Cls), ("modernbert-4", "mean", Pooling::Mean)] {
+        let changed = copy_of(folder);
+        edit(&changed.path().join("config.json"), |config| config["classifier_pooling"] = key.into());
+        assert_eq!(Encoder::in_folder(changed.path()).unwrap().pooling(), pooling);
+    }
 }
 
 #[test]

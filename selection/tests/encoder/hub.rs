@@ -143,7 +143,7 @@ fn what_the_cache_lacks_is_named() {
     for (file, named) in [
         ("config.json", "config.json"),
         ("tokenizer.json", "tokenizer.json"),
-        ("model.safetensors", "model.safetensors (or its index, or pytorch_model.bin)"),
+        ("model.safetensors", "model.safetensors (or its index, or pytorch_model.bin or its index)"),
         ("1_Pooling/config.json", "1_Pooling/config.json"),
     ] {
         let folder = copy_of("bert-mean");

@@ -8,8 +8,25 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// All folders that `generate.py` writes.
-pub(crate) const FOLDERS: [&str; 7] =
-    ["bert", "bert-bin", "bert-f16", "bert-mean", "distilbert", "roberta", "xlm-roberta"];
+pub(crate) const FOLDERS: [&str; 17] = [
+    "albert",
+    "bert",
+    "bert-bin",
+    "bert-f16",
+    "bert-mean",
+    "bert-shards",
+    "bge",
+    "deberta-p2c",
+    "deberta-v2",
+    "deberta-v3",
+    "distilbert",
+    "electra",
+    "modernbert",
+    "modernbert-4",
+    "mpnet",
+    "roberta",
+    "xlm-roberta",
+];
 
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/encoder").join(name)
