@@ -10,8 +10,11 @@ use super::steps;
 use super::weights::Placed;
 
 /// So many attention weights are computed at once (128 KiB): those of a head where they are fewer, else of as many queries.
-/// They never leave the cache, and texts of any length need no more memory.
+/// They never leave the cache.
 const MAX_SCORES: usize = 1 << 15;
+/// The least queries that go together, in texts of more than a thousand tokens: fewer would make thin products, which read all
+/// keys each time, take twice as long. So many rows of weights are all the memory that a long text needs.
+const MIN_BLOCK: usize = 32;
 
 /// What attention reads. All three have the same width, heads side by side.
 pub(super) struct Attended<'a> {
@@ -78,7 +81,7 @@ pub(super) fn attend(
 
 /// So many queries go together.
 fn block(length: usize, window: Option<usize>) -> usize {
-    let all = MAX_SCORES / length;
+    let all = (MAX_SCORES / length).max(MIN_BLOCK);
     match window {
         // b queries see at most b + 2w keys: the root of b (b + 2w) = MAX_SCORES.
         Some(window) => {

@@ -111,9 +111,13 @@ struct Softmax {
 impl RowStep for Softmax {
     #[inline(always)]
     fn row(&self, row: &mut [f32]) {
+        // Smaller weights than e^-80 change no sum, and divided by it they could be subnormal: products of those take a
+        // hundred times as long. What is hidden is among them.
+        const LEAST: f32 = -80.0;
         let highest = highest(row);
         for x in row.iter_mut() {
-            *x = exp(self.scale * (*x - highest));
+            let power = self.scale * (*x - highest);
+            *x = if power < LEAST { 0.0 } else { exp(power) };
         }
         let share = sum(row, |x| x).recip();
         for x in row.iter_mut() {
@@ -179,6 +183,16 @@ mod tests {
         let mut x = vec![1000.0, 1000.0, 999.0];
         softmax(&mut x, 3, 1.0);
         assert_close(&x, softmax_in_f64(&[1.0, 1.0, 0.0], 1.0).into_iter(), 1e-6);
+    }
+
+    #[test]
+    fn hidden_and_vanishing_weights_are_zero_and_never_subnormal() {
+        let mut x = vec![f32::NEG_INFINITY, 0.0, -79.0, -85.0, -100.0];
+        x.resize(4096, 0.0);
+        softmax(&mut x, 4096, 1.0);
+        assert_eq!([x.first(), x.get(3), x.get(4)], [Some(&0.0); 3]);
+        assert!(x.iter().all(|&x| x == 0.0 || x.is_normal()));
+        assert!(x.get(2).is_some_and(|&x| x > 0.0));
     }
 
     #[test]
