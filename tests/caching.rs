@@ -99,6 +99,8 @@ fn another_target_or_formula_shares_nothing() {
         "--rows 25 --sample first",
         "--task regression",
         "--score hfselect --rows 25",
+        "--score ridge",
+        "--score ridge --task regression",
     ];
     for other in others {
         let fresh = rank(&hub, &format!("{other} --no-cache"));

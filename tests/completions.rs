@@ -116,7 +116,7 @@ fn options_that_take_one_of_a_few_words_offer_all_of_them() {
     let hub = Hub::without_registry();
     let codecs = ["auto", "small", "f32", "f16", "int8", "int4"];
     for (line, expected) in [
-        ("rank t.npz --score", &["exact", "hfselect"][..]),
+        ("rank t.npz --score", &["exact", "hfselect", "ridge", "hscore", "transrate"][..]),
         ("rank t.npz --precision", &["double", "single"]),
         ("rank t.npz --sample", &["random", "first"]),
         ("rank t.npz --task", &["auto", "classification", "regression"]),
@@ -216,7 +216,10 @@ fn zsh_completes_references() {
     assert_eq!(values(complete("esmhub show m", "m")), ["mr", "mr:v2", "mr:v1"]);
     assert_eq!(values(complete("esmhub show mr:", "mr:")), ["mr:v2", "mr:v1"]);
     assert_eq!(values(complete("esmhub --registry 'pool' show t", "t")), ["trec", "tweets"]);
-    assert_eq!(values(complete("esmhub rank t.npz --score ''", "")), ["exact", "hfselect"]);
+    assert_eq!(
+        values(complete("esmhub rank t.npz --score ''", "")),
+        ["exact", "hfselect", "ridge", "hscore", "transrate"]
+    );
     assert_eq!(complete("esmhub --registry p", "p"), ["files", "-/"]);
 }
 
@@ -232,7 +235,7 @@ fn fish_completes_references() {
         |line: &str| complete(line).iter().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(values("esmhub show m"), ["mr", "mr:v2", "mr:v1"]);
     assert_eq!(values("esmhub show mr:"), ["mr:v2", "mr:v1"]);
-    assert_eq!(values("esmhub rank t.npz --score "), ["exact", "hfselect"]);
+    assert_eq!(values("esmhub rank t.npz --score "), ["exact", "hfselect", "ridge", "hscore", "transrate"]);
     assert_eq!(values("esmhub publish x --penalty=a"), ["--penalty=auto"]);
     assert_eq!(values("esmhub --registry=poo"), ["--registry=pool/"]);
     assert_eq!(values("esmhub --registry absent show m"), [""; 0]);
@@ -257,7 +260,7 @@ fn elvish_completes_references() {
     assert_eq!(complete("esmhub show m"), ["mr", "mr:v2", "mr:v1"]);
     assert_eq!(complete("esmhub show mr:"), ["mr:v2", "mr:v1"]);
     assert_eq!(complete("esmhub --registry pool show t"), ["trec", "tweets"]);
-    assert_eq!(complete("esmhub rank t.npz --score ''"), ["exact", "hfselect"]);
+    assert_eq!(complete("esmhub rank t.npz --score ''"), ["exact", "hfselect", "ridge", "hscore", "transrate"]);
     assert_eq!(complete("esmhub --registry p"), ["files p"]);
     assert_eq!(complete("esmhub --registry absent show m"), [""; 0]);
 }

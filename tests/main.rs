@@ -46,6 +46,7 @@ mod recompress;
 mod references;
 mod report;
 mod report_files;
+mod scores;
 mod signing;
 mod spec;
 mod support;

@@ -223,9 +223,16 @@ impl From<ScoreError> for Failure {
     fn from(error: ScoreError) -> Self {
         let code = match error {
             ScoreError::Dimension { .. } | ScoreError::OneClass(_) | ScoreError::Rows { .. } => INCOMPATIBLE,
+            ScoreError::NeedsClasses(_) | ScoreError::OneNumber => INCOMPATIBLE,
             _ => OTHER,
         };
-        Self::from_error(code, &error, None)
+        let failure = Self::from_error(code, &error, None);
+        match error {
+            ScoreError::NeedsClasses(_) => failure.hint(
+                "exact, hfselect and ridge take numbers: --score ridge; or --task classification, if these numbers name classes",
+            ),
+            _ => failure,
+        }
     }
 }
 

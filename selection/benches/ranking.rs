@@ -60,7 +60,7 @@ fn ranking(criterion: &mut Criterion) {
     // The fast ways were what was measured.
     assert_eq!((double.plainly_scored(), single.plainly_scored()), (0, 0));
     criterion.bench_function("contributions", |bench| {
-        bench.iter(|| double.contributions(Some(&low_rank), 0.0).unwrap());
+        bench.iter(|| double.contributions(Some(&low_rank), Formula::Exact, 0.0).unwrap());
     });
     // All that the first low-rank ESM waits for. A dense one waits for a little more.
     criterion.bench_function("prepare_target", |bench| {

@@ -21,18 +21,23 @@ pub(crate) fn rows_to_matrix(rows: usize, columns: usize, values: &[f32]) -> Mat
 /// A low-rank map never becomes a matrix: `F = s X + (X B') A' + 1 b'` takes O(N D r). In f64 throughout; the peer maps in
 /// f32, which moves a score by about 1e-8.
 pub(crate) fn apply(map: &Map, x: MatRef<'_, f64>) -> Mat<f64> {
+    let mut features = apply_linear(map, x);
+    for (column, &bias) in features.col_iter_mut().zip(map.bias()) {
+        column.iter_mut().for_each(|value| *value += f64::from(bias));
+    }
+    features
+}
+
+/// The same without the bias.
+pub(crate) fn apply_linear(map: &Map, x: MatRef<'_, f64>) -> Mat<f64> {
     let dimension = map.dimension() as usize;
-    let mut features = match map {
+    match map {
         Map::Dense(map) => x * rows_to_matrix(dimension, dimension, map.weight()).transpose(),
         Map::LowRank(map) => {
             let (a, b) = factors(map);
             faer::Scale(f64::from(map.scale())) * x + (x * b.transpose()) * a
         }
-    };
-    for (column, &bias) in features.col_iter_mut().zip(map.bias()) {
-        column.iter_mut().for_each(|value| *value += f64::from(bias));
     }
-    features
 }
 
 /// `W'`, D x D, in f64: a low-rank map's is not rounded to f32 on the way.
@@ -84,7 +89,7 @@ pub(crate) fn apply_to(map: &Map, x: &Col<f64>) -> Col<f64> {
 }
 
 /// The columns of A and the rows of B, both r x D.
-fn factors(map: &LowRankMap) -> (Mat<f64>, Mat<f64>) {
+pub(crate) fn factors(map: &LowRankMap) -> (Mat<f64>, Mat<f64>) {
     let (rank, dimension) = (map.rank() as usize, map.dimension() as usize);
     (rows_to_matrix(rank, dimension, map.a()), rows_to_matrix(rank, dimension, map.b()))
 }

@@ -1,8 +1,7 @@
 //! Selecting intermediate tasks: what esmhub computes.
 //!
 //! Texts become [`Embeddings`] through an [`encoder`]; pairs of embeddings become an Embedding Space Map through
-//! [`fit`](mod@fit); and a [`Target`] gives every map a score, [`Formula::Exact`] or [`Formula::Hfselect`], by which a pool is
-//! ranked (arXiv 2410.15148). [`Target::shape`] and [`layout`](fn@layout) show which of them act alike.
+//! [`fit`](mod@fit); and a [`Target`] gives every map a [`Score`], by which a pool is ranked (arXiv 2410.15148): LogME, or another. [`Target::shape`] and [`layout`](fn@layout) show which of them act alike.
 //!
 //! It promises: everything that decides a score is computed in f64, unless [`Precision::Single`] is asked for; the same input gives the same bits, whatever the number
 //! of threads; NaN and infinity are refused where they enter, never carried along.
@@ -22,6 +21,7 @@ mod layout;
 mod logme;
 mod pickle;
 mod random;
+mod score;
 mod shape;
 mod simd;
 mod target;
@@ -35,5 +35,6 @@ pub use layout::{Layout, layout};
 pub use logme::Formula;
 pub use pickle::{PickleError, read_pickle};
 pub use random::SplitMix64;
+pub use score::{Score, ScoreNameError};
 pub use target::{Precision, ScoreError, Target};
 pub use worth::{Contributions, Worth, compare};

@@ -17,9 +17,9 @@ use std::f64::consts::TAU;
 
 use faer::{ColRef, Mat, MatRef};
 
+use crate::ScoreError;
 use crate::logme::{Basis, Formula, Problem, Spectrum, fixed_points};
 use crate::random::SplitMix64;
-use crate::target::ScoreError;
 
 /// So many resamples are drawn: quantiles at 2.5 % are then known to about a tenth of the interval's width.
 const RESAMPLES: usize = 1000;

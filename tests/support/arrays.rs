@@ -39,6 +39,12 @@ pub(crate) fn f32_array(values: &[f32], columns: usize) -> Vec<u8> {
     npy("<f4", &format!("({}, {columns})", values.len() / columns), &data)
 }
 
+/// A vector of f32.
+pub(crate) fn numbers_array(values: &[f32]) -> Vec<u8> {
+    let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    npy("<f4", &format!("({},)", values.len()), &data)
+}
+
 /// A vector of i64.
 pub(crate) fn i64_array(values: &[i64]) -> Vec<u8> {
     let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();

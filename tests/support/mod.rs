@@ -17,7 +17,7 @@ mod target;
 mod tree;
 mod tuning;
 
-pub(crate) use arrays::{Array, f32_array, i64_array, labels_array, npz, read_npz};
+pub(crate) use arrays::{Array, f32_array, i64_array, labels_array, npz, numbers_array, read_npz};
 pub(crate) use esm::EsmFolder;
 pub(crate) use given::{figure, fixture, given, tiny_base, tiny_model};
 pub(crate) use hub::{Hub, Output, at, digests, line};

@@ -104,16 +104,19 @@ impl Report<'_> {
     }
 
     fn reading(&self) -> Markup {
+        let measure = self.ranking.measure();
         html! {
             div.reading {
                 p {
-                    "The score is the log evidence per row of the labels, given the mapped embeddings (LogME): higher is better. "
+                    "The score is " (measure.meaning) ": higher is better. "
                     "Only scores of one target at one number of rows can be compared. The bar is the gain over the base model as it is."
                 }
-                p {
-                    "± is half of a 95 % interval, by resampling rows. Other rows would move all scores alike, so a gain is known better than a score. "
-                    "* marks a gain whose whole interval is above 0. ESMs with one letter cannot be told apart from the first of that letter. "
-                    "The best of many looks better than it is: an interval is that of one ESM, not of a choice."
+                @if measure.has_intervals {
+                    p {
+                        "± is half of a 95 % interval, by resampling rows. Other rows would move all scores alike, so a gain is known better than a score. "
+                        "* marks a gain whose whole interval is above 0. ESMs with one letter cannot be told apart from the first of that letter. "
+                        "The best of many looks better than it is: an interval is that of one ESM, not of a choice."
+                    }
                 }
             }
         }

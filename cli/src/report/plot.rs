@@ -69,7 +69,7 @@ pub(super) fn plot(ranking: &RankDocument) -> String {
             (columns.heading(&chart))
             line.zero x1=(columns.x(chart.axis.zero())) x2=(columns.x(chart.axis.zero())) y1=(px(HEAD)) y2=(px(bottom)) {}
             @for line in &drawn { (line) }
-            (columns.scores(&chart, bottom))
+            (columns.scores(&chart, ranking.measure().unit, bottom))
             (key(bottom + FOOT - 16.0))
         }
     };
@@ -159,7 +159,7 @@ impl Columns {
         }
     }
 
-    fn scores(&self, chart: &Chart, bottom: f64) -> Markup {
+    fn scores(&self, chart: &Chart, unit: &str, bottom: f64) -> Markup {
         html! {
             line.edge x1=(px(self.left)) x2=(px(self.right)) y1=(px(bottom)) y2=(px(bottom)) {}
             @for tick in chart.axis.scores(5) {
@@ -167,7 +167,7 @@ impl Columns {
                 text.soft x=(self.x(tick.at)) y=(px(bottom + 18.0)) text-anchor="middle" font-size="12" { (tick.label) }
             }
             text.soft x=(px(0.5 * (self.left + self.right))) y=(px(bottom + 35.0)) text-anchor="middle" font-size="12" {
-                "score: log evidence per row, higher is better"
+                "score: " (unit) ", higher is better"
             }
         }
     }

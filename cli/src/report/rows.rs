@@ -14,7 +14,7 @@ const EDGE: f64 = 0.05;
 
 /// The table. Rows keep their roles where a narrow screen lays them out in another way.
 pub(super) fn table(ranking: &RankDocument) -> Markup {
-    let chart = Chart::of(ranking);
+    let (chart, measure) = (Chart::of(ranking), ranking.measure());
     let gains = chart.axis.gains(MARKS);
     let with_overlap = ranking.pictured().iter().any(|esm| shows_overlap(esm.overlap));
     html! {
@@ -29,7 +29,7 @@ pub(super) fn table(ranking: &RankDocument) -> Markup {
                         (axis(&gains, "Gain over no transfer", "100%", "-7"))
                     }
                     th.number scope="col" role="columnheader" { "Gain" }
-                    th.number scope="col" role="columnheader" { "Score" }
+                    th.number scope="col" role="columnheader" { (measure.column) }
                     @if with_overlap { th.number scope="col" role="columnheader" { "Overlap" } }
                 }
             }
@@ -47,7 +47,7 @@ pub(super) fn table(ranking: &RankDocument) -> Markup {
             tfoot aria-hidden="true" {
                 tr {
                     td.rank {} td.name {} td.tie {}
-                    td.plot { (axis(&chart.axis.scores(MARKS - 1), "Score: log evidence per row", "0", "16")) }
+                    td.plot { (axis(&chart.axis.scores(MARKS - 1), &format!("Score: {}", measure.unit), "0", "16")) }
                     td.number {} td.number {}
                     @if with_overlap { td.number {} }
                 }

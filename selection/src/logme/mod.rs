@@ -33,12 +33,14 @@ mod panels;
 mod reduction;
 mod spectrum;
 
+pub(crate) use band::Band;
 pub(crate) use basis::Basis;
 pub(crate) use dense::{Dense, Reduced};
 pub(crate) use fixed_point::{Problem, fixed_points, log_evidence};
 pub use formula::Formula;
 pub(crate) use interpolant::Interpolant;
 pub(crate) use low_rank::LowRank;
+pub(crate) use reduction::to_band;
 pub(crate) use spectrum::Spectrum;
 
 /// The smallest `t`, beside the largest eigenvalue of `F'F`, at which what starts from `F'F` can be relied on: there, f64 leaves

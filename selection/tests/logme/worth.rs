@@ -34,8 +34,8 @@ fn intervals_are_as_wide_as_scores_of_fresh_rows_scatter() {
         scores.push(score);
         gains.push(score - baseline);
         if round < 20 {
-            let base = target.contributions(None, baseline).unwrap();
-            let own = target.contributions(Some(&map), score).unwrap();
+            let base = target.contributions(None, Formula::Exact, baseline).unwrap();
+            let own = target.contributions(Some(&map), Formula::Exact, score).unwrap();
             let worth = compare(&base, &[own])[0];
             widths.push(worth.interval[1] - worth.interval[0]);
             gain_widths.push(worth.gain_interval[1] - worth.gain_interval[0]);
@@ -55,7 +55,7 @@ fn a_contribution_is_what_the_score_gains_with_the_weight_of_its_row() {
     let (x, labels) = drawn(&mut random, 150);
     let target = Target::new(&x, &labels).unwrap();
     let score = target.score(&map, Formula::Exact).unwrap();
-    let contributions = target.contributions(Some(&map), score).unwrap();
+    let contributions = target.contributions(Some(&map), Formula::Exact, score).unwrap();
     let evidence = |rows: &[usize]| {
         let x = x.select(rows);
         by_definition(&features(&x, &map), &labels.select(rows)) * rows.len() as f64

@@ -2,7 +2,7 @@
 //! those scores are worth.
 
 use esmhub_registry::{Catalog, Esm, Registry};
-use esmhub_selection::Target;
+use esmhub_selection::{Labels, Score, Target};
 use esmhub_store_format::Digest;
 
 use super::base::Matching;
@@ -62,7 +62,7 @@ impl<'a> Contest<'a> {
         let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
         let (esms, left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
         let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(rank.precision());
-        let own = (target.baseline(rank.score)?, target.labels_alone()?);
+        let own = (target.baseline(rank.score)?, target.labels_alone(rank.score)?);
         Ok(Self { loaded, digest, target, own, matching, overlaps, esms, left_out, doubts })
     }
 
@@ -98,7 +98,10 @@ impl<'a> Contest<'a> {
         locked: Option<Locked<'_>>,
     ) -> Outcome<Option<Reproduced>> {
         if let Some((lock, file)) = locked {
-            return lock.compare(file, &self.digest, self.own, (&scores.ranked, &scores.skipped)).map(Some);
+            // An accuracy moves by whole rows.
+            let is_share = rank.score == Score::Ridge && matches!(self.loaded.labels, Labels::Classes { .. });
+            let step = if is_share { 1.0 / self.loaded.x.rows() as f64 } else { 0.0 };
+            return lock.compare(file, (&self.digest, step), self.own, (&scores.ranked, &scores.skipped)).map(Some);
         }
         if let Some(file) = rank.locking.lock() {
             Lock::of(rank, (&self.loaded, self.digest), self.own, &scores.ranked)?.write(file)?;

@@ -1,7 +1,7 @@
 //! `esmhub rank`: which source task helps this target most?
 //!
-//! The target's texts are embedded once with the base model; every ESM of that base model maps the embeddings and is scored
-//! with LogME (arXiv 2410.15148, section 3).
+//! The target's texts are embedded once with the base model; every ESM of that base model maps the embeddings and is scored,
+//! with LogME (arXiv 2410.15148, section 3) or as `--score` says.
 
 mod base;
 mod contest;
@@ -15,10 +15,11 @@ mod target;
 mod worth;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use esmhub_selection::{Formula, Precision};
+use esmhub_selection::{Precision, Score, ScoreError};
 
 pub(crate) use output::{RankDocument, Ranked, Skipped, letters as tie_letters};
 pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
@@ -30,7 +31,7 @@ use self::signed::Pool;
 use crate::context::Context;
 use crate::data::{Data, DataOptions};
 use crate::dataset::{Sampling, Task};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::filter::Filter;
 use crate::model::Model;
 use crate::report::ReportOptions;
@@ -39,9 +40,10 @@ use crate::values::{one_of, parse_intervals, parse_rows, parse_top};
 
 /// Rank the pool for a target task: the best source tasks to fine-tune on first
 ///
-/// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, hf://datasets/OWNER/NAME[@REVISION] with the same, or a
-/// .npz or .safetensors file with x (base embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per row: higher is better. Scores of
-/// different targets, and of different numbers of rows, cannot be compared.
+/// TARGET is a .csv, .tsv, .jsonl or .parquet file with --text and --label, hf://datasets/OWNER/NAME[@REVISION] with the same,
+/// or a .npz or .safetensors file with x (base embeddings, N x D, not normalised) and y (N labels). Scores are log evidence per
+/// row, or what --score says: higher is better. Scores of different targets, and of different numbers of rows, cannot be
+/// compared.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Rank {
     /// The target task's data
@@ -92,11 +94,12 @@ pub(crate) struct Rank {
     #[arg(long, value_name = "N", help_heading = SCORES, hide_short_help = true)]
     #[arg(value_parser = parse_intervals, allow_negative_numbers = true)]
     intervals: Option<usize>,
-    /// Which evidence: exact, or hfselect as that package computes it (wrong where rows are fewer than dimensions)
-    #[arg(long, value_name = "FORMULA", default_value = "exact", help_heading = SCORES, hide_short_help = true)]
-    #[arg(value_parser = one_of::<Formula>(&FORMULAS))]
-    score: Formula,
-    /// In which precision dense ESMs are scored
+    /// Log evidence: exact, or as hfselect computes it (wrong where rows are fewer than dimensions). Of labels that are classes
+    /// or numbers, ridge: accuracy or R2 on held-out rows. Of classes alone, hscore and transrate, without intervals
+    #[arg(long, value_name = "SCORE", default_value = "exact", help_heading = SCORES, hide_short_help = true)]
+    #[arg(value_parser = one_of::<Score>(&NAMES))]
+    score: Score,
+    /// In which precision the evidence of dense ESMs is computed
     #[arg(long, value_enum, default_value = "double", help_heading = SCORES, hide_short_help = true)]
     precision: PrecisionChoice,
     #[command(flatten, next_help_heading = "To look at")]
@@ -115,9 +118,9 @@ const TARGET: &str = "The target";
 const POOL: &str = "Which ESMs";
 const SCORES: &str = "Scores";
 /// Every value of `--score`.
-const FORMULAS: [&str; 2] = [Formula::Exact.name(), Formula::Hfselect.name()];
+static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| Score::ALL.map(Score::name).to_vec());
 
-/// In which precision dense ESMs are scored; those of low rank are always scored in double precision.
+/// In which precision the evidence of dense ESMs is computed; that of low-rank ones, and other scores, always in double.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PrecisionChoice {
     /// Within 1e-9 of the definition.
@@ -148,10 +151,22 @@ impl Rank {
             precision: PrecisionChoice::Double,
             all_tags: false,
             max_overlap: None,
-            score: Formula::Exact,
+            score: Score::default(),
             require: RequireOptions::default(),
             locking: LockOptions::default(),
         }
+    }
+
+    /// What the score cannot be asked for, whatever the target.
+    fn check_score(&self) -> Outcome<()> {
+        if self.task == Task::Regression && !self.score.takes_numbers() {
+            return Err(ScoreError::NeedsClasses(self.score).into());
+        }
+        if self.intervals.is_some_and(|number| number > 0) && !self.score.is_of_rows() {
+            let message = format!("--intervals needs a score that rows contribute to; {} is none", self.score);
+            return Err(Failure::usage(message).hint("leave it out, or rank by --score exact or --score ridge"));
+        }
+        Ok(())
     }
 
     fn precision(&self) -> Precision {
@@ -181,6 +196,7 @@ impl Rank {
 
     /// Ranks the pool, or what a lock pins.
     fn rank(&self, context: &Context, locked: Option<Locked<'_>>) -> Outcome<RankDocument> {
+        self.check_score()?;
         let pictures = self.report.plan(self.target.file())?;
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;

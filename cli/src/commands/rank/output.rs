@@ -1,10 +1,11 @@
 //! The ranking as a document.
 
+mod measure;
 mod picture;
 mod table;
 
 use esmhub_registry::{Catalog, Esm};
-use esmhub_selection::{Labels, Worth};
+use esmhub_selection::{Labels, Score, Worth};
 use esmhub_store_format::Digest;
 use serde::Serialize;
 
@@ -57,6 +58,8 @@ pub(crate) struct RankDocument {
     pub(crate) better: usize,
     #[serde(skip)]
     shown: usize,
+    #[serde(skip)]
+    kind: Score,
     /// Whether the target came as texts.
     #[serde(skip)]
     has_texts: bool,
@@ -246,6 +249,7 @@ impl RankDocument {
                 max_length: target.base.max_length,
             },
             score: rank.score.name(),
+            kind: rank.score,
             baseline: Baseline { score: baseline },
             labels_alone: Baseline { score: labels_alone },
             results,

@@ -40,7 +40,7 @@ impl Rank {
             Some(top) => top.min(MOST),
             None => DEFAULT,
         };
-        let number = self.intervals.unwrap_or(shown).min(ranked.len());
+        let number = if self.score.is_of_rows() { self.intervals.unwrap_or(shown).min(ranked.len()) } else { 0 };
         let first = ranked.get_mut(..number).unwrap_or_default();
         if first.is_empty() || target.rows() < LEAST_ROWS {
             return Ok(Vec::new());
@@ -58,13 +58,13 @@ impl Rank {
             .filter_map(|ranked| Some((by_digest.get(&ranked.digest)?, ranked.score)))
             .map(|(esm, score)| {
                 let fetched = registry.fetch(esm)?;
-                let contributions = target.contributions(Some(fetched.object.map()), score)?;
+                let contributions = target.contributions(Some(fetched.object.map()), self.score, score)?;
                 bar.inc(1);
                 Ok(contributions)
             })
             .collect();
         bar.finish_and_clear();
-        let base = match target.contributions(None, baseline) {
+        let base = match target.contributions(None, self.score, baseline) {
             Ok(base) => base,
             Err(error) => {
                 context.warn(format!("no intervals, for those of no transfer cannot be computed: {error}"));

@@ -75,7 +75,7 @@ pub(super) struct Settings {
     seed: u64,
     max_length: usize,
     task: Text<Task>,
-    score: Text<esmhub_selection::Formula>,
+    score: Text<esmhub_selection::Score>,
     pub(super) precision: Text<PrecisionChoice>,
 }
 

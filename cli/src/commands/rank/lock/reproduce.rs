@@ -18,7 +18,7 @@ use crate::document::count;
 use crate::failure::{CONFLICT, Failure, INCOMPATIBLE, NOT_FOUND, Outcome};
 use crate::trust::Guard;
 
-/// How far scores may be from the locked ones where bits cannot be expected: on another processor, or computed by another
+/// How far scores up to 1, or what share of larger ones, may be from the locked ones where bits cannot be expected: on another processor, or computed by another
 /// version. Twice what each of them may be from the definition.
 const DOUBLE: f64 = 2e-9;
 /// The same with `--precision single`.
@@ -126,7 +126,8 @@ impl Lock {
         Ok(())
     }
 
-    /// Whether these ESMs, scored now, have the locked scores.
+    /// Whether these ESMs, scored now, have the locked scores. `step` is the smallest change of a score that moves in steps: where
+    /// bits cannot be expected, one more or less may be rounding.
     ///
     /// # Errors
     /// [`CONFLICT`] where some differ by more than the tolerance, each named; where some could not be scored, the worst of their
@@ -134,7 +135,7 @@ impl Lock {
     pub(in crate::commands::rank) fn compare(
         &self,
         file: &Path,
-        digest: &Digest,
+        (digest, step): (&Digest, f64),
         (baseline, labels_alone): (f64, f64),
         (ranked, skipped): (&[Ranked], &[Skipped]),
     ) -> Outcome<Reproduced> {
@@ -157,8 +158,10 @@ impl Lock {
             pairs.push((short(esm), score.0, found));
         }
         let tolerance = self.tolerance(digest);
-        let within =
-            |locked: f64, found: f64| locked.to_bits() == found.to_bits() || (found - locked).abs() <= tolerance;
+        let step = if tolerance > 0.0 { step } else { 0.0 };
+        let within = |locked: f64, found: f64| {
+            locked.to_bits() == found.to_bits() || (found - locked).abs() <= tolerance * locked.abs().max(1.0) + step
+        };
         let differing: Vec<String> = pairs
             .iter()
             .filter(|(_, locked, found)| !(within(*locked, *found)))

@@ -56,7 +56,7 @@ impl Textual for Reference {
     }
 }
 
-impl Textual for esmhub_selection::Formula {
+impl Textual for esmhub_selection::Score {
     fn to_text(&self) -> String {
         self.name().to_owned()
     }

@@ -11,10 +11,11 @@ impl RankDocument {
         let shown = self.shown.min(self.results.len());
         let with_ties = self.results.iter().any(|esm| esm.tie_group.is_some());
         let with_overlap = self.results.iter().take(shown).any(|esm| overlap::shows(esm.overlap));
-        let mut header = vec!["RANK", "ESM", "SCORE", "GAIN"];
+        let column = self.measure().column.to_uppercase();
+        let mut header = vec!["RANK", "ESM", &column, "GAIN"];
         header.extend(with_ties.then_some("TIE"));
         header.extend(with_overlap.then_some("OVERLAP"));
-        text.push_str(&columns(&header, &["RANK", "SCORE", "GAIN", "OVERLAP"], self.rows(with_ties, with_overlap)));
+        text.push_str(&columns(&header, &["RANK", &column, "GAIN", "OVERLAP"], self.rows(with_ties, with_overlap)));
         text.push('\n');
         text.push_str(&self.verdict(shown));
         if self.target.unlabelled > 0 {
@@ -91,7 +92,11 @@ impl RankDocument {
             verdict.push_str("; --top 0 shows all");
         }
         verdict.push('\n');
-        if self.target.rows < LEAST_ROWS {
+        if !self.measure().has_intervals {
+            let score = self.score;
+            verdict
+                .push_str(&format!("{score} has no intervals: which differences other rows would keep is not known\n"));
+        } else if self.target.rows < LEAST_ROWS {
             let rows = self.target.rows;
             verdict
                 .push_str(&format!("{rows} rows are too few for intervals: another {rows} may give another order\n"));
