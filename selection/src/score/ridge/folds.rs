@@ -133,7 +133,10 @@ impl Sums {
 
     fn add(&mut self, other: &Self, sign: f64) {
         self.rows += sign * other.rows;
-        self.gram += Scale(sign) * &other.gram;
+        // In place: a product with a scale would be a matrix of its own.
+        for (sum, other) in self.gram.col_iter_mut().zip(other.gram.col_iter()) {
+            sum.iter_mut().zip(other.iter()).for_each(|(sum, other)| *sum += sign * other);
+        }
         self.sum += Scale(sign) * &other.sum;
         self.products += Scale(sign) * &other.products;
         self.label_sum += Scale(sign) * &other.label_sum;
@@ -163,13 +166,13 @@ impl Sums {
     }
 
     /// Of the centred features: their Gram matrix (the lower half) and their products with the labels.
-    pub(super) fn centred(&self) -> (Mat<f64>, Mat<f64>) {
-        let middle = self.middle();
+    pub(super) fn centred(self) -> (Mat<f64>, Mat<f64>) {
+        let (middle, label_mean) = (self.middle(), self.mean());
         let (full, lower) = (BlockStructure::Rectangular, BlockStructure::TriangularLower);
-        let mut gram = self.gram.clone();
+        let mut gram = self.gram;
         let (left, right) = (self.sum.as_mat(), middle.transpose());
         matmul(gram.as_mut(), lower, Accum::Add, left, full, right.as_mat(), full, -1.0, Par::Seq);
-        (gram, &self.products - &self.sum * self.mean().transpose())
+        (gram, self.products - &self.sum * label_mean.transpose())
     }
 
     /// The squared length of each centred label vector; 0 where it is constant.

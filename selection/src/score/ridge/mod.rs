@@ -131,16 +131,17 @@ impl Ridge {
         let mut predicted = Mat::zeros(self.labels.nrows(), self.labels.ncols());
         for (fold, own) in self.folds.iter().zip(&seen) {
             let fitted = total.without(own);
+            let (rows, spread, mean, middle) = (fitted.rows, fitted.spread(), fitted.mean(), fitted.middle());
             let (gram, products) = fitted.centred();
-            let Some(strength) = chosen(&gram, &products, &fitted.spread(), fitted.rows) else {
-                fold.put(&mut predicted, None, &fitted.mean());
+            let Some(strength) = chosen(&gram, &products, &spread, rows) else {
+                fold.put(&mut predicted, None, &mean);
                 continue;
             };
             let mut shifted = gram;
             shifted.diagonal_mut().column_vector_mut().iter_mut().for_each(|value| *value += strength);
             let factor = shifted.llt(Side::Lower).map_err(|_| ScoreError::Decomposition)?;
             let weights = factor.solve(&products);
-            let intercept: Col<f64> = fitted.mean() - weights.transpose() * fitted.middle();
+            let intercept: Col<f64> = mean - weights.transpose() * middle;
             let weights = Scale(scale) * view.pulled_back(&weights);
             fold.put(&mut predicted, Some(&weights), &intercept);
         }
