@@ -255,6 +255,9 @@ mod tests {
     use super::super::card::described;
     use super::*;
 
+    /// Subsets with their splits, and the files of each.
+    type Found = Vec<(String, Vec<(String, Vec<String>)>)>;
+
     fn names(value: &Value) -> Vec<String> {
         value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
@@ -266,9 +269,8 @@ mod tests {
         for (case, truth) in cases.as_object().unwrap() {
             let card = truth["card"].as_str().map(|readme| described(readme).unwrap()).unwrap_or_default();
             let found = subsets(&names(&truth["files"]), &card).unwrap();
-            let expected: Vec<(String, Vec<(String, Vec<String>)>)> =
-                serde_json::from_value(truth["subsets"].clone()).unwrap();
-            let shown: Vec<(String, Vec<(String, Vec<String>)>)> = found
+            let expected: Found = serde_json::from_value(truth["subsets"].clone()).unwrap();
+            let shown: Found = found
                 .iter()
                 .map(|subset| {
                     let splits = subset.splits.iter().map(|split| (split.name.clone(), split.files.clone()));
@@ -304,7 +306,7 @@ mod tests {
             .collect();
         assert_eq!(shown, [("a", "train", 1), ("b", "test", 1), ("b", "train", 2)]);
         assert!(found.iter().all(|subset| !subset.is_default));
-        assert!(converted(&files[..1].iter().map(|file| (*file).to_owned()).collect::<Vec<_>>())[0].is_default);
+        assert!(converted(&["b/train/0001.parquet".to_owned()]).first().unwrap().is_default);
     }
 
     #[test]
