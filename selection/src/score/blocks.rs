@@ -18,6 +18,9 @@ const NOTHING: f64 = 1e-24;
 /// Of a Gram matrix that is a smaller share of the terms that it is a sum of, too many digits have cancelled.
 const CANCELLED: f64 = 1e-3;
 
+/// Singular values up to this share of the largest one are rounding.
+const UNSEEN: f64 = 1e-13;
+
 /// Rows, and their Gram matrix once a low-rank map asks for it.
 pub(crate) struct Block {
     /// k x D.
@@ -129,6 +132,11 @@ impl Centred {
             rows.get(i).map_or(0.0, |&row| x.get(row, j) - mean)
         })
     }
+}
+
+/// How large a singular value can be by rounding alone, beside these.
+pub(crate) fn rounding_of(values: &[f64]) -> f64 {
+    UNSEEN * values.iter().copied().fold(0.0, f64::max)
 }
 
 /// The sum of the diagonal.

@@ -20,13 +20,11 @@ use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::prelude::Solve;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
-use super::blocks::{Centred, trace};
+use super::blocks::{Centred, rounding_of, trace};
 use crate::ScoreError;
 
 /// The smallest ridge `a tr(S)/D`, beside tr(S), with which a Gram matrix can be relied on.
 const RELIABLE: f64 = 1e-9;
-/// Singular values below this share of the largest one are rounding.
-const NOTHING: f64 = 1e-13;
 
 /// The means of a target's classes.
 pub(crate) struct HScore {
@@ -95,11 +93,11 @@ impl HScore {
         let features = centred.block.mapped(map);
         let svd = features.thin_svd().map_err(|_| ScoreError::Decomposition)?;
         let values: Vec<f64> = svd.S().column_vector().iter().copied().collect();
-        let largest = values.iter().copied().fold(0.0, f64::max);
+        let least = rounding_of(&values);
         let along = svd.U().transpose() * &self.means;
         let rows = centred.q.nrows() as f64;
         let mut sum = 0.0;
-        for (value, along) in values.iter().zip(along.row_iter()).filter(|(value, _)| **value > NOTHING * largest) {
+        for (value, along) in values.iter().zip(along.row_iter()).filter(|(value, _)| **value > least) {
             let square = value * value * (scale / rows);
             sum += along.squared_norm_l2() * square / (square + shrinkage.ridge);
         }

@@ -20,7 +20,7 @@
 use esmhub_store_format::Map;
 use faer::{Mat, MatRef};
 
-use super::blocks::{Block, Centred, log_determinant, trace};
+use super::blocks::{Block, Centred, log_determinant, rounding_of, trace};
 use crate::ScoreError;
 
 /// The distortion.
@@ -64,5 +64,6 @@ fn rate(block: &Block, rows: f64, map: Option<&Map>) -> Result<f64, ScoreError> 
         }
     }
     let values = block.mapped(map).singular_values().map_err(|_| ScoreError::Decomposition)?;
-    Ok(0.5 * values.iter().map(|value| (share * value * value).ln_1p()).sum::<f64>())
+    let least = rounding_of(&values);
+    Ok(0.5 * values.iter().filter(|value| **value > least).map(|value| (share * value * value).ln_1p()).sum::<f64>())
 }

@@ -109,10 +109,29 @@ fn features_that_say_nothing_score_what_the_labels_say_alone() {
             }
         }
     }
+    // Of equal predictions, the first class is named: 6 and 5 rows in 5 folds, the first of which leaves 4 of each.
+    let x = Embeddings::new(2, vec![1.0; 22]).unwrap();
+    let y: Vec<u32> = (0..11).map(|row| u32::from(row > 5)).collect();
+    assert_eq!(Target::new(&x, &two(&y)).unwrap().labels_alone(Score::Ridge), Ok(6.0 / 11.0));
     // Balanced classes are not told right never, as they are where single rows are left out.
     let x = Embeddings::new(2, vec![1.0; 80]).unwrap();
     let y: Vec<u32> = (0..40).map(|row| row % 2).collect();
     assert_eq!(Target::new(&x, &two(&y)).unwrap().labels_alone(Score::Ridge), Ok(0.5));
+}
+
+/// Where the only row that differs is held out, the rounding of the others is nothing to learn from.
+#[test]
+fn a_row_that_is_alone_in_being_different_is_not_predicted_from_rounding() {
+    let mut random = SplitMix64::new(48);
+    for dimension in [3, 60] {
+        let value = |at: usize| if at / dimension == 7 { 30.0 + at as f32 } else { 0.1 * (at % dimension) as f32 };
+        let x = Embeddings::new(dimension, (0..40 * dimension).map(value).collect()).unwrap();
+        let y = Labels::Numbers((0..40).map(|_| uniform(&mut random)).collect());
+        let target = Target::new(&x, &y).unwrap();
+        let alone = target.labels_alone(Score::Ridge).unwrap();
+        let found = target.baseline(Score::Ridge).unwrap();
+        assert!((found - alone).abs() < 0.1, "{dimension} dimensions: {found}, {alone}");
+    }
 }
 
 /// H-score and ridge do not know a unit of length.
@@ -148,8 +167,37 @@ fn transrate_of_extreme_scales_has_its_digits() {
     // Features of rank 2 stay of rank 2: 1/2 log of 4^32 for each direction in either term, which cancel.
     let flat: Vec<f32> = x.iter().flat_map(|row| (0..8).map(|at| row[at % 2]).collect::<Vec<_>>()).collect();
     let flat = Embeddings::new(8, flat).unwrap();
-    let (large, larger) = (rate(&scaled(&flat, 2f32.powi(20))), rate(&scaled(&flat, 2f32.powi(36))));
-    assert!((large - larger).abs() < 1e-6, "{large}, {larger}");
+    let large = rate(&scaled(&flat, 2f32.powi(60)));
+    for power in 11..40 {
+        let found = rate(&scaled(&flat, 2f32.powi(power)));
+        assert!((large - found).abs() < 1e-6, "2^{power}: {large}, {found}");
+    }
+}
+
+/// Names of classes that no row has are left over from other rows of the same file.
+#[test]
+fn classes_without_rows_change_nothing() {
+    let mut random = SplitMix64::new(46);
+    let x = embeddings(&mut random, 40, 8);
+    let Labels::Classes { names, y } = classes(&mut random, &x, 3) else { unreachable!() };
+    let more = Labels::Classes { names: [names.as_slice(), &["x".to_owned(), "y".to_owned()]].concat(), y: y.clone() };
+    let [plain, more] = [Labels::Classes { names, y }, more].map(|labels| Target::new(&x, &labels).unwrap());
+    for (_, map) in maps() {
+        for score in OTHERS {
+            let [plain, more] = [&plain, &more].map(|target| target.score(&map, score).unwrap());
+            assert!((plain - more).abs() <= 1e-12 * plain.abs(), "{score}: {plain}, {more}");
+        }
+    }
+}
+
+/// A covariance that is like I up to its noise is shrunk to I, with nothing left of the classes, by definition.
+#[test]
+fn an_isotropic_covariance_is_shrunk_whole() {
+    let mut random = SplitMix64::new(47);
+    let x = (0..60 * 8).map(|_| uniform(&mut random) as f32).collect();
+    let x = Embeddings::new(8, x).unwrap();
+    let target = Target::new(&x, &classes(&mut random, &x, 2)).unwrap();
+    assert_eq!(target.baseline(Score::HScore), Ok(0.0));
 }
 
 #[test]

@@ -8,8 +8,6 @@ use crate::score::blocks::trace;
 
 /// How many folds; fewer rows have one each.
 const FOLDS: usize = 5;
-/// A label vector that varies by a smaller share of its squared length is constant.
-const CONSTANT: f64 = 1e-12;
 
 /// The rows of each fold. In the order of the classes, and within a class in the order of the rows, they are dealt out one to a fold
 /// in turn: of every class, and of all rows, each fold has as many as any other, or one more. Numbers are dealt in their order.
@@ -175,12 +173,10 @@ impl Sums {
         (gram, self.products - &self.sum * label_mean.transpose())
     }
 
-    /// The squared length of each centred label vector; 0 where it is constant.
+    /// The squared length of each centred label vector.
     pub(super) fn spread(&self) -> Vec<f64> {
         let means = self.mean();
         let sums = self.label_sum.iter().zip(means.iter());
-        let spread = self.label_squares.iter().zip(sums).map(|(squares, (sum, mean))| (squares, squares - sum * mean));
-        // Of a label that is the same everywhere, rounding is left.
-        spread.map(|(squares, spread)| if spread > CONSTANT * squares { spread } else { 0.0 }).collect()
+        self.label_squares.iter().zip(sums).map(|(squares, (sum, mean))| squares - sum * mean).collect()
     }
 }
