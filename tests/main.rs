@@ -24,6 +24,8 @@ mod documents;
 mod exit_codes;
 mod fitting;
 mod from_hub;
+#[cfg(unix)]
+mod guides;
 mod help;
 mod hints;
 mod history;
@@ -37,6 +39,7 @@ mod matching;
 mod moving;
 mod outcomes;
 mod overlap;
+mod packaging;
 mod peer;
 mod publish;
 mod pull;

@@ -1,13 +1,12 @@
 //! What the README tells to do, done as it stands there: moving ESMs without a shared directory, vouching for them, and backups.
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::support::keys::has_ssh_keygen;
-use crate::support::{EsmFolder, Hub, Output, at, damage};
+use crate::support::{EsmFolder, Hub, Output, at, damage, has};
 
 /// The blocks of commands of a section of the README.
 fn commands_of(section: &str) -> Vec<String> {
@@ -27,16 +26,6 @@ fn shell(hub: &Hub, script: &str) -> Output {
     command.current_dir(hub.path("")).env_clear().env("PATH", &path).env("HOME", hub.path("home"));
     command.env("ESMHUB_REGISTRY", "pool").env("ESMHUB_CACHE", hub.path("cache"));
     Hub::finish(command.args(["-e", "-c", script]))
-}
-
-/// Whether there is such a program; where it is not, the test is skipped, and says so past the capture of its output.
-#[cfg(unix)]
-fn has(program: &str, test: &str) -> bool {
-    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        std::io::stderr().write_all(format!("SKIPPED {test}: there is no {program}\n").as_bytes()).unwrap();
-    }
-    found
 }
 
 fn listed(hub: &Hub, registry: &str) -> Vec<(Value, Value, Value)> {

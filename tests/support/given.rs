@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The folder that an environment variable names. Where there is none the test is skipped, and says so past the capture
 /// of its output.
@@ -16,6 +17,15 @@ pub(crate) fn given(variable: &str, test: &str) -> Option<PathBuf> {
         }
     }
     folder
+}
+
+/// Whether there is such a program; where it is not, the test is skipped, and says so past the capture of its output.
+pub(crate) fn has(program: &str, test: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        std::io::stderr().write_all(format!("SKIPPED {test}: there is no {program}\n").as_bytes()).unwrap();
+    }
+    found
 }
 
 /// A figure that a test measured, for `cargo test … -- --nocapture`: the README quotes such lines.

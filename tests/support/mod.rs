@@ -19,7 +19,7 @@ mod tuning;
 
 pub(crate) use arrays::{Array, f32_array, i64_array, labels_array, npz, numbers_array, read_npz};
 pub(crate) use esm::EsmFolder;
-pub(crate) use given::{figure, fixture, given, tiny_base, tiny_model};
+pub(crate) use given::{figure, fixture, given, has, tiny_base, tiny_model};
 pub(crate) use hub::{Hub, Output, at, digests, line};
 pub(crate) use numbers::{Random, kendall_tau, r2};
 pub(crate) use page::{marked, page_agrees, plain};
