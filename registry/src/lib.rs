@@ -11,6 +11,37 @@
 //!
 //! It never prints, reads neither the environment nor a clock, and guesses no path: who writes, when, and where the
 //! user's cache lies come in as arguments.
+//!
+//! ```
+//! use esmhub_registry::{NewEsm, Outcome, PublishOptions, Registry, Settings, Signature};
+//! use esmhub_store_format::card::{BaseModel, Weights};
+//! use esmhub_store_format::log::Writer;
+//! use esmhub_store_format::{Card, Codec, DenseMap, Object};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let (pool, cache) = (folder.path().join("pool"), folder.path().join("cache"));
+//! // `pool` is a directory that all can reach, `cache` one of this user's own.
+//! let registry = Registry::init(&pool, &Settings::default(), Some(&cache))?.registry;
+//!
+//! // An ESM is a map and a card that says what it is of.
+//! let map = DenseMap::new(vec![1.0, 0.25, -0.5, 1.0], vec![0.1, 0.2])?;
+//! let object = Object::encode(&map, Codec::F32)?;
+//! let card = Card::imported(Weights::of(&object, 0.0), BaseModel::named("bert-base-uncased"));
+//! let esm = NewEsm::new("acme/reviews".parse()?, None, card, object)?;
+//!
+//! // When this returns, it is on stable storage. Who publishes, and when, is the caller's to say.
+//! let writer = Writer { user: "ada".into(), host: "engine".into(), program: "example 1".into() };
+//! let by = Signature { writer, time: 1_700_000_000_000 };
+//! let published = registry.publish(&[esm], &by, &PublishOptions::default())?;
+//! assert_eq!((published.entries, published.esms[0].outcome), (vec![1], Outcome::Added));
+//!
+//! // A name stands for its newest tag; what comes back is verified.
+//! let catalog = registry.catalog()?;
+//! let found = catalog.resolve(&"acme/reviews".parse()?)?;
+//! assert_eq!(found.tag().to_string(), "v1");
+//! assert_eq!(registry.fetch(found)?.object.map().to_dense()?.weight(), map.weight());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod anchors;
 mod append;

@@ -7,6 +7,33 @@
 //! of threads; NaN and infinity are refused where they enter, never carried along.
 //!
 //! It never prints, never reads the environment, and knows nothing of registries and directories of ESMs.
+//!
+//! ```
+//! use esmhub_selection::fit::{FitOptions, Pairs, Penalty, Rank, fit};
+//! use esmhub_selection::{Embeddings, Formula, Labels, SplitMix64, Target};
+//! use esmhub_store_format::Codec;
+//!
+//! // 200 texts as the base model embeds them, four numbers each; here drawn at random.
+//! let mut random = SplitMix64::new(1);
+//! let values: Vec<f32> = (0..800).map(|_| random.below(2001) as f32 / 1000.0 - 1.0).collect();
+//! let base = Embeddings::new(4, values).ok_or("rows of four")?;
+//! // What fine-tuning made of them: the first direction counts for more, the others for less.
+//! let tuned = base.iter().flat_map(|x| [2.0 * x[0], 0.2 * x[1], 0.2 * x[2], 0.2 * x[3]]).collect();
+//! let tuned = Embeddings::new(4, tuned).ok_or("rows of four")?;
+//!
+//! // The map between the two; a fifth of the pairs is held out to say how good it is.
+//! let options = FitOptions { seed: 42, penalty: Penalty::Fixed(0.001), rank: Rank::Full };
+//! let esm = fit(&Pairs::new(&base, &tuned)?, &[], &options)?;
+//! assert!(esm.held_out.r2 > 0.99);
+//!
+//! // A target whose labels are a matter of that direction: the ESM scores above no transfer.
+//! let y = base.iter().map(|x| u32::from(x[0] > 0.0)).collect();
+//! let labels = Labels::Classes { names: vec!["no".into(), "yes".into()], y };
+//! let target = Target::new(&base, &labels)?;
+//! let object = esm.encode(Codec::Int8)?;
+//! assert!(target.score(object.map(), Formula::Exact)? > target.baseline(Formula::Exact)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod agreement;
 mod distance;

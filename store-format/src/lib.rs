@@ -9,6 +9,28 @@
 //! believed, and limited before anything is allocated; no input makes it panic.
 //!
 //! It never does I/O, never reads a clock or the environment, and knows neither the index nor the tensor library.
+//!
+//! ```
+//! use esmhub_store_format::card::{BaseModel, Weights};
+//! use esmhub_store_format::{Card, Codec, DenseMap, Map, Object};
+//!
+//! // f(x) = W x + b in two dimensions, row by row; and its object, in 8 bits for each weight.
+//! let map = DenseMap::new(vec![1.0, 0.25, -0.5, 1.0], vec![0.1, 0.2])?;
+//! let object = Object::encode(&map, Codec::Int8)?;
+//!
+//! // The file of it is compressed; its name is the digest of what it holds, by which every reader checks it.
+//! let file = object.to_frame()?;
+//! let read = Object::from_frame(&file, &object.digest())?;
+//! assert_eq!(read.canonical(), object.canonical());
+//! assert!(Object::from_frame(&file[1..], &object.digest()).is_err());
+//!
+//! // What the codec has lost is known, and stands in the card beside the base model.
+//! let moved = read.map().relative_error(&Map::Dense(map))?;
+//! assert!(moved < 0.01);
+//! let card = Card::imported(Weights::of(&read, moved), BaseModel::named("bert-base-uncased"));
+//! assert_eq!(Card::from_canonical(&card.to_canonical()?)?, card);
+//! # Ok::<(), esmhub_store_format::FormatError>(())
+//! ```
 
 pub mod anchors;
 pub mod bundle;
