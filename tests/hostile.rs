@@ -247,8 +247,8 @@ fn files_of_a_language_model_are_refused() {
         ("hidden_size_of_zero__config.json", 1, "hidden_size is 0, expected 1 to 8192"),
         ("modules_nested_deep__modules.json", 1, "modules.json"),
         ("pooling_leads_out__modules.json", 1, "a folder beside modules.json"),
-        ("shard_is_absolute__model.safetensors.index.json", 1, "safetensors files beside it"),
-        ("shard_leads_out__model.safetensors.index.json", 1, "safetensors files beside it"),
+        ("shard_is_absolute__model.safetensors.index.json", 1, "files beside it that end in .safetensors"),
+        ("shard_leads_out__model.safetensors.index.json", 1, "files beside it that end in .safetensors"),
         ("vocabulary_of_2_to_the_60__config.json", 1, "vocab_size is 1152921504606846976"),
     ];
     for (path, code, said) in corpus("models", &expected) {
