@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use crate::support::{EsmFolder, Hub, damage, digests, target};
+use serde_json::Value;
+
+use crate::support::{EsmFolder, Hub, damage, digests, line, target};
 
 fn pool() -> Hub {
     let hub = Hub::with(&["mr", "trec"]);
@@ -43,6 +45,59 @@ fn every_command_has_its_schema() {
         // ESMs from elsewhere were fitted on no anchors.
         let without = ["init", "stats", "verify", "gc"].contains(&arguments[0]) || arguments == ["anchors", "stats"];
         assert_eq!(digests(&document).is_empty(), without, "{document}");
+    }
+}
+
+/// A field that nobody can look up might as well not be there.
+#[test]
+fn every_field_of_a_document_is_in_the_reference() {
+    let reference = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scripts.md")).unwrap();
+    let hub = pool();
+    let commands = [
+        "init",
+        "publish esms/mr",
+        "recompress mr --codec int4",
+        "pull mr",
+        "list",
+        "show mr",
+        "resolve mr",
+        "diff mr trec",
+        "log",
+        "stats",
+        "verify",
+        "gc",
+        "export mr mr.esm",
+        "yank mr:v1",
+    ];
+    for arguments in commands {
+        let command = arguments.split(' ').next().unwrap();
+        let document = hub.json(line(arguments));
+        let row = |command: &str| {
+            reference
+                .lines()
+                .filter(|row| {
+                    row.starts_with("| `") && row.split(" | ").next().unwrap().contains(&format!("`{command}`"))
+                })
+                .collect::<String>()
+        };
+        let rows = match command {
+            "recompress" => row("recompress") + &row("publish"),
+            command => row(command),
+        };
+        for (field, value) in document.as_object().unwrap() {
+            // Lists name the fields of what they hold.
+            let inner = value.as_array().and_then(|list| list.first()).and_then(Value::as_object);
+            let inner = inner.into_iter().flat_map(|first| first.keys());
+            for field in std::iter::once(field).chain(inner).filter(|field| *field != "schema") {
+                assert!(rows.contains(&format!("`{field}`")), "{field} of {command} is not in docs/scripts.md: {rows}");
+            }
+        }
+    }
+    let ranking = hub.json(["rank", "t.npz"]);
+    let (_, of_rank) = reference.split_once("\n`rank`:\n").unwrap();
+    let parts = [&ranking, &ranking["target"], &ranking["base"], &ranking["results"][0]];
+    for field in parts.iter().flat_map(|part| part.as_object().unwrap().keys()).filter(|field| *field != "schema") {
+        assert!(of_rank.contains(&format!("`{field}`")), "{field} of a ranking is not in docs/scripts.md");
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::loopback::{Loopback, Repository};
-use crate::support::{EsmFolder, Hub, Output, Tuning, at, csv, damage, has, names, parquet, tiny_model, words};
+use crate::support::{EsmFolder, Hub, Output, Tuning, at, csv, damage, has, parquet, tiny_model, words};
 
 /// Those that are followed here; `hfselect.md` is followed where the hub is tested.
 const FOLLOWED: [&str; 5] = ["publish.md", "ranking.md", "scripts.md", "shells.md", "team.md"];
@@ -264,59 +264,4 @@ fn manual_pages_are_made_as_their_guide_says() {
         script.lines().filter(|line| readable || !line.contains("| man ")).map(|line| format!("{line}\n")).collect();
     follow(&hub, None, &lines);
     assert!(hub.path("home/.local/share/man/man1/esmhub-rank.1").is_file());
-}
-
-/// A field that nobody can look up might as well not be there.
-#[test]
-fn every_field_of_a_document_is_in_the_reference() {
-    let reference = fs::read_to_string(docs().join("scripts.md")).unwrap();
-    let hub = Hub::with(&["mr", "trec"]);
-    hub.write("t.npz", crate::support::target(40, 8, 2, 1));
-    let commands = [
-        "init",
-        "publish esms/mr",
-        "recompress mr --codec int4",
-        "pull mr",
-        "list",
-        "show mr",
-        "resolve mr",
-        "diff mr trec",
-        "log",
-        "stats",
-        "verify",
-        "gc",
-        "export mr mr.esm",
-        "yank mr:v1",
-    ];
-    for line in commands {
-        let command = line.split(' ').next().unwrap();
-        let document = hub.json(crate::support::line(line));
-        let row = |command: &str| {
-            reference
-                .lines()
-                .filter(|row| {
-                    row.starts_with("| `") && row.split(" | ").next().unwrap().contains(&format!("`{command}`"))
-                })
-                .collect::<String>()
-        };
-        let rows = match command {
-            "recompress" => row("recompress") + &row("publish"),
-            command => row(command),
-        };
-        for (field, value) in document.as_object().unwrap() {
-            // Lists name the fields of what they hold.
-            let inner = value.as_array().and_then(|list| list.first()).and_then(Value::as_object);
-            let inner = inner.into_iter().flat_map(|first| first.keys());
-            for field in std::iter::once(field).chain(inner).filter(|field| *field != "schema") {
-                assert!(rows.contains(&format!("`{field}`")), "{field} of {command} is not in docs/scripts.md: {rows}");
-            }
-        }
-    }
-    let ranking = hub.json(["rank", "t.npz"]);
-    assert!(!names(&ranking).is_empty());
-    let (_, of_rank) = reference.split_once("\n`rank`:\n").unwrap();
-    let parts = [&ranking, &ranking["target"], &ranking["base"], &ranking["results"][0]];
-    for field in parts.iter().flat_map(|part| part.as_object().unwrap().keys()).filter(|field| *field != "schema") {
-        assert!(of_rank.contains(&format!("`{field}`")), "{field} of a ranking is not in docs/scripts.md");
-    }
 }
