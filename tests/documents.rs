@@ -17,7 +17,7 @@ fn pool() -> Hub {
 #[test]
 fn every_command_has_its_schema() {
     let hub = pool();
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 23] = [
         &["init"],
         &["publish", "esms/mr"],
         &["pull", "mr"],
@@ -35,6 +35,8 @@ fn every_command_has_its_schema() {
         &["anchors", "set", "--built-in", "--base", "acme/encoder"],
         &["anchors", "show"],
         &["anchors", "stats"],
+        &["record", "t.npz", "mr", "--metric", "accuracy=0.8"],
+        &["outcomes"],
         &["yank", "mr:v1"],
         &["yank", "mr:v1", "--undo"],
         &["remove", "mr:v1"],
@@ -68,6 +70,8 @@ fn every_field_of_a_document_is_in_the_reference() {
         "gc",
         "export mr mr.esm",
         "yank mr:v1",
+        "record t.npz mr:v1 --metric accuracy=0.8",
+        "outcomes",
     ];
     for arguments in commands {
         let command = arguments.split(' ').next().unwrap();
