@@ -1,7 +1,7 @@
 //! The H-score: how much of the features' variance is between the classes.
 //!
 //! Bao, Li, Huang, Zhang, Zheng, Zamir, Guibas 2019, "An Information-Theoretic Approach to Transferability in Task Transfer
-//! Learning" (ICIP): `tr(cov(f)^-1 cov(E[f | y]))`. With rows not many times the dimensions, the inverse of a sample covariance
+//! Learning" (ICIP, arXiv 2212.10082): `tr(cov(f)^-1 cov(E[f | y]))`. With rows not many times the dimensions, the inverse of a sample covariance
 //! is mostly noise, and where they are fewer it does not exist: every label is then explained, whatever the map. So it is always
 //! the regularised one of Ibrahim, Ponomareva, Mazumder 2021, "Newer is not always better: Rethinking transferability metrics,
 //! their peculiarities, stability and performance" (arXiv 2110.06893),

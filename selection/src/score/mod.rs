@@ -32,7 +32,7 @@ pub enum Score {
     /// What ridge regression tells right of rows that it has not seen, in five folds: the share of the rows whose class it
     /// names (0 to 1), or R2 of the numbers (at most 1; below 0 where the mean of the others would have been closer).
     Ridge,
-    /// The H-score (Bao et al. 2019, "An information-theoretic approach to transferability in task transfer learning", ICIP)
+    /// The H-score (Bao et al. 2019, "An information-theoretic approach to transferability in task transfer learning", ICIP, arXiv 2212.10082)
     /// with a regularised covariance (Ibrahim et al. 2021, arXiv 2110.06893): how much of the features' variance is between
     /// the classes, summed over directions of unit variance. From 0 to K - 1. Classes alone.
     HScore,

@@ -123,8 +123,8 @@ fn features_that_say_nothing_score_what_the_labels_say_alone() {
 #[test]
 fn a_row_that_is_alone_in_being_different_is_not_predicted_from_rounding() {
     let mut random = SplitMix64::new(48);
-    for dimension in [3, 60] {
-        let value = |at: usize| if at / dimension == 7 { 30.0 + at as f32 } else { 0.1 * (at % dimension) as f32 };
+    for (dimension, alone) in [3, 5, 60].into_iter().flat_map(|dimension| (0..10).map(move |row| (dimension, row))) {
+        let value = |at: usize| if at / dimension == alone { 30.0 + at as f32 } else { 0.1 * (at % dimension) as f32 };
         let x = Embeddings::new(dimension, (0..40 * dimension).map(value).collect()).unwrap();
         let y = Labels::Numbers((0..40).map(|_| uniform(&mut random)).collect());
         let target = Target::new(&x, &y).unwrap();
