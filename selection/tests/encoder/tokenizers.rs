@@ -79,8 +79,39 @@ fn character_maps_that_claim_more_than_they_have_are_refused() {
     let map = |base64: &str| normalizers(vec![json!({"type": "Precompiled", "precompiled_charsmap": base64})]);
     refused("xlm-roberta", map("/////w=="), "a tree of 4294967295 bytes, expected at most the 0 that are there");
     refused("xlm-roberta", map("#"), "not base64");
-    // No tree, and one replacement of 3,000 zeros in base64, which are 2,250 bytes of 0x69.
-    refused("xlm-roberta", map(&format!("AAAAAA{}", "aWlp".repeat(1_000))), "the growth of a text is");
+    // A tree that replaces the byte 1, by 2 bytes of 0x69 and 3 more for each `aWlp`.
+    let of_one_byte = |more: usize| map(&format!("DAAAAAAAAAABDQAAAAAAAGlp{}", "aWlp".repeat(more)));
+    refused("xlm-roberta", of_one_byte(1_000), "the growth of a text is");
+    let large = format!("AABQAA{}", "A".repeat(8 << 20));
+    refused(
+        "xlm-roberta",
+        map(&large),
+        "the length of the tree of precompiled_charsmap is 5242880, expected at most 4194304",
+    );
+}
+
+#[test]
+fn tokenizers_made_of_sentencepiece_models_are_read_and_take_long_texts() {
+    // ALBERT's, the longest chain there is, with a map that makes 10 bytes of one; the published ones make 11.
+    let map = format!("AAQAAAAAAAABDQAAAAAA{}AABpaWlpaWlpaWlp", "A".repeat(1348));
+    let folder = copy_of("albert");
+    edit(&folder.path().join("tokenizer.json"), |tokenizer| {
+        tokenizer["normalizer"] = json!({"type": "Sequence", "normalizers": [
+            replace(json!({"String": "``"}), "\""),
+            replace(json!({"String": "''"}), "\""),
+            {"type": "NFKD"},
+            {"type": "StripAccents"},
+            {"type": "Lowercase"},
+            {"type": "Precompiled", "precompiled_charsmap": map},
+            replace(json!({"Regex": " {2,}"}), " "),
+        ]});
+        tokenizer["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [
+            {"type": "WhitespaceSplit"},
+            {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
+        ]});
+    });
+    let encoder = Encoder::in_folder(folder.path()).unwrap();
+    encoder.embed(&["the river ".repeat(1_700)], 40, &|_, _| ()).unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::character_map::longest_replacement;
+use super::character_map;
 use super::pattern::{Pattern, pattern};
 use super::refusal::{Refusal, refuse, short, text, unknown, within};
 
@@ -87,12 +87,14 @@ pub(super) fn normalizer_growth(kind: &str, normalizer: &Value) -> Result<u64, R
         "Replace" => {
             let content = text(PART, normalizer, "content")?.len() as u64;
             match pattern(PART, normalizer)? {
-                Pattern::Text(pattern) if !pattern.is_empty() => content.div_ceil(pattern.len() as u64).max(1),
+                Pattern::Text(text) if !text.is_empty() => content.div_ceil(text.len() as u64).max(1),
+                // What every tokenizer has that was made of a sentencepiece model.
+                Pattern::Expression(" {2,}") => content.div_ceil(2).max(1),
                 // An empty match inserts.
-                _ => 1 + content,
+                Pattern::Text(_) | Pattern::Expression(_) => 1 + content,
             }
         }
-        "Precompiled" => longest_replacement(text(PART, normalizer, "precompiled_charsmap")?)?.max(1),
+        "Precompiled" => character_map::growth(text(PART, normalizer, "precompiled_charsmap")?)?,
         other => return Err(unknown(PART, other)),
     })
 }

@@ -10,7 +10,7 @@ const MAX_PATTERN_BYTES: usize = 512;
 /// A pattern that can be searched for.
 pub(super) enum Pattern<'a> {
     Text(&'a str),
-    Expression,
+    Expression(&'a str),
 }
 
 /// The pattern of a part: short, and without what makes the search go back.
@@ -19,11 +19,11 @@ pub(super) fn pattern<'a>(part: &'static str, value: &'a Value) -> Result<Patter
     let of = |kind: &str| pattern.and_then(|pattern| pattern.get(kind)?.as_str());
     let (text, found) = match (of("String"), of("Regex")) {
         (Some(text), None) => (text, Pattern::Text(text)),
-        (None, Some(text)) => (text, Pattern::Expression),
+        (None, Some(text)) => (text, Pattern::Expression(text)),
         _ => return Err(refuse(part, "pattern", "neither String nor Regex", "one of them")),
     };
     within(part, "the length of a pattern", text.len() as u64, MAX_PATTERN_BYTES as u64)?;
-    if matches!(found, Pattern::Expression) && !is_linear(text) {
+    if matches!(found, Pattern::Expression(_)) && !is_linear(text) {
         return Err(refuse(part, "pattern", short(text), "an expression without look-around and references"));
     }
     Ok(found)
