@@ -51,8 +51,19 @@ fn all_kinds_of_tables_mean_the_same() {
 fn every_family_of_models_embeds() {
     let hub = pool(&["a", "b"]);
     hub.write("t.csv", csv(&words(40, 2)));
-    let poolings =
-        [("bert", "pooler"), ("bert-mean", "mean"), ("distilbert", "cls"), ("roberta", "cls"), ("xlm-roberta", "cls")];
+    let poolings = [
+        ("bert", "pooler"),
+        ("bert-mean", "mean"),
+        ("distilbert", "cls"),
+        ("roberta", "cls"),
+        ("xlm-roberta", "cls"),
+        ("mpnet", "cls"),
+        ("modernbert", "mean"),
+        ("deberta-v3", "cls"),
+        ("electra", "cls"),
+        ("albert", "pooler"),
+        ("bge", "cls"),
+    ];
     for (model, pooling) in poolings {
         let ranking = rank(&hub, "t.csv", &tiny_base(model));
         assert_eq!(at(&ranking, ["base/pooling", "ranked"]), json!([pooling, 2]), "{model}");
