@@ -26,6 +26,7 @@ use crate::values::parse_measured;
 #[command(group = ArgGroup::new("from").args(["reference", "no_transfer"]).required(true).multiple(false))]
 pub(crate) struct Record {
     /// A ranking of the target, or a name for it
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     target: String,
     /// The ESM of the task that the model was fine-tuned on first: `name`, `name:tag` or `@digest`
     #[arg(value_name = "REF")]

@@ -179,7 +179,7 @@ mod tests {
     use crate::arguments::Arguments;
 
     /// What no list can name: numbers, and texts of the user's own.
-    const FREE: [&str; 16] = [
+    const FREE: [&str; 21] = [
         "N",
         "TOKENS",
         "SHARE",
@@ -196,6 +196,11 @@ mod tests {
         "LINE",
         "BREAKS",
         "WORDS",
+        "SPLIT",
+        "SUBSET",
+        "OWNER/REPO",
+        "NAME=VALUE",
+        "TARGET",
     ];
     /// What is asked for in the registry, or is a folder.
     const ASKED: [&str; 4] = ["REF", "PATTERN", "MODEL", "DIR"];

@@ -12,6 +12,7 @@ use esmhub_selection::hub::{Dataset, Hub, HubError};
 use self::first_rows::first_rows;
 use crate::context::Context;
 use crate::dataset::{Columns, Limit, MAX_TABLE_BYTES, Table, Tables};
+use crate::document::count;
 use crate::failure::{Failure, Outcome};
 use crate::{hub, progress};
 
@@ -124,6 +125,10 @@ impl Data {
                 let dataset = options.open(&hub, id, revision.as_deref()).map_err(|failure| failure.at(self))?;
                 if dataset.is_partial() {
                     context.warn(format!("{self}: the hub has converted only the first part of this split"));
+                }
+                if let [first, ..] = dataset.left_out() {
+                    let files = count(dataset.left_out().len() as u64, "file");
+                    context.warn(format!("{self}: {files} of another format left out of this split, such as {first}"));
                 }
                 let table = read_files(context, &dataset, columns, limit).map_err(|failure| failure.at(self))?;
                 let origin = DataOrigin {

@@ -44,6 +44,8 @@ pub struct Split {
     pub name: String,
     /// Their names in the repository, in the order of their rows.
     pub files: Vec<String>,
+    /// Tables of other formats than most, which are left out as Python's `datasets` leaves them out.
+    pub left_out: Vec<String>,
 }
 
 /// The subsets of a repository with these files. Splits that have none are left out, and so are subsets without splits.
@@ -93,7 +95,9 @@ pub(super) fn converted(files: &[String]) -> Vec<Subset> {
         let Some(known) = subsets.get_mut(at) else { continue };
         match known.splits.iter_mut().find(|known| known.name == split) {
             Some(known) => known.files.push(file.clone()),
-            None => known.splits.push(Split { name: split.to_owned(), files: vec![file.clone()] }),
+            None => {
+                known.splits.push(Split { name: split.to_owned(), files: vec![file.clone()], left_out: Vec::new() })
+            }
         }
     }
     if let [only] = subsets.as_mut_slice() {
@@ -131,7 +135,7 @@ impl<'a> Folder<'a> {
                     }
                 }
             }
-            splits.push(Split { name: name.clone(), files });
+            splits.push(Split { name: name.clone(), files, left_out: Vec::new() });
         }
         Ok(splits)
     }
@@ -145,7 +149,8 @@ impl<'a> Folder<'a> {
             let others = names.iter().copied().filter(|name| SPLITS.iter().all(|(known, _)| known != name));
             let splits = first.chain(others).map(|name| {
                 let files = shards.iter().filter(|file| split_of_shard(file) == Some(name));
-                Split { name: name.to_owned(), files: files.map(|file| format!("{}{file}", self.prefix)).collect() }
+                let files = files.map(|file| format!("{}{file}", self.prefix)).collect();
+                Split { name: name.to_owned(), files, left_out: Vec::new() }
             });
             return Ok(splits.collect());
         }
@@ -232,7 +237,11 @@ fn of_one_family(mut splits: Vec<Split>) -> Vec<Split> {
         let is_kept = |file: &str| {
             EXTENSIONS.iter().any(|(extension, family)| *family == most.1 && has_extension(file, extension))
         };
-        split.files.retain(|file| is_kept(file));
+        let is_table = |file: &String| EXTENSIONS.iter().any(|(extension, _)| has_extension(file, extension));
+        let (kept, others) = split.files.drain(..).partition(|file: &String| is_kept(file));
+        split.files = kept;
+        split.left_out = others;
+        split.left_out.retain(is_table);
     }
     splits.retain(|split| !split.files.is_empty());
     splits
@@ -286,6 +295,15 @@ mod tests {
             }
         }
         assert!(cases.as_object().unwrap().len() > 25);
+    }
+
+    #[test]
+    fn a_table_that_is_left_out_is_named_and_what_is_no_table_is_not() {
+        let files = ["train-1.csv", "train-2.tsv", "train-3.csv", "train-4.jsonl", "train-5.txt"].map(str::to_owned);
+        let found = subsets(&files, &[]).unwrap();
+        let split = &found.first().unwrap().splits.first().unwrap();
+        assert_eq!(split.files, ["train-1.csv", "train-2.tsv", "train-3.csv"]);
+        assert_eq!(split.left_out, ["train-4.jsonl"]);
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl<'a> Dataset<'a> {
         &self.files.files
     }
 
+    /// Tables of the split that are not among its files, because most of it has another format.
+    pub fn left_out(&self) -> &[String] {
+        &self.files.left_out
+    }
+
     /// The repository that they are in.
     pub fn repository(&self) -> &Repository<'a> {
         &self.repository
