@@ -1,7 +1,7 @@
 //! Which files make up which split, by the rules of Python's `datasets`: what the card says, else names
 //! (<https://huggingface.co/docs/datasets/repository_structure>).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -21,6 +21,8 @@ const SPLITS: [(&str, &[&str]); 3] = [
     ("validation", &["validation", "valid", "dev", "val"]),
     ("test", &["test", "testing", "eval", "evaluation"]),
 ];
+/// Each is compared with every file of the repository.
+const MAX_PATTERNS: usize = 1000;
 /// What nobody means by a pattern is not compiled: a card is as long as its author likes.
 const MAX_PATTERN_BYTES: usize = 512;
 
@@ -123,17 +125,17 @@ impl<'a> Folder<'a> {
 
     /// What matches each of these patterns, one pattern after the other.
     fn splits(&self, patterns: &[(String, Vec<String>)]) -> Result<Vec<Split>, String> {
+        let count: usize = patterns.iter().map(|(_, patterns)| patterns.len()).sum();
+        if count > MAX_PATTERNS {
+            return Err(format!("{count} patterns of files in a subset, expected at most {MAX_PATTERNS}"));
+        }
         let mut splits = Vec::new();
         for (name, patterns) in patterns {
-            let mut files: Vec<String> = Vec::new();
+            let (mut files, mut seen) = (Vec::new(), HashSet::new());
             for pattern in patterns {
-                for file in self.matching(pattern)? {
-                    let file = format!("{}{file}", self.prefix);
-                    // A file that two patterns name has its rows once.
-                    if !files.contains(&file) {
-                        files.push(file);
-                    }
-                }
+                // A file that two patterns name has its rows once.
+                let new = self.matching(pattern)?.into_iter().filter(|file| seen.insert(*file));
+                files.extend(new.map(|file| format!("{}{file}", self.prefix)));
             }
             splits.push(Split { name: name.clone(), files, left_out: Vec::new() });
         }
@@ -337,6 +339,9 @@ mod tests {
             let found = subsets(std::slice::from_ref(&file), &described(&pattern));
             assert!(found.is_err() || found.unwrap().is_empty(), "{pattern}");
         }
+        let many = vec!["*.csv".to_owned(); 1001];
+        let many = [Described { splits: Some(vec![("train".into(), many)]), ..Described::default() }];
+        assert!(subsets(std::slice::from_ref(&file), &many).unwrap_err().contains("1001 patterns"));
         for pattern in ["{a,b}.csv", "\\*.csv", "**/**/**"] {
             assert!(subsets(std::slice::from_ref(&file), &described(pattern)).is_ok(), "{pattern}");
         }

@@ -23,6 +23,8 @@ pub const CONVERTED: &str = "refs/convert/parquet";
 const MAX_CARD_BYTES: u64 = 8 << 20;
 /// What can be read as a table by its extension.
 const READABLE: [&str; 5] = ["parquet", "csv", "tsv", "jsonl", "ndjson"];
+/// The subset that goes without saying where there are several.
+const DEFAULT: &str = "default";
 /// The split that goes without saying.
 const TRAIN: &str = "train";
 
@@ -166,7 +168,21 @@ fn own(id: &str, repository: &Repository<'_>, wanted: (Option<&str>, Option<&str
         None if files.iter().any(|file| file == "README.md") => return Err(repository.not_cached("README.md").into()),
         None => String::new(),
     };
-    choose(id, subsets_of(&files, &readme).map_err(in_card)?, wanted)
+    // The files of one subset are looked for, whatever a card describes besides.
+    let all = described(&readme).map_err(in_card)?;
+    let one = match wanted.0 {
+        Some(name) => all.iter().find(|subset| subset.name == name),
+        None => all.iter().find(|subset| all.len() == 1 || subset.is_default || subset.name == DEFAULT),
+    };
+    let found = match one {
+        Some(one) => subsets(&files, std::slice::from_ref(one)),
+        None if all.is_empty() => subsets(&files, &[]),
+        None => {
+            let known = all.into_iter().map(|subset| subset.name).collect();
+            return Err(DatasetError::Subset { id: id.to_owned(), wanted: wanted.0.map(str::to_owned), known });
+        }
+    };
+    choose(id, found.map_err(in_card)?, wanted)
 }
 
 /// The subset and split that are wanted, or those that go without saying.
