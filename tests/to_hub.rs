@@ -71,7 +71,10 @@ fn what_is_no_esm_is_never_written_over() {
         (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap())
     });
     let model: Vec<_> = model.collect();
-    for files in [model, vec![("notes.txt".to_owned(), b"mine".to_vec())]] {
+    let mut disguised = Repository::of(&EsmFolder::new("reviews", D, 2).set("base_model_name", "acme/encoder")).files;
+    disguised.insert("tokenizer.json".into(), b"{}".to_vec());
+    let one = |name: &str| vec![(name.to_owned(), b"mine".to_vec())];
+    for files in [model, one("notes.txt"), one("README.md"), disguised.into_iter().collect()] {
         let repository = Repository::of_files(files);
         let server = Loopback::new([("acme/esm-of-reviews".to_owned(), repository.clone())], 10);
         for arguments in [&[][..], &["--dry-run"]] {
@@ -115,6 +118,18 @@ fn what_passes_is_waited_for_and_a_lost_answer_is_no_lost_commit() {
     let failed = push(&hub, &server, &[]);
     assert_eq!(failed.code, 1, "{failed:#?}");
     assert!(failed.stderr.contains("500 for the commit"), "{failed:#?}");
+}
+
+#[test]
+fn what_was_not_shown_and_is_there_all_the_same_is_not_written_over() {
+    let ((hub, _), server) = (pool(), empty());
+    let hidden = Repository::of_files([("notes.txt".to_owned(), b"mine".to_vec())]);
+    server.put("acme/esm-of-reviews", hidden.clone());
+    server.fails("/api/models/acme/esm-of-reviews/revision", &[Fault::Status(404, "")]);
+    let refused = push(&hub, &server, &[]);
+    assert_eq!(refused.code, 1, "{refused:#?}");
+    assert!(refused.stderr.contains("409"), "{refused:#?}");
+    assert_eq!(server.repository("acme/esm-of-reviews").unwrap().files, hidden.files);
 }
 
 #[test]

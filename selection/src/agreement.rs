@@ -26,14 +26,15 @@ fn sign(difference: f64) -> i64 {
 /// Regret at k: what the best of the k first by score loses against the best of all, as a share of the best (arXiv 2410.15148,
 /// section 4). `scores` and `values` are of the same ESMs; a higher score ranks first, and `lower_is_better` is about the values.
 ///
-/// `None` where there are no more than k (nothing could be missed), or the best value is 0. Equal scores keep the order given.
+/// `None` where there are no more than k (nothing could be missed), or the best value is 0. Of ESMs with equal
+/// scores the worst counts as the first: a score that tells nothing apart is no good one.
 pub fn regret(scores: &[f64], values: &[f64], k: usize, lower_is_better: bool) -> Option<f64> {
     let goodness = |value: f64| if lower_is_better { -value } else { value };
     let mut pairs: Vec<(f64, f64)> = scores.iter().copied().zip(values.iter().map(|value| goodness(*value))).collect();
     if k == 0 || pairs.len() <= k {
         return None;
     }
-    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
     let best =
         |pairs: &mut dyn Iterator<Item = &(f64, f64)>| pairs.map(|pair| pair.1).fold(f64::NEG_INFINITY, f64::max);
     let (all, first) = (best(&mut pairs.iter()), best(&mut pairs.iter().take(k)));
@@ -69,6 +70,9 @@ mod tests {
         close(regret(&scores, &values, 3, false), 0.05 / 0.9);
         assert_eq!(regret(&scores, &values, 4, false), None);
         assert_eq!(regret(&scores, &values, 0, false), None);
+        // One score for all says nothing, in whichever order they come.
+        close(regret(&[0.5; 3], &[0.9, 0.8, 0.7], 1, false), 0.2 / 0.9);
+        close(regret(&[0.5; 3], &[0.7, 0.8, 0.9], 1, false), 0.2 / 0.9);
         // Errors: the lowest is the best.
         close(regret(&scores, &[0.2, 0.1, 0.15, 0.3], 1, true), 1.0);
         assert_eq!(regret(&[1.0, 2.0], &[0.0, -1.0], 1, false), None);

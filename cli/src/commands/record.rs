@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::ranking::Ranking;
 use crate::context::Context;
-use crate::document::{Document, count};
+use crate::document::{Document, count, printable};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 use crate::values::parse_measured;
 
@@ -156,6 +156,7 @@ impl Document for RecordDocument {
                 format!("{} of {esm} on {}", metrics.join(", "), self.target)
             }
         };
+        let what = printable(&what);
         let done = if self.withdrawn.is_some() { "taken back" } else { "recorded" };
         match (self.entry, self.dry_run) {
             (Some(entry), _) => format!("{done}: {what} (log entry {entry})\n"),

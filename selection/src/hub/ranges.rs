@@ -33,6 +33,12 @@ impl Repository<'_> {
                     return Err(Trouble::of_status(status, pause, HubError::Refused { endpoint, status, what }));
                 }
             }
+            let given =
+                response.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or_default();
+            if !given.starts_with(&format!("bytes {start}-")) {
+                let found = format!("the range {given:?}");
+                return Err(Trouble::lasting(hub.settings.answer_error(name, found, range.clone())));
+            }
             let mut bytes = Vec::new();
             let mut body = response.body_mut().with_config().limit(length.saturating_add(1)).reader();
             body.read_to_end(&mut bytes)

@@ -108,14 +108,22 @@ impl Hub {
         check_names(id, MAIN)?;
         let offline = || HubError::Offline { what: format!("an upload to {id}") };
         let (Some(_), Some((owner, name))) = (&self.api, id.split_once('/')) else { return Err(offline()) };
-        let is_new = parent.is_none() && self.create(owner, name, private)?;
+        let mut parent = parent.map(str::to_owned);
+        let mut is_new = false;
+        if parent.is_none() {
+            is_new = self.create(owner, name, private)?;
+            if !is_new {
+                // It is there after all: made by a request whose answer was lost, or somebody else's.
+                parent = Some(self.empty(id)?);
+            }
+        }
         let files: Vec<Upload<'_>> =
             files.iter().map(|&(name, bytes)| Upload { name, bytes, sha256: hex(&Sha256::digest(bytes)) }).collect();
         let large = self.modes(id, &files)?;
         let (large, small): (Vec<_>, Vec<_>) =
             files.iter().partition(|file| large.iter().any(|name| name == file.name));
         self.store(id, &large)?;
-        let commit = self.commit(id, parent, (&small, &large), summary)?;
+        let commit = self.commit(id, parent.as_deref(), (&small, &large), summary)?;
         Ok(Pushed { commit, is_new })
     }
 
@@ -136,6 +144,22 @@ impl Hub {
             Ok(_) => Ok(true),
             Err(HubError::Refused { status: 409, .. }) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The commit of a repository that holds nothing yet.
+    fn empty(&self, id: &str) -> Result<String, HubError> {
+        let repository = self.open(Kind::Model, id, None)?;
+        match repository.files()?.iter().all(|name| name == ".gitattributes") {
+            true => Ok(repository.commit().to_owned()),
+            false => {
+                let endpoint = self.settings.endpoint.clone();
+                Err(HubError::Refused {
+                    endpoint,
+                    status: 409,
+                    what: format!("the repository {id}, which was not there before"),
+                })
+            }
         }
     }
 

@@ -162,7 +162,7 @@ impl Document for OutcomesDocument {
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut targets: Vec<String> = self.groups.iter().map(|group| group.target.clone()).collect();
+        let mut targets: Vec<String> = self.groups.iter().map(|group| printable(&group.target)).collect();
         targets.dedup();
         targets
     }

@@ -31,6 +31,9 @@ struct PushDocument {
     signed_by: Option<String>,
 }
 
+/// What a repository of an ESM holds.
+const OF_ESMS: [&str; 5] = [".gitattributes", "README.md", "config.json", "model.safetensors", "pytorch_model.bin"];
+
 /// `OWNER/REPO`.
 pub(super) fn parse_repository(text: &str) -> Result<String, String> {
     let text = text.strip_prefix("hf://").unwrap_or(text);
@@ -130,11 +133,12 @@ fn look(hub: &Hub, id: &str, files: &[(&str, Vec<u8>)]) -> Outcome<Found> {
     };
     let commit = repository.commit().to_owned();
     let names = repository.files()?;
-    if names.iter().all(|name| [".gitattributes", "README.md"].contains(&name.as_str())) {
+    if names.iter().all(|name| name == ".gitattributes") {
         return Ok(Found::Nothing(Some(commit)));
     }
     let config = bytes_of(&repository, "config.json", MAX_CONFIG_BYTES as u64)?;
-    if !config.as_deref().is_some_and(is_esm) {
+    let is_known = |name: &String| OF_ESMS.contains(&name.as_str());
+    if !names.iter().all(is_known) || !config.as_deref().is_some_and(is_esm) {
         return Err(Failure::new(
             CONFLICT,
             format!("{id} holds files, and they are not those of an ESM: nothing was pushed"),

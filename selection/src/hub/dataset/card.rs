@@ -115,7 +115,8 @@ fn splits(items: Vec<Item>) -> Result<Vec<(String, Vec<String>)>, String> {
 
 /// What stands between the first line, which is `---`, and the next such line.
 fn front_matter(readme: &str) -> Option<String> {
-    let mut lines = readme.trim_start_matches('\u{feff}').lines();
+    // Python's huggingface_hub takes blank lines before it.
+    let mut lines = readme.trim_start_matches('\u{feff}').trim_start().lines();
     if lines.next()?.trim_end() != "---" {
         return None;
     }
@@ -144,6 +145,12 @@ mod tests {
         {
             assert_eq!(described(readme), Ok(Vec::new()), "{readme:?}");
         }
+    }
+
+    #[test]
+    fn blank_lines_before_the_card_hide_nothing() {
+        let found = described("\n \n---\nconfigs:\n- {config_name: a, data_files: b.csv}\n---\n").unwrap();
+        assert_eq!(found.first().unwrap().name, "a");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::card::Described;
 /// The extensions of tables, each with the family of formats that is read with it; of equally many files the first ones win.
 const EXTENSIONS: [(&str, &str); 6] =
     [("parquet", "parquet"), ("jsonl", "json"), ("json", "json"), ("csv", "csv"), ("tsv", "csv"), ("ndjson", "json")];
+/// Rows that are not read here: what holds them makes a split that would lack them.
+const OTHERS: [&str; 12] = ["gz", "zst", "bz2", "xz", "lz4", "zip", "tar", "arrow", "xml", "txt", "h5", "lance"];
 /// Files of a repository that are not data.
 const NOT_DATA: [&str; 6] =
     ["README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip", "dataset_dict.json"];
@@ -46,7 +48,7 @@ pub struct Split {
     pub name: String,
     /// Their names in the repository, in the order of their rows.
     pub files: Vec<String>,
-    /// Tables of other formats than most, which are left out as Python's `datasets` leaves them out.
+    /// Data of other formats than most of its tables.
     pub left_out: Vec<String>,
 }
 
@@ -239,11 +241,17 @@ fn of_one_family(mut splits: Vec<Split>) -> Vec<Split> {
         let is_kept = |file: &str| {
             EXTENSIONS.iter().any(|(extension, family)| *family == most.1 && has_extension(file, extension))
         };
-        let is_table = |file: &String| EXTENSIONS.iter().any(|(extension, _)| has_extension(file, extension));
+        let is_data = |file: &String| {
+            EXTENSIONS
+                .iter()
+                .map(|(extension, _)| extension)
+                .chain(&OTHERS)
+                .any(|extension| has_extension(file, extension))
+        };
         let (kept, others) = split.files.drain(..).partition(|file: &String| is_kept(file));
         split.files = kept;
         split.left_out = others;
-        split.left_out.retain(is_table);
+        split.left_out.retain(is_data);
     }
     splits.retain(|split| !split.files.is_empty());
     splits
@@ -251,6 +259,11 @@ fn of_one_family(mut splits: Vec<Split>) -> Vec<Split> {
 
 fn has_extension(file: &str, wanted: &str) -> bool {
     extension(file).is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+}
+
+/// Whether a file may well hold rows of the same split, in a form that is not read here: packed, or of another program.
+pub(super) fn is_unread(file: &str) -> bool {
+    OTHERS.iter().filter(|extension| **extension != "txt").any(|extension| has_extension(file, extension))
 }
 
 /// What stands behind the last dot of a file's name.
@@ -301,11 +314,13 @@ mod tests {
 
     #[test]
     fn a_table_that_is_left_out_is_named_and_what_is_no_table_is_not() {
-        let files = ["train-1.csv", "train-2.tsv", "train-3.csv", "train-4.jsonl", "train-5.txt"].map(str::to_owned);
+        let files = ["train-1.csv", "train-2.tsv", "train-3.csv", "train-4.jsonl", "train-5.md", "train-6.csv.gz"]
+            .map(str::to_owned);
         let found = subsets(&files, &[]).unwrap();
         let split = &found.first().unwrap().splits.first().unwrap();
         assert_eq!(split.files, ["train-1.csv", "train-2.tsv", "train-3.csv"]);
-        assert_eq!(split.left_out, ["train-4.jsonl"]);
+        assert_eq!(split.left_out, ["train-4.jsonl", "train-6.csv.gz"]);
+        assert!(is_unread("train-6.csv.gz") && !is_unread("train-4.jsonl"));
     }
 
     #[test]

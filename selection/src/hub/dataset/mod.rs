@@ -14,7 +14,7 @@ pub use error::DatasetError;
 
 use self::card::described;
 pub use self::layout::{Split, Subset};
-use self::layout::{converted, extension, subsets};
+use self::layout::{converted, extension, is_unread, subsets};
 use super::{Hub, HubError, Kind, Repository};
 
 /// The branch on which the hub keeps data sets as Parquet files.
@@ -116,7 +116,7 @@ impl<'a> Dataset<'a> {
         &self.files.files
     }
 
-    /// Tables of the split that are not among its files, because most of it has another format.
+    /// Data of the split that is not among its files, because most of it has another format.
     pub fn left_out(&self) -> &[String] {
         &self.files.left_out
     }
@@ -160,6 +160,10 @@ fn own(id: &str, repository: &Repository<'_>, wanted: (Option<&str>, Option<&str
         true => repository.file("README.md", Some(MAX_CARD_BYTES), &|_, _| ())?,
         false => None,
     };
+    // Stands above the card, and says the same kind of things.
+    if let Some(file) = files.iter().find(|file| *file == ".huggingface.yaml") {
+        return Ok(Choice::Unreadable(format!("{file} describes it, which is not read")));
+    }
     let readme = match card {
         Some(path) => {
             let bytes = std::fs::read(&path).map_err(|source| HubError::Cache { path, source })?;
@@ -215,7 +219,9 @@ fn choose(
         let wanted = split.map(str::to_owned);
         return Err(DatasetError::Split { id: id.to_owned(), subset: found.name, wanted, known });
     };
-    let unreadable = chosen.files.iter().find(|file| !is_readable(file));
+    // Some of its rows packed, or of another format: what is left is not the split.
+    let unread = chosen.left_out.iter().find(|file| is_unread(file));
+    let unreadable = chosen.files.iter().find(|file| !is_readable(file)).or(unread);
     Ok(match (unreadable, found.settings.first()) {
         (Some(file), _) => Choice::Unreadable(format!("{file:?} is not read, expected {}", READABLE.join(", "))),
         // Parquet files say themselves how they are read.
