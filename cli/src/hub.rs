@@ -11,6 +11,10 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::progress;
 
+/// How something on the hub begins on the command line.
+pub(crate) const SCHEME: &str = "hf://";
+/// And how a data set goes on.
+pub(crate) const DATASETS: &str = "datasets/";
 /// The tag by which hfselect marks its ESMs.
 pub(crate) const ESM_TAG: &str = "embedding_space_map";
 /// How the tag begins that names a base model.
@@ -39,6 +43,11 @@ pub(crate) fn fetch_model(context: &Context, id: &str, revision: Option<&str>) -
             failure
         }
     })
+}
+
+/// An id, and the branch, tag or commit behind its `@`.
+pub(crate) fn at_revision(text: &str) -> (&str, Option<String>) {
+    text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision.to_owned())))
 }
 
 /// The hub, as the environment describes it.

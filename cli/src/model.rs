@@ -40,8 +40,8 @@ impl FromStr for Model {
         if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(Failure::usage(format!("{} is not a folder", folder.display())));
         }
-        let (id, revision) = match id.map(|id| id.split_once('@').map_or((id, None), |(id, at)| (id, Some(at)))) {
-            Some((id, revision)) => (Some(id.to_owned()), revision.map(str::to_owned)),
+        let (id, revision) = match id.map(hub::at_revision) {
+            Some((id, revision)) => (Some(id.to_owned()), revision),
             None => (None, None),
         };
         let is_id = |id: &str| {

@@ -206,6 +206,7 @@ enum Over {
     Nothing,
 }
 
-fn key(base: &str) -> String {
+/// Base models are the same whatever the case of the ASCII letters of their ids (R41, R47).
+pub(crate) fn key(base: &str) -> String {
     base.to_ascii_lowercase()
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use esmhub_store_format::FormatError;
 use esmhub_store_format::log::{Action, Outcome, Target};
 
+use crate::anchors;
 use crate::append::{Signature, Transaction, first_entry};
 use crate::catalog::Catalog;
 use crate::esm::Stamp;
@@ -110,6 +111,6 @@ impl Registry {
 
 fn subject(outcome: &Outcome) -> Subject {
     let esm = outcome.esm.as_ref().map(|esm| format!("{}:{}", esm.name.key(), esm.tag.key()));
-    let (target, base, metric) = (outcome.target.clone(), outcome.base.to_lowercase(), outcome.metric.clone());
+    let (target, base, metric) = (outcome.target.clone(), anchors::key(&outcome.base), outcome.metric.clone());
     (target, base, esm.unwrap_or_default(), metric)
 }

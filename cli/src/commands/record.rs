@@ -80,7 +80,7 @@ impl Record {
         let (registry, catalog) = context.open_catalog()?;
         let esm = self.reference.as_ref().map(|reference| catalog.resolve(reference)).transpose()?;
         let score = match (&ranking, esm) {
-            (Some(ranking), Some(esm)) => Some(ranking.score_of(esm, &self.target)?),
+            (Some(ranking), Some(esm)) => Some((ranking.score.clone(), ranking.score_of(esm, &self.target)?)),
             _ => None,
         };
         let base = self.base(ranking.as_ref(), esm)?;
@@ -97,8 +97,7 @@ impl Record {
             metric: metric.to_owned(),
             lower_is_better: self.lower_is_better,
             value,
-            score: score
-                .map(|score| (ranking.as_ref().map_or_else(String::new, |ranking| ranking.score.clone()), score)),
+            score: score.clone(),
         };
         let outcomes: Vec<Measured> = match &self.withdraw {
             Some(metric) => vec![measured(metric, None)],
@@ -116,7 +115,7 @@ impl Record {
             digest: esm.map(Esm::digest),
             metrics: self.metrics.into_iter().map(|(metric, value)| Metric { metric, value }).collect(),
             withdrawn: self.withdraw,
-            score,
+            score: score.map(|(_, score)| score),
         })
     }
 

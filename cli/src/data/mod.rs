@@ -14,11 +14,8 @@ use crate::context::Context;
 use crate::dataset::{Columns, Limit, MAX_TABLE_BYTES, Table, Tables};
 use crate::document::count;
 use crate::failure::{Failure, Outcome};
-use crate::{hub, progress};
-
-/// How a data set on the hub begins on the command line.
-const SCHEME: &str = "hf://";
-const DATASETS: &str = "hf://datasets/";
+use crate::hub::{self, DATASETS, SCHEME, at_revision};
+use crate::progress;
 
 /// A file, or a data set on the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +59,15 @@ impl FromStr for Data {
     type Err = Failure;
 
     fn from_str(text: &str) -> Outcome<Self> {
-        let expected = || format!("{text}: expected {DATASETS}OWNER/NAME or {DATASETS}OWNER/NAME@REVISION");
-        let Some(place) = text.strip_prefix(DATASETS) else {
+        let expected =
+            || format!("{text}: expected {SCHEME}{DATASETS}OWNER/NAME or {SCHEME}{DATASETS}OWNER/NAME@REVISION");
+        let Some(place) = text.strip_prefix(SCHEME).and_then(|place| place.strip_prefix(DATASETS)) else {
             return match text.starts_with(SCHEME) {
                 true => Err(Failure::usage(expected()).hint("a repository without datasets/ is a model or an ESM")),
                 false => Ok(Self::File(PathBuf::from(text))),
             };
         };
-        let (id, revision) = place.split_once('@').map_or((place, None), |(id, at)| (id, Some(at.to_owned())));
+        let (id, revision) = at_revision(place);
         // The oldest data sets have no owner.
         if id.split('/').count() > 2 || id.split('/').any(str::is_empty) {
             return Err(Failure::usage(expected()).hint("--subset and --split say which part of it"));
@@ -83,7 +81,7 @@ impl fmt::Display for Data {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Dataset { id, revision } => {
-                write!(f, "{DATASETS}{id}")?;
+                write!(f, "{SCHEME}{DATASETS}{id}")?;
                 revision.iter().try_for_each(|revision| write!(f, "@{revision}"))
             }
         }
@@ -150,7 +148,7 @@ impl DataOptions {
         match given {
             None => Ok(()),
             Some(option) => Err(Failure::usage(format!(
-                "{option} is for data sets on the hub ({DATASETS}OWNER/NAME), and {} is a file",
+                "{option} is for data sets on the hub ({SCHEME}{DATASETS}OWNER/NAME), and {} is a file",
                 file.display()
             ))),
         }

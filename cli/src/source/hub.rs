@@ -10,12 +10,10 @@ use esmhub_store_format::exchange::{MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES};
 
 use super::{SourceOptions, folder};
 use crate::failure::{Failure, OTHER, Outcome};
+use crate::hub::{DATASETS, SCHEME, at_revision};
 
-/// How such a source begins on the command line.
-pub(crate) const SCHEME: &str = "hf://";
 /// Where a card says from which repository and commit its ESM came.
 pub(crate) const ORIGIN: &str = "origin";
-const DATASETS: &str = "datasets/";
 
 /// `hf://owner/repo[@revision]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,10 +79,7 @@ impl FromStr for HubEsm {
         if place.starts_with(DATASETS) {
             return Err(Failure::usage(format!("{text} is a data set, and no ESM")));
         }
-        let (id, revision) = match place.split_once('@') {
-            Some((id, revision)) => (id, Some(revision.to_owned())),
-            None => (place, None),
-        };
+        let (id, revision) = at_revision(place);
         if id.split('/').count() != 2 || id.split('/').any(str::is_empty) {
             return Err(Failure::usage(format!("{text}: expected {SCHEME}OWNER/REPO or {SCHEME}OWNER/REPO@REVISION")));
         }

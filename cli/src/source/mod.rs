@@ -19,7 +19,6 @@ use esmhub_store_format::{Map, Name, Object};
 
 pub(crate) use bundle::from_bytes;
 pub(crate) use folder::{distilled, read_at_most};
-use hub::SCHEME;
 pub(crate) use hub::{FetchFault, HubEsm, ORIGIN};
 pub(crate) use options::SourceOptions;
 pub(crate) use pairs::from_texts;
@@ -27,6 +26,7 @@ pub(crate) use quality::{CodecChoice, PenaltyChoice, Quality, RankChoice, parse_
 pub(crate) use sketch::{SketchSummary, read_texts};
 
 use crate::failure::{Failure, Outcome};
+use crate::hub::SCHEME;
 
 /// A source on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

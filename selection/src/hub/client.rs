@@ -7,9 +7,9 @@ use std::time::Duration;
 use hf_hub::Cache;
 use hf_hub::api::sync::{Api, ApiBuilder};
 use ureq::config::RedirectAuthHeaders;
-use ureq::http::Method;
+use ureq::http::{Method, Response};
 use ureq::typestate::{WithBody, WithoutBody};
-use ureq::{Agent, RequestBuilder};
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::HubError;
 use super::patience::{Trouble, patiently, retry_after};
@@ -93,12 +93,10 @@ impl Hub {
             let failed = |source| Trouble::of_connection(self.settings.request_error(what, Box::new(source)));
             let mut response = request.call().map_err(failed)?;
             let status = response.status().as_u16();
-            let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
             if status != 200 {
-                let error = HubError::Refused { endpoint: self.settings.endpoint.clone(), status, what: what.into() };
-                return Err(Trouble::of_status(status, header("retry-after").as_deref().and_then(retry_after), error));
+                return Err(self.refused(&response, what));
             }
-            let next = header("link").as_deref().and_then(next_page);
+            let next = header(&response, "link").and_then(next_page);
             let body = response.body_mut().with_config().limit(MAX_PAGE_BYTES).read_to_vec().map_err(failed)?;
             Ok(Page { body, next })
         })
@@ -106,10 +104,17 @@ impl Hub {
 }
 
 impl Hub {
+    /// An answer whose status is none that was hoped for, as long as it says to wait.
+    pub(super) fn refused(&self, response: &Response<Body>, what: &str) -> Trouble {
+        let (endpoint, status) = (self.settings.endpoint.clone(), response.status().as_u16());
+        let pause = header(response, "retry-after").and_then(retry_after);
+        Trouble::of_status(status, pause, HubError::Refused { endpoint, status, what: what.into() })
+    }
+
     /// How long the hub wants one to wait for a file. hf-hub does not tell; so it is asked once more, for one byte.
     pub(super) fn asked_pause(&self, url: &str) -> Option<Duration> {
         let answer = self.request(url).header("range", "bytes=0-0").call().ok()?;
-        retry_after(answer.headers().get("retry-after")?.to_str().ok()?)
+        header(&answer, "retry-after").and_then(retry_after)
     }
 
     pub(super) fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
@@ -144,6 +149,11 @@ impl HubSettings {
     pub(super) fn answer_error(&self, what: &str, found: String, expected: String) -> HubError {
         HubError::Answer { what: what.into(), endpoint: self.endpoint.clone(), found, expected }
     }
+}
+
+/// A header of an answer, where it is there and is text.
+pub(super) fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
 }
 
 /// The target of `rel="next"` in a `Link` header (RFC 8288).

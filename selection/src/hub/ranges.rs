@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::client::MAX_PAGE_BYTES;
-use super::patience::{Trouble, patiently, retry_after};
+use super::client::{MAX_PAGE_BYTES, header};
+use super::patience::{Trouble, patiently};
 use super::{HubError, Repository};
 
 /// The most bytes of one range.
@@ -20,29 +20,22 @@ impl Repository<'_> {
         let (Some(url), 1..=MAX_RANGE_BYTES) = (self.url(name), length) else { return Err(self.not_cached(name)) };
         let range = format!("bytes={start}-{}", start.saturating_add(length - 1));
         patiently(|| {
-            let failed = |source| Trouble::of_connection(hub.settings.request_error(name, Box::new(source)));
+            let failed =
+                |source: ureq::Error| Trouble::of_connection(hub.settings.request_error(name, Box::new(source)));
             let mut response = hub.request(&url).header("range", &range).call().map_err(failed)?;
             match response.status().as_u16() {
                 206 => {}
                 200 => return Ok(None),
-                status => {
-                    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-                    let pause = header.and_then(retry_after);
-                    let endpoint = hub.settings.endpoint.clone();
-                    let what = format!("{range} of {name} of {}", self.id());
-                    return Err(Trouble::of_status(status, pause, HubError::Refused { endpoint, status, what }));
-                }
+                _ => return Err(hub.refused(&response, &format!("{range} of {name} of {}", self.id()))),
             }
-            let given =
-                response.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let given = header(&response, "content-range").unwrap_or_default();
             if !given.starts_with(&format!("bytes {start}-")) {
                 let found = format!("the range {given:?}");
                 return Err(Trouble::lasting(hub.settings.answer_error(name, found, range.clone())));
             }
             let mut bytes = Vec::new();
             let mut body = response.body_mut().with_config().limit(length.saturating_add(1)).reader();
-            body.read_to_end(&mut bytes)
-                .map_err(|source| Trouble::of_connection(hub.settings.request_error(name, Box::new(source))))?;
+            body.read_to_end(&mut bytes).map_err(|source| failed(source.into()))?;
             if bytes.len() as u64 != length {
                 let found = format!("{} bytes", bytes.len());
                 return Err(Trouble::of_connection(hub.settings.answer_error(name, found, format!("{length}"))));

@@ -125,6 +125,19 @@ impl Repository<'_> {
         self.snapshot().join(name).exists()
     }
 
+    /// Whether a file is there and has exactly these bytes. One of another size is not fetched.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub fn holds(&self, name: &str, bytes: &[u8]) -> Result<bool, HubError> {
+        if self.bytes_of(name).is_some_and(|size| size != bytes.len() as u64) {
+            return Ok(false);
+        }
+        let Some(path) = self.file(name, Some(bytes.len() as u64), &|_, _| ())? else { return Ok(false) };
+        let found = fs::read(&path).map_err(|source| HubError::Cache { path, source })?;
+        Ok(found == bytes)
+    }
+
     /// `owner/name`.
     pub(super) fn id(&self) -> &str {
         &self.id

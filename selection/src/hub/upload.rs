@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::Method;
 
 use super::names::{check_names, is_commit};
-use super::patience::{Trouble, patiently, retry_after};
+use super::patience::{Trouble, patiently};
 use super::{Hub, HubError, Kind};
 
 const JSON: &str = "application/json";
@@ -117,8 +117,10 @@ impl Hub {
                 parent = Some(self.empty(id)?);
             }
         }
-        let files: Vec<Upload<'_>> =
-            files.iter().map(|&(name, bytes)| Upload { name, bytes, sha256: hex(&Sha256::digest(bytes)) }).collect();
+        let files: Vec<Upload<'_>> = files
+            .iter()
+            .map(|&(name, bytes)| Upload { name, bytes, sha256: format!("{:x}", Sha256::digest(bytes)) })
+            .collect();
         let large = self.modes(id, &files)?;
         let (large, small): (Vec<_>, Vec<_>) =
             files.iter().partition(|file| large.iter().any(|name| name == file.name));
@@ -274,12 +276,7 @@ impl Hub {
     fn holds(&self, id: &str, small: &[&Upload<'_>], large: &[&Upload<'_>]) -> Result<Option<String>, HubError> {
         let repository = self.open(Kind::Model, id, None)?;
         for file in small.iter().chain(large) {
-            let limit = file.bytes.len() as u64;
-            let found = match repository.file(file.name, Some(limit), &|_, _| ()) {
-                Err(HubError::TooLarge { .. }) => None,
-                found => found?,
-            };
-            if !found.is_some_and(|path| std::fs::read(path).is_ok_and(|bytes| bytes == file.bytes)) {
+            if !repository.holds(file.name, file.bytes)? {
                 return Ok(None);
             }
         }
@@ -314,17 +311,9 @@ impl Hub {
             request = request.header("accept", LFS_JSON);
         }
         let mut response = request.send(sent.body).map_err(failed)?;
-        let status = response.status().as_u16();
-        if !(200..300).contains(&status) {
-            let pause =
-                response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(retry_after);
-            let error = HubError::Refused { endpoint: self.settings.endpoint.clone(), status, what: sent.what.into() };
-            return Err(Trouble::of_status(status, pause, error));
+        if !response.status().is_success() {
+            return Err(self.refused(&response, sent.what));
         }
         response.body_mut().with_config().limit(super::client::MAX_PAGE_BYTES).read_to_vec().map_err(failed)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

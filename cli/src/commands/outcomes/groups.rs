@@ -66,7 +66,7 @@ type Key = (String, String, String, bool);
 pub(super) fn groups(recorded: &[(u64, &Measured)]) -> Vec<Group> {
     let mut by_key: BTreeMap<Key, Vec<(u64, &Measured)>> = BTreeMap::new();
     for (entry, outcome) in recorded {
-        let base = outcome.base.to_lowercase();
+        let base = outcome.base.to_ascii_lowercase();
         let key = (outcome.target.clone(), base, outcome.metric.clone(), outcome.lower_is_better);
         by_key.entry(key).or_default().push((*entry, outcome));
     }

@@ -3,7 +3,7 @@
 use esmhub_registry::{Esm, Registry};
 use esmhub_selection::hub::{Hub, HubError, Kind, Repository};
 use esmhub_store_format::Digest;
-use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES};
+use esmhub_store_format::exchange::{Config, MAX_CONFIG_BYTES};
 use serde::Serialize;
 
 use super::model_card::model_card;
@@ -45,14 +45,12 @@ pub(super) fn parse_repository(text: &str) -> Result<String, String> {
     }
 }
 
-/// What a repository holds beside what is to be pushed.
+/// What a repository holds.
 enum Found {
-    /// There is no such repository, or nothing in it.
-    Nothing(Option<String>),
-    /// Another ESM, or another version of this one, at this commit.
-    Esm(String),
-    /// Exactly this, at this commit.
+    /// Exactly what is to be pushed, at this commit.
     Same(String),
+    /// Nothing, or another ESM, at this commit; none where there is no such repository.
+    Other(Option<String>),
 }
 
 impl Pull {
@@ -97,9 +95,8 @@ impl Pull {
         };
         match found {
             Found::Same(commit) => (document.commit, document.unchanged) = (Some(commit), true),
-            Found::Nothing(_) | Found::Esm(_) if self.dry_run => {}
-            Found::Nothing(parent) => self.commit(&hub, &mut document, parent, &files)?,
-            Found::Esm(parent) => self.commit(&hub, &mut document, Some(parent), &files)?,
+            Found::Other(_) if self.dry_run => {}
+            Found::Other(parent) => self.commit(&hub, &mut document, parent, &files)?,
         }
         context.emit(&document)
     }
@@ -128,15 +125,15 @@ impl Pull {
 fn look(hub: &Hub, id: &str, files: &[(&str, Vec<u8>)]) -> Outcome<Found> {
     let repository = match hub.open(Kind::Model, id, None) {
         // The hub does not tell what one may not see from what is not there.
-        Err(HubError::Refused { status: 401 | 404, .. }) => return Ok(Found::Nothing(None)),
+        Err(HubError::Refused { status: 401 | 404, .. }) => return Ok(Found::Other(None)),
         opened => opened.map_err(|error| Failure::from(error).at(id))?,
     };
     let commit = repository.commit().to_owned();
     let names = repository.files()?;
     if names.iter().all(|name| name == ".gitattributes") {
-        return Ok(Found::Nothing(Some(commit)));
+        return Ok(Found::Other(Some(commit)));
     }
-    let config = bytes_of(&repository, "config.json", MAX_CONFIG_BYTES as u64)?;
+    let config = config_of(&repository)?;
     let is_known = |name: &String| OF_ESMS.contains(&name.as_str());
     if !names.iter().all(is_known) || !config.as_deref().is_some_and(is_esm) {
         return Err(Failure::new(
@@ -146,18 +143,15 @@ fn look(hub: &Hub, id: &str, files: &[(&str, Vec<u8>)]) -> Outcome<Found> {
         .hint("choose another repository; one that is not there yet is made"));
     }
     for (name, bytes) in files {
-        let limit = MAX_SAFETENSORS_BYTES.max(MAX_CONFIG_BYTES as u64);
-        if repository.bytes_of(name) != Some(bytes.len() as u64)
-            || bytes_of(&repository, name, limit)?.as_ref() != Some(bytes)
-        {
-            return Ok(Found::Esm(commit));
+        if !repository.holds(name, bytes)? {
+            return Ok(Found::Other(Some(commit)));
         }
     }
     Ok(Found::Same(commit))
 }
 
-fn bytes_of(repository: &Repository<'_>, name: &str, limit: u64) -> Outcome<Option<Vec<u8>>> {
-    let path = match repository.file(name, Some(limit), &|_, _| ()) {
+fn config_of(repository: &Repository<'_>) -> Outcome<Option<Vec<u8>>> {
+    let path = match repository.file("config.json", Some(MAX_CONFIG_BYTES as u64), &|_, _| ()) {
         Err(HubError::TooLarge { .. }) => None,
         found => found?,
     };

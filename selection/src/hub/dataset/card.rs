@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+/// The subset that goes without saying where there are several.
+pub(super) const DEFAULT: &str = "default";
 /// Settings that change nothing of how a table is read.
 const HARMLESS: [&str; 8] =
     ["description", "version", "features", "drop_labels", "drop_metadata", "license", "citation", "homepage"];
@@ -14,6 +16,7 @@ const HARMLESS: [&str; 8] =
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Described {
     pub(super) name: String,
+    /// Whether it goes without saying.
     pub(super) is_default: bool,
     /// The folder that the patterns are in; empty for the whole repository.
     pub(super) folder: String,
@@ -72,11 +75,12 @@ pub(super) fn described(readme: &str) -> Result<Vec<Described>, String> {
     if let Some(twice) = configs.iter().find(|config| !names.insert(&config.config_name)) {
         return Err(format!("the subset {:?} is described twice", twice.config_name));
     }
-    configs.into_iter().map(Config::described).collect()
+    let is_only = configs.len() == 1;
+    configs.into_iter().map(|config| config.described(is_only)).collect()
 }
 
 impl Config {
-    fn described(self) -> Result<Described, String> {
+    fn described(self, is_only: bool) -> Result<Described, String> {
         let splits = match self.data_files {
             None => None,
             Some(DataFiles::One(pattern)) => Some(vec![train(vec![pattern])]),
@@ -85,7 +89,8 @@ impl Config {
         let settings = self.others.into_keys().filter(|name| !HARMLESS.contains(&name.as_str())).collect();
         let folder = self.data_dir.unwrap_or_default();
         let folder = folder.trim_start_matches("./").trim_matches('/').to_owned();
-        Ok(Described { name: self.config_name, is_default: self.default == Some(true), folder, splits, settings })
+        let is_default = is_only || self.default == Some(true) || self.config_name == DEFAULT;
+        Ok(Described { name: self.config_name, is_default, folder, splits, settings })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::card::Described;
+use super::card::{DEFAULT, Described};
 
 /// The extensions of tables, each with the family of formats that is read with it; of equally many files the first ones win.
 const EXTENSIONS: [(&str, &str); 6] =
@@ -59,9 +59,8 @@ pub struct Split {
 pub(super) fn subsets(files: &[String], described: &[Described]) -> Result<Vec<Subset>, String> {
     let mut sorted: Vec<&str> = files.iter().map(String::as_str).collect();
     sorted.sort_unstable();
-    let whole = [Described { name: "default".to_owned(), is_default: true, ..Described::default() }];
+    let whole = [Described { name: DEFAULT.to_owned(), is_default: true, ..Described::default() }];
     let described = if described.is_empty() { &whole } else { described };
-    let only = described.len() == 1;
     let mut found = Vec::new();
     for subset in described {
         let within = Folder::new(&sorted, &subset.folder);
@@ -73,7 +72,7 @@ pub(super) fn subsets(files: &[String], described: &[Described]) -> Result<Vec<S
         if !splits.is_empty() {
             found.push(Subset {
                 name: subset.name.clone(),
-                is_default: only || subset.is_default || subset.name == "default",
+                is_default: subset.is_default,
                 splits,
                 settings: subset.settings.clone(),
             });
@@ -92,7 +91,7 @@ pub(super) fn converted(files: &[String]) -> Vec<Subset> {
         let [subset, split, _] = file.split('/').collect::<Vec<_>>()[..] else { continue };
         let split = split.strip_prefix("partial-").unwrap_or(split);
         let at = subsets.iter().position(|known| known.name == subset).unwrap_or_else(|| {
-            let (name, is_default) = (subset.to_owned(), subset == "default");
+            let (name, is_default) = (subset.to_owned(), subset == DEFAULT);
             subsets.push(Subset { name, is_default, splits: Vec::new(), settings: Vec::new() });
             subsets.len() - 1
         });

@@ -19,12 +19,11 @@ use super::{Hub, HubError, Kind, Repository};
 
 /// The branch on which the hub keeps data sets as Parquet files.
 pub const CONVERTED: &str = "refs/convert/parquet";
+const CARD: &str = "README.md";
 /// A card with the features of some hundred subsets has a megabyte.
 const MAX_CARD_BYTES: u64 = 8 << 20;
 /// What can be read as a table by its extension.
 const READABLE: [&str; 5] = ["parquet", "csv", "tsv", "jsonl", "ndjson"];
-/// The subset that goes without saying where there are several.
-const DEFAULT: &str = "default";
 /// The split that goes without saying.
 const TRAIN: &str = "train";
 
@@ -156,28 +155,22 @@ enum Choice {
 fn own(id: &str, repository: &Repository<'_>, wanted: (Option<&str>, Option<&str>)) -> Result<Choice, DatasetError> {
     let in_card = |reason| DatasetError::Card { id: id.to_owned(), reason };
     let files = repository.files()?;
-    let card = match files.iter().any(|file| file == "README.md") {
-        true => repository.file("README.md", Some(MAX_CARD_BYTES), &|_, _| ())?,
-        false => None,
-    };
     // Stands above the card, and says the same kind of things.
     if let Some(file) = files.iter().find(|file| *file == ".huggingface.yaml") {
         return Ok(Choice::Unreadable(format!("{file} describes it, which is not read")));
     }
-    let readme = match card {
-        Some(path) => {
+    let readme = match files.iter().any(|file| file == CARD) {
+        true => {
+            let card = repository.file(CARD, Some(MAX_CARD_BYTES), &|_, _| ())?;
+            let path = card.ok_or_else(|| repository.not_cached(CARD))?;
             let bytes = std::fs::read(&path).map_err(|source| HubError::Cache { path, source })?;
             String::from_utf8_lossy(&bytes).into_owned()
         }
-        None if files.iter().any(|file| file == "README.md") => return Err(repository.not_cached("README.md").into()),
-        None => String::new(),
+        false => String::new(),
     };
     // The files of one subset are looked for, whatever a card describes besides.
     let all = described(&readme).map_err(in_card)?;
-    let one = match wanted.0 {
-        Some(name) => all.iter().find(|subset| subset.name == name),
-        None => all.iter().find(|subset| all.len() == 1 || subset.is_default || subset.name == DEFAULT),
-    };
+    let one = all.iter().find(|subset| wanted.0.map_or(subset.is_default, |name| subset.name == name));
     let found = match one {
         Some(one) => subsets(&files, std::slice::from_ref(one)),
         None if all.is_empty() => subsets(&files, &[]),
