@@ -266,12 +266,49 @@ fn a_range_that_breaks_off_or_is_refused_leaves_no_hole_in_what_is_read() {
         vec![Fault::Cut(100)],
         vec![Fault::Cut(usize::MAX), Fault::Cut(10)],
         vec![Fault::Status(503, ""), Fault::Status(429, "Retry-After: 1\r\n")],
+        // Of the pages, and of the footer.
+        vec![Fault::Cut(usize::MAX), Fault::Short(100)],
+        vec![Fault::Short(30_000)],
     ] {
         server.fails("cdn/datasets/acme/large", &faults);
         let ranking =
             ranked(&hub, &server, "hf://datasets/acme/large", "--subset images --rows 120 --sample first --no-cache");
         assert_eq!(gist(&ranking), gist(&expected), "{faults:?}");
     }
+}
+
+#[test]
+fn other_bytes_than_those_of_the_range_are_refused() {
+    let (hub, (_, server)) = (pool(), large());
+    server.fails("cdn/datasets/acme/large", &[Fault::Cut(usize::MAX), Fault::Elsewhere]);
+    let refused =
+        online(&hub, &server, &rank_line("hf://datasets/acme/large", "--subset images --rows 120 --sample first"));
+    assert_eq!(refused.code, 1, "{refused:#?}");
+    assert!(refused.stderr.contains("images.parquet") && refused.stderr.contains("the range"), "{refused:#?}");
+}
+
+/// The beginning of a file can end within a label, and what is left of it looks like one.
+#[test]
+fn a_row_that_is_cut_is_not_taken_for_a_whole_one() {
+    const BEGINNING: usize = 1 << 20;
+    let hub = pool();
+    let rows: Rows =
+        words(3000, 8).into_iter().map(|(text, label)| (format!("{text} {}", "x ".repeat(1500)), label)).collect();
+    let mut table = csv(&rows[..0]);
+    let mut count = 0;
+    for (text, label) in &rows {
+        let whole = format!("{text},{label}\n");
+        let straddles = table.len() < BEGINNING && table.len() + whole.len() + 4000 > BEGINNING;
+        // The last one before the cut is as long as it takes for the cut to fall behind the first letters of its label.
+        let filling = if straddles { BEGINNING - table.len() - text.len() - 3 } else { 0 };
+        table.push_str(&format!("{text}{},{label}\n", "y".repeat(filling)));
+        count += usize::from(table.len() <= BEGINNING || straddles);
+    }
+    assert!(!["river", "mill"].contains(&table[..BEGINNING].rsplit(',').next().unwrap()));
+    let repository = Repository::of_files([("train.csv".to_owned(), table.into_bytes())]);
+    let server = Loopback::new([("datasets/acme/cut".to_owned(), repository)], 10);
+    let ranking = ranked(&hub, &server, "hf://datasets/acme/cut", &format!("--rows {count} --sample first"));
+    assert_eq!(at(&ranking, ["target/rows", "target/classes"]), json!([count, 2]));
 }
 
 #[test]

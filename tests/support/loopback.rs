@@ -23,6 +23,10 @@ pub(crate) enum Fault {
     Cut(usize),
     /// The answer ignores the range that was asked for.
     Whole,
+    /// The answer is a shorter range, and says so.
+    Short(usize),
+    /// The answer says that it is a range from elsewhere.
+    Elsewhere,
     /// An empty page of a listing, with these headers.
     Page(String),
 }
@@ -196,7 +200,7 @@ impl Shared {
         self.requests.lock().unwrap().push(request.path.clone());
         let fault = {
             let mut faults = self.faults.lock().unwrap();
-            faults.iter_mut().find(|(path, _)| request.path.contains(path)).and_then(|(_, left)| left.pop())
+            faults.iter_mut().filter(|(path, _)| request.path.contains(path)).find_map(|(_, left)| left.pop())
         };
         if let Some(Fault::Status(status, headers)) = fault {
             write!(stream, "HTTP/1.1 {status} Fault\r\n{headers}")?;
@@ -331,12 +335,16 @@ impl Shared {
         }
         let cut = if let Some(Fault::Cut(after)) = fault { after } else { usize::MAX };
         let (first, last) = request.range.filter(|_| !matches!(fault, Some(Fault::Whole))).unwrap_or_default();
-        let end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
+        let mut end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
+        if let Some(Fault::Short(length)) = fault {
+            end = first + length;
+        }
         let is_part = request.range.is_some() && !matches!(fault, Some(Fault::Whole));
         let status = if is_part { "206 Partial Content" } else { "200 OK" };
         write!(stream, "HTTP/1.1 {status}\r\nETag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
         if is_part {
-            write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
+            let stated = if matches!(fault, Some(Fault::Elsewhere)) { first + 1000 } else { first };
+            write!(stream, "Content-Range: bytes {stated}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
         }
         let part = bytes.get(first..end).unwrap_or_default();
         if request.method == "HEAD" {
