@@ -21,6 +21,8 @@ mod device;
 mod diff;
 mod distill;
 mod documents;
+#[cfg(unix)]
+mod downloads;
 mod exit_codes;
 mod fitting;
 mod from_hub;

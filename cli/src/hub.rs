@@ -52,7 +52,7 @@ pub(crate) fn at_revision(text: &str) -> (&str, Option<String>) {
 
 /// The hub, as the environment describes it.
 pub(crate) fn open(context: &Context) -> Outcome<Hub> {
-    Ok(Hub::new(settings(context)?)?)
+    Ok(Hub::new(settings(context)?))
 }
 
 fn settings(context: &Context) -> Outcome<HubSettings> {

@@ -1,5 +1,6 @@
 //! A Hugging Face Hub on 127.0.0.1, with the paths that clients use and the faults that they meet. It ends when it is dropped.
 
+mod files;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,12 @@ pub(crate) enum Fault {
     Short(usize),
     /// The answer says that it is a range from elsewhere.
     Elsewhere,
+    /// The answer says that this is the name of the content.
+    Named(&'static str),
+    /// As many bytes, but others.
+    Other,
+    /// An answer that does not say how long it is, and never ends.
+    Endless,
     /// An empty page of a listing, with these headers.
     Page(String),
 }
@@ -39,6 +46,8 @@ pub(crate) struct Repository {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Sizes that the listing states instead of the true ones.
     pub(crate) claimed: BTreeMap<String, u64>,
+    /// Whether the listing says names alone, as some mirrors do.
+    pub(crate) terse: bool,
     /// Whether it takes a token to see it.
     pub(crate) private: bool,
 }
@@ -264,14 +273,6 @@ impl Shared {
         }
     }
 
-    /// The repository, or the branch of it, that has this commit.
-    fn of_commit(&self, id: &str, commit: &str) -> String {
-        let repositories = self.repositories.lock().unwrap();
-        let is_it = |name: &str| name == id || name.strip_prefix(id).is_some_and(|rest| rest.starts_with('@'));
-        let found = repositories.iter().find(|(name, repository)| is_it(name) && repository.commit == commit);
-        found.map_or_else(|| id.to_owned(), |(name, _)| name.clone())
-    }
-
     fn search(&self, stream: &mut TcpStream, query: &str) -> std::io::Result<()> {
         let value = |key: &str| {
             let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -293,66 +294,6 @@ impl Shared {
             write!(stream, "Link: <{address}/api/models?{}&cursor={next}>; rel=\"next\"\r\n", kept.join("&"))?;
         }
         send(stream, serde_json::to_string(&page)?.as_bytes(), usize::MAX)
-    }
-
-    fn listing(&self, stream: &mut TcpStream, id: &str, revision: &str, request: &Request) -> std::io::Result<()> {
-        let found = self.repositories.lock().unwrap().get(id).cloned();
-        match found {
-            Some(found) if found.private && !request.token => refuse(stream, 401),
-            Some(found) if revision == "main" || revision == found.commit => {
-                let files = found.files.iter().map(|(name, bytes)| {
-                    let size = found.claimed.get(name).copied().unwrap_or(bytes.len() as u64);
-                    json!({"rfilename": name, "size": size})
-                });
-                let listing = json!({"id": id, "sha": found.commit, "siblings": files.collect::<Vec<_>>()});
-                write!(stream, "HTTP/1.1 200 OK\r\n")?;
-                send(stream, listing.to_string().as_bytes(), usize::MAX)
-            }
-            _ => refuse(stream, 404),
-        }
-    }
-
-    fn file(
-        &self,
-        stream: &mut TcpStream,
-        (id, commit, file): (&str, &str, &str),
-        request: &Request,
-        fault: Option<Fault>,
-        is_cdn: bool,
-    ) -> std::io::Result<()> {
-        let found = self.repositories.lock().unwrap().get(id).cloned();
-        let found = found.filter(|found| [found.commit.as_str(), "main"].contains(&commit));
-        let Some(found) = found else { return refuse(stream, 404) };
-        let (Some(bytes), commit) = (found.files.get(file), &found.commit) else { return refuse(stream, 404) };
-        let hash = blake3::hash(bytes).to_hex();
-        // Large files come from elsewhere.
-        if self.redirects && !is_cdn && [".safetensors", ".parquet"].iter().any(|end| file.ends_with(end)) {
-            let (address, id) = (self.address.lock().unwrap(), id.split('@').next().unwrap());
-            write!(stream, "HTTP/1.1 302 Found\r\nLocation: {address}/cdn/{id}/{commit}/{file}\r\n")?;
-            write!(stream, "X-Linked-Etag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
-            write!(stream, "X-Linked-Size: {}\r\n", bytes.len())?;
-            return send(stream, b"", usize::MAX);
-        }
-        let cut = if let Some(Fault::Cut(after)) = fault { after } else { usize::MAX };
-        let (first, last) = request.range.filter(|_| !matches!(fault, Some(Fault::Whole))).unwrap_or_default();
-        let mut end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
-        if let Some(Fault::Short(length)) = fault {
-            end = first + length;
-        }
-        let is_part = request.range.is_some() && !matches!(fault, Some(Fault::Whole));
-        let status = if is_part { "206 Partial Content" } else { "200 OK" };
-        write!(stream, "HTTP/1.1 {status}\r\nETag: \"{hash}\"\r\nX-Repo-Commit: {commit}\r\n")?;
-        if is_part {
-            let stated = if matches!(fault, Some(Fault::Elsewhere)) { first + 1000 } else { first };
-            write!(stream, "Content-Range: bytes {stated}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
-        }
-        let part = bytes.get(first..end).unwrap_or_default();
-        if request.method == "HEAD" {
-            write!(stream, "Content-Length: {}\r\nConnection: close\r\n\r\n", part.len())?;
-            return stream.flush();
-        }
-        self.sent.fetch_add(part.len().min(cut) as u64, Ordering::SeqCst);
-        send(stream, part, cut)
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hf_hub::Cache;
-use hf_hub::api::sync::{Api, ApiBuilder};
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Method, Response};
 use ureq::typestate::{WithBody, WithoutBody};
@@ -17,14 +16,13 @@ use super::patience::{Trouble, patiently, retry_after};
 /// A page of a listing; that of a repository with tens of thousands of files has a few megabytes.
 pub(super) const MAX_PAGE_BYTES: u64 = 16 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes a second below which an upload is given up.
+/// Bytes a second below which a transfer is given up.
 const SLOWEST: u64 = 64 << 10;
-const RETRIES: usize = 3;
 
 /// How to reach the hub. The environment is the caller's to read; only a proxy is taken from it, by the HTTP client.
 #[derive(Debug, Clone)]
 pub struct HubSettings {
-    /// The hub's address, such as `https://huggingface.co`. It is trusted: hf-hub names blobs as its answers say.
+    /// The hub's address, such as `https://huggingface.co`.
     pub endpoint: String,
     /// The cache folder, such as `~/.cache/huggingface/hub`.
     pub cache: PathBuf,
@@ -39,9 +37,6 @@ pub struct HubSettings {
 pub struct Hub {
     pub(super) settings: HubSettings,
     pub(super) cache: Cache,
-    /// None where it is offline.
-    pub(super) api: Option<Api>,
-    /// What asks for everything but files, whose answers hf-hub does not show.
     agent: Agent,
 }
 
@@ -54,26 +49,11 @@ pub(super) struct Page {
 
 impl Hub {
     /// Asks nobody yet.
-    ///
-    /// # Errors
-    /// [`HubError::Request`] where the HTTP client cannot be made.
-    pub fn new(mut settings: HubSettings) -> Result<Self, HubError> {
+    pub fn new(mut settings: HubSettings) -> Self {
         settings.endpoint.truncate(settings.endpoint.trim_end_matches('/').len());
         let cache = Cache::new(settings.cache.clone());
-        let api = match settings.offline {
-            true => None,
-            false => {
-                let built = ApiBuilder::from_cache(cache.clone())
-                    .with_endpoint(settings.endpoint.clone())
-                    .with_token(settings.token.clone())
-                    .with_progress(false)
-                    .with_retries(RETRIES)
-                    .build();
-                Some(built.map_err(|source| settings.request_error("the HTTP client", Box::new(source)))?)
-            }
-        };
         let agent = Agent::config_builder().redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into();
-        Ok(Self { settings, cache, api, agent })
+        Self { settings, cache, agent }
     }
 
     /// Whether there is a token to show who one is.
@@ -83,7 +63,7 @@ impl Hub {
 
     /// Whether it only looks into its cache.
     pub fn is_offline(&self) -> bool {
-        self.api.is_none()
+        self.settings.offline
     }
 
     /// What the hub answers; `what` is what it is asked for, for errors.
@@ -111,14 +91,15 @@ impl Hub {
         Trouble::of_status(status, pause, HubError::Refused { endpoint, status, what: what.into() })
     }
 
-    /// How long the hub wants one to wait for a file. hf-hub does not tell; so it is asked once more, for one byte.
-    pub(super) fn asked_pause(&self, url: &str) -> Option<Duration> {
-        let answer = self.request(url).header("range", "bytes=0-0").call().ok()?;
-        header(&answer, "retry-after").and_then(retry_after)
-    }
-
     pub(super) fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
         self.prepared(self.agent.get(url), true, TIMEOUT)
+    }
+
+    /// A request for a file of which so many bytes are missing. An answer that stops is given up long before the time is up in which a
+    /// slow one may end.
+    pub(super) fn download(&self, url: &str, bytes: u64) -> RequestBuilder<WithoutBody> {
+        let request = self.prepared(self.agent.get(url), true, time_for(bytes));
+        request.config().timeout_per_read(Some(TIMEOUT)).build()
     }
 
     /// A POST, or a PUT, of so many bytes. The token goes along only where it is the hub itself that is asked.
@@ -130,7 +111,7 @@ impl Hub {
         is_hub: bool,
     ) -> RequestBuilder<WithBody> {
         let request = if *method == Method::PUT { self.agent.put(url) } else { self.agent.post(url) };
-        self.prepared(request, is_hub, TIMEOUT + Duration::from_secs(bytes as u64 / SLOWEST))
+        self.prepared(request, is_hub, time_for(bytes as u64))
     }
 
     fn prepared<B>(&self, request: RequestBuilder<B>, is_hub: bool, timeout: Duration) -> RequestBuilder<B> {
@@ -149,6 +130,10 @@ impl HubSettings {
     pub(super) fn answer_error(&self, what: &str, found: String, expected: String) -> HubError {
         HubError::Answer { what: what.into(), endpoint: self.endpoint.clone(), found, expected }
     }
+}
+
+fn time_for(bytes: u64) -> Duration {
+    TIMEOUT + Duration::from_secs(bytes / SLOWEST)
 }
 
 /// A header of an answer, where it is there and is text.

@@ -1,4 +1,4 @@
-//! The Hugging Face Hub: the home of hf-hub.
+//! The Hugging Face Hub.
 //!
 //! A [`Hub`] gives the files of a [`Repository`] at one commit, and finds repositories by their tags. Its cache has the layout that
 //! Python's huggingface_hub uses, so both share it: `models--OWNER--NAME/` with `refs/`, `blobs/`, `snapshots/COMMIT/`, and
@@ -6,10 +6,12 @@
 //! the revision stands for when it is opened.
 //!
 //! What passes is waited for: connections that break, answers that say *too many requests* (429; as long as they say) or *not now*
-//! (5xx). It never reads the environment (the HTTP client alone looks there for a proxy), and offline it asks nobody.
+//! (5xx). What comes is checked against the digests that the hub's list of files promises, and goes on where it broke off. It never reads the environment (the HTTP client alone looks there for a proxy), and offline it asks nobody.
 
+mod blobs;
 mod client;
 mod dataset;
+mod download;
 mod error;
 mod names;
 mod patience;

@@ -1,6 +1,12 @@
 //! Ids, revisions and commits, checked before they become parts of paths and addresses.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
 use super::HubError;
+
+/// What a file's name cannot be within an address; `/` goes on to stand between its folders.
+pub(super) const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-').remove(b'~');
 
 /// Refuses all but the plain forms of an id (`name` or `owner/name`) and a revision.
 pub(super) fn check_names(id: &str, revision: &str) -> Result<(), HubError> {

@@ -2,12 +2,22 @@
 
 use std::io::Read;
 
+use ureq::Body;
+use ureq::http::Response;
+
 use super::client::{MAX_PAGE_BYTES, header};
 use super::patience::{Trouble, patiently};
 use super::{HubError, Repository};
 
 /// The most bytes of one range.
 pub const MAX_RANGE_BYTES: u64 = MAX_PAGE_BYTES;
+
+const CONTENT_RANGE: &str = "content-range";
+
+/// Whether an answer says that it is a range from this byte on.
+pub(super) fn begins_at(response: &Response<Body>, start: u64) -> bool {
+    header(response, CONTENT_RANGE).is_some_and(|range| range.starts_with(&format!("bytes {start}-")))
+}
 
 impl Repository<'_> {
     /// `length` bytes of a file, from the byte `start` on; at most [`MAX_RANGE_BYTES`]. `None` where the server gives only whole
@@ -28,9 +38,8 @@ impl Repository<'_> {
                 200 => return Ok(None),
                 _ => return Err(hub.refused(&response, &format!("{range} of {name} of {}", self.id()))),
             }
-            let given = header(&response, "content-range").unwrap_or_default();
-            if !given.starts_with(&format!("bytes {start}-")) {
-                let found = format!("the range {given:?}");
+            if !begins_at(&response, start) {
+                let found = format!("the range {:?}", header(&response, CONTENT_RANGE).unwrap_or_default());
                 return Err(Trouble::lasting(hub.settings.answer_error(name, found, range.clone())));
             }
             let mut bytes = Vec::new();

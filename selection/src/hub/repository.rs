@@ -1,15 +1,15 @@
 //! The files of one repository at one commit.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hf_hub::api::Progress;
-use hf_hub::api::sync::{Api, ApiError};
 use hf_hub::{Repo, RepoType};
+use percent_encoding::utf8_percent_encode;
 use serde::{Deserialize, Serialize};
 
-use super::names::{check_names, is_commit};
-use super::patience::{Trouble, patiently};
+use super::blobs::{Promise, is_inside};
+use super::download::Download;
+use super::names::{ENCODED, check_names, is_commit};
 use super::{Hub, HubError};
 
 const LISTING: &str = "the list of files";
@@ -45,6 +45,26 @@ struct Listing {
 struct Sibling {
     rfilename: String,
     size: Option<u64>,
+    #[serde(rename = "blobId", skip_serializing)]
+    blob: Option<String>,
+    #[serde(skip_serializing)]
+    lfs: Option<Large>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Large {
+    sha256: Option<String>,
+}
+
+impl Sibling {
+    /// The digest that its content has, where the hub says it.
+    fn promise(&self) -> Option<Promise> {
+        match &self.lfs {
+            Some(large) => Promise::of(large.sha256.as_deref(), None),
+            // git's digest begins with the size.
+            None => Promise::of(None, self.blob.as_deref().filter(|_| self.size.is_some())),
+        }
+    }
 }
 
 impl Hub {
@@ -57,19 +77,16 @@ impl Hub {
         check_names(id, revision)?;
         let (id, revision) = (id.to_owned(), revision.to_owned());
         let mut opened = Repository { hub: self, kind, id, revision, commit: String::new(), listed: None };
-        match &self.api {
-            None => {
-                let named = fs::read_to_string(opened.folder().join("refs").join(&opened.revision));
-                let commit = named.map_or_else(|_| opened.revision.clone(), |text| text.trim().to_owned());
-                if !is_commit(&commit) {
-                    return Err(opened.not_cached("the revision"));
-                }
-                opened.commit = commit;
+        if self.is_offline() {
+            let named = fs::read_to_string(opened.folder().join("refs").join(&opened.revision));
+            let commit = named.map_or_else(|_| opened.revision.clone(), |text| text.trim().to_owned());
+            if !is_commit(&commit) {
+                return Err(opened.not_cached("the revision"));
             }
-            Some(_) => {
-                let listing = opened.listing()?;
-                (opened.commit, opened.listed) = (listing.sha, Some(listing.siblings));
-            }
+            opened.commit = commit;
+        } else {
+            let listing = opened.listing()?;
+            (opened.commit, opened.listed) = (listing.sha, Some(listing.siblings));
         }
         Ok(opened)
     }
@@ -98,25 +115,21 @@ impl Repository<'_> {
         progress: &dyn Fn(u64, u64),
     ) -> Result<Option<PathBuf>, HubError> {
         let path = self.snapshot().join(name);
-        let (Some(api), Some(listed)) = (&self.hub.api, &self.listed) else { return Ok(path.exists().then_some(path)) };
+        let Some(listed) = &self.listed else { return Ok(path.exists().then_some(path)) };
         let Some(sibling) = listed.iter().find(|sibling| sibling.rfilename == name) else {
             self.remember_absent(name)?;
             return Ok(None);
         };
-        if let Some(limit) = limit {
-            let bytes = sibling
-                .size
-                .ok_or_else(|| self.hub.settings.answer_error(LISTING, format!("no size of {name}"), "one".into()))?;
-            if bytes > limit {
-                return Err(HubError::TooLarge { file: name.into(), id: self.id.clone(), bytes, limit });
-            }
+        if let (Some(bytes), Some(limit)) = (sibling.size, limit)
+            && bytes > limit
+        {
+            return Err(HubError::TooLarge { file: name.into(), id: self.id.clone(), bytes, limit });
         }
-        patiently(|| {
-            if !path.exists() {
-                self.download(api, name, progress)?;
-            }
-            self.check_size(name, &path, sibling.size)
-        })?;
+        // One of another size was cut, by whomever.
+        let is_whole = |bytes: u64| sibling.size.is_none_or(|size| size == bytes);
+        if !fs::metadata(&path).is_ok_and(|found| is_whole(found.len())) {
+            self.download(sibling, limit, progress)?;
+        }
         Ok(Some(path))
     }
 
@@ -147,9 +160,15 @@ impl Repository<'_> {
         self.hub
     }
 
-    /// The address of a file; none offline.
+    /// The address of a file; none offline. It names the commit: a branch may move while the files come.
     pub(super) fn url(&self, name: &str) -> Option<String> {
-        self.hub.api.as_ref().map(|api| api.repo(self.repo(&self.commit)).url(name))
+        let kind = match self.kind {
+            Kind::Model => "",
+            Kind::Dataset => "datasets/",
+        };
+        let (endpoint, name) = (&self.hub.settings.endpoint, utf8_percent_encode(name, ENCODED));
+        self.listed.as_ref()?;
+        Some(format!("{endpoint}/{kind}{}/resolve/{}/{name}", self.id, self.commit))
     }
 
     /// Whether the repository is known to have no such file; offline that is not the same as that the cache has none.
@@ -251,78 +270,39 @@ impl Repository<'_> {
     /// The commit that the revision stands for, and its files with their sizes.
     fn listing(&self) -> Result<Listing, HubError> {
         let what = format!("{} at {}", self.id, self.revision);
-        let url = format!("{}/api/{}", self.hub.settings.endpoint, self.repo(&self.revision).api_url());
+        let kind = match self.kind {
+            Kind::Model => "models",
+            Kind::Dataset => "datasets",
+        };
+        let (endpoint, revision) = (&self.hub.settings.endpoint, self.revision.replace('/', "%2F"));
+        let url = format!("{endpoint}/api/{kind}/{}/revision/{revision}", self.id);
         let page = self.hub.get(&what, &url, &[("blobs", "true")])?;
+        let wrong = |found| self.hub.settings.answer_error(LISTING, found, "a commit and its files".into());
         let listing = serde_json::from_slice::<Listing>(&page.body).ok().filter(|listing| is_commit(&listing.sha));
-        listing.ok_or_else(|| {
-            let found = format!("{} bytes", page.body.len());
-            self.hub.settings.answer_error(LISTING, found, "a commit and its files".into())
-        })
-    }
-
-    fn download(&self, api: &Api, name: &str, progress: &dyn Fn(u64, u64)) -> Result<(), Trouble> {
-        // Asked for by commit: the branch may move while the files come.
-        let remote = api.repo(self.repo(&self.commit));
-        let watch = Watch { done: 0, total: 0, report: progress };
-        let Err(source) = remote.download_with_progress(name, watch) else { return Ok(()) };
-        let settings = &self.hub.settings;
-        match status_of(&source) {
-            None => Err(Trouble::of_connection(settings.request_error(name, Box::new(source)))),
-            Some(status) => {
-                let what = format!("{name} of {} at {}", self.id, self.commit);
-                let refused = HubError::Refused { endpoint: settings.endpoint.clone(), status, what };
-                let pause = if status == 429 { self.hub.asked_pause(&remote.url(name)) } else { None };
-                Err(Trouble::of_status(status, pause, refused))
-            }
+        let listing = listing.ok_or_else(|| wrong(format!("{} bytes", page.body.len())))?;
+        match listing.siblings.iter().find(|sibling| !is_inside(&sibling.rfilename)) {
+            Some(outside) => Err(wrong(format!("a file named {:?}", outside.rfilename))),
+            None => Ok(listing),
         }
     }
 
-    fn check_size(&self, name: &str, path: &Path, expected: Option<u64>) -> Result<(), Trouble> {
-        let cache_error = |source| Trouble::lasting(HubError::Cache { path: path.to_owned(), source });
-        let found = fs::metadata(path).map_err(cache_error)?.len();
-        match expected {
-            Some(expected) if expected != found => {
-                // Removed, so that the next try fetches it again: the pointer, and the blob that it points to.
-                let blob = fs::canonicalize(path).map_err(cache_error)?;
-                fs::remove_file(path).map_err(cache_error)?;
-                if blob.exists() {
-                    fs::remove_file(&blob).map_err(cache_error)?;
-                }
-                let error = self.hub.settings.answer_error(name, format!("{found} bytes"), format!("{expected}"));
-                Err(Trouble::of_connection(error))
-            }
-            _ => Ok(()),
-        }
+    fn download(&self, sibling: &Sibling, limit: Option<u64>, progress: &dyn Fn(u64, u64)) -> Result<(), HubError> {
+        let name = &sibling.rfilename;
+        let repository = self.folder();
+        let locks = self.hub.settings.cache.join(".locks").join(repository.file_name().unwrap_or_default());
+        let download = Download {
+            hub: self.hub,
+            id: &self.id,
+            commit: &self.commit,
+            name,
+            url: self.url(name).ok_or_else(|| self.not_cached(name))?,
+            repository,
+            locks,
+            bytes: sibling.size,
+            limit,
+            promise: sibling.promise(),
+            progress,
+        };
+        download.run()
     }
-}
-
-/// The status that a download ended with, where it ended with one.
-fn status_of(error: &ApiError) -> Option<u16> {
-    match error {
-        ApiError::RequestError(error) => match **error {
-            ureq::Error::StatusCode(status) => Some(status),
-            _ => None,
-        },
-        ApiError::TooManyRetries(error) => status_of(error),
-        _ => None,
-    }
-}
-
-struct Watch<'a> {
-    done: u64,
-    total: u64,
-    report: &'a dyn Fn(u64, u64),
-}
-
-impl Progress for Watch<'_> {
-    fn init(&mut self, size: usize, _: &str) {
-        (self.done, self.total) = (0, size as u64);
-    }
-
-    fn update(&mut self, size: usize) {
-        self.done += size as u64;
-        (self.report)(self.done, self.total);
-    }
-
-    fn finish(&mut self) {}
 }

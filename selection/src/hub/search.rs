@@ -70,6 +70,7 @@ impl Hub {
             if found.len() + models.len() > MAX_FOUND {
                 return Err(wrong(format!("more than {MAX_FOUND}")));
             }
+            let before = found.len();
             for model in models {
                 check_names(&model.id, "main").map_err(|error| wrong(error.to_string()))?;
                 // Pages shift while somebody uploads.
@@ -80,8 +81,12 @@ impl Hub {
             progress(found.len() as u64);
             let Some(next) = page.next else { return Ok(found) };
             // The token goes along, and nowhere else than to the hub.
-            if !next.starts_with(&format!("{}/", self.settings.endpoint)) || next == url {
+            if !next.starts_with(&format!("{}/", self.settings.endpoint)) {
                 return Err(wrong(format!("that it goes on at {next}")));
+            }
+            // Pages are as many as an answer wants, unless each has to bring something.
+            if found.len() == before {
+                return Err(wrong("that it goes on after a page with nothing new".into()));
             }
             // It holds the whole query.
             (url, query) = (next, Vec::new());

@@ -107,7 +107,7 @@ impl Hub {
     ) -> Result<Pushed, HubError> {
         check_names(id, MAIN)?;
         let offline = || HubError::Offline { what: format!("an upload to {id}") };
-        let (Some(_), Some((owner, name))) = (&self.api, id.split_once('/')) else { return Err(offline()) };
+        let (false, Some((owner, name))) = (self.is_offline(), id.split_once('/')) else { return Err(offline()) };
         let mut parent = parent.map(str::to_owned);
         let mut is_new = false;
         if parent.is_none() {

@@ -24,7 +24,7 @@ fn fetch(
     settings: &HubSettings,
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<ModelFiles, HubError> {
-    let client = Client::new(settings.clone()).unwrap();
+    let client = Client::new(settings.clone());
     esmhub_selection::encoder::fetch(&client, id, revision, progress).map_err(|error| match error {
         FetchError::Hub(error) => error,
         other => panic!("{other}"),

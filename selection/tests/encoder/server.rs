@@ -94,16 +94,14 @@ impl Shared {
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
         let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut first = 0;
-        let mut last = None;
+        let mut range = None;
         for line in lines {
             let line = line?;
             match line.split_once(": ") {
                 None => break,
                 Some((name, value)) if name.eq_ignore_ascii_case("range") => {
                     let (start, end) = value.trim_start_matches("bytes=").split_once('-').unwrap();
-                    first = start.parse().unwrap();
-                    last = end.parse::<usize>().ok();
+                    range = Some((start.parse().unwrap(), end.parse::<usize>().ok()));
                 }
                 Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
                     self.tokens.lock().unwrap().push(value.into());
@@ -118,10 +116,16 @@ impl Shared {
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")?;
             send(&mut stream, listing.as_bytes())
         } else if let Some(bytes) = file {
+            let (first, last): (usize, _) = range.unwrap_or_default();
             let end = last.map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
-            write!(stream, "HTTP/1.1 206 Partial Content\r\nETag: \"{}\"\r\n", blake3::hash(bytes).to_hex())?;
-            write!(stream, "X-Repo-Commit: {COMMIT}\r\n")?;
-            write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
+            match range {
+                None => write!(stream, "HTTP/1.1 200 OK\r\n")?,
+                Some(_) => {
+                    write!(stream, "HTTP/1.1 206 Partial Content\r\n")?;
+                    write!(stream, "Content-Range: bytes {first}-{}/{}\r\n", end.saturating_sub(1), bytes.len())?;
+                }
+            }
+            write!(stream, "ETag: \"{}\"\r\nX-Repo-Commit: {COMMIT}\r\n", blake3::hash(bytes).to_hex())?;
             send(&mut stream, bytes.get(first..end).unwrap_or_default())
         } else {
             let status = if path.contains("private") { "401 Unauthorized" } else { "404 Not Found" };

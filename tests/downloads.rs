@@ -1,0 +1,290 @@
+//! The cache that is shared with Python's huggingface_hub: what comes into it from a hub that breaks off, lies, or is a mirror.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use esmhub_selection::hub::{Hub, HubError, HubSettings, Kind};
+use tempfile::TempDir;
+
+use crate::support::given;
+use crate::support::loopback::{Fault, Loopback, Repository};
+
+const ID: &str = "acme/model";
+const SMALL: (&str, &[u8]) = ("deep/er/a.json", b"hello\n");
+/// As `git hash-object` calls `SMALL`.
+const SMALL_DIGEST: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
+const LARGE: (&str, &[u8]) = ("b.safetensors", b"abc");
+/// As FIPS 180-4 calls `LARGE`.
+const LARGE_DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+fn serving(files: &[(&str, &[u8])]) -> Loopback {
+    let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
+    Loopback::new([(ID.to_owned(), Repository::of_files(files))], 1000)
+}
+
+fn client(server: &Loopback, cache: &TempDir) -> Hub {
+    Hub::new(HubSettings { endpoint: server.endpoint(), cache: cache.path().join("hub"), token: None, offline: false })
+}
+
+fn fetch(server: &Loopback, cache: &TempDir, name: &str) -> Result<Option<PathBuf>, HubError> {
+    fetch_at_most(server, cache, name, Some(1 << 30))
+}
+
+fn fetch_at_most(
+    server: &Loopback,
+    cache: &TempDir,
+    name: &str,
+    limit: Option<u64>,
+) -> Result<Option<PathBuf>, HubError> {
+    client(server, cache).open(Kind::Model, ID, None)?.file(name, limit, &|_, _| ())
+}
+
+/// What waits for a server that never gives in does so side by side.
+fn all_at_once<T: Clone + Sync>(cases: &[T], check: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| cases.iter().for_each(|case| drop(scope.spawn(|| check(case.clone())))));
+}
+
+/// Every file below a folder with its bytes; links as what they name.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            if path.is_symlink() {
+                found.insert(name, fs::read_link(&path).unwrap().to_str().unwrap().as_bytes().to_vec());
+            } else if path.is_dir() {
+                left.push(path);
+            } else {
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// An answer's `ETag` was once the name of the file that it was written to.
+#[test]
+fn content_is_called_by_its_digest_whatever_an_answer_calls_it() {
+    let (server, cache) = (serving(&[SMALL, LARGE]), tempfile::tempdir().unwrap());
+    let commit = server.commit(ID);
+    server.fails("/resolve/", &vec![Fault::Named("../../../evil"); 9]);
+    server.fails("/cdn/", &vec![Fault::Named("/tmp/evil"); 9]);
+    for (name, bytes) in [SMALL, LARGE] {
+        let path = fetch(&server, &cache, name).unwrap().unwrap();
+        assert_eq!(fs::read(path).unwrap(), bytes);
+    }
+    let files = [
+        (format!("blobs/{SMALL_DIGEST}"), SMALL.1.to_vec()),
+        (format!("blobs/{LARGE_DIGEST}"), LARGE.1.to_vec()),
+        (format!("snapshots/{commit}/deep/er/a.json"), format!("../../../../blobs/{SMALL_DIGEST}").into_bytes()),
+        (format!("snapshots/{commit}/b.safetensors"), format!("../../blobs/{LARGE_DIGEST}").into_bytes()),
+    ];
+    let mut expected: BTreeMap<_, _> =
+        files.into_iter().map(|(name, bytes)| (format!("hub/models--acme--model/{name}"), bytes)).collect();
+    for digest in [SMALL_DIGEST, LARGE_DIGEST] {
+        expected.insert(format!("hub/.locks/models--acme--model/{digest}.lock"), Vec::new());
+    }
+    assert_eq!(tree(cache.path()), expected);
+}
+
+#[test]
+fn content_of_another_digest_is_refused_and_not_kept() {
+    all_at_once(&[(SMALL, SMALL_DIGEST), (LARGE, LARGE_DIGEST)], |((name, bytes), digest)| {
+        let (server, cache) = (serving(&[(name, bytes)]), tempfile::tempdir().unwrap());
+        server.fails(if name == LARGE.0 { "/cdn/" } else { "/resolve/" }, &vec![Fault::Other; 6]);
+        let refused = fetch(&server, &cache, name).unwrap_err();
+        assert!(matches!(&refused, HubError::Answer { expected, .. } if expected == digest), "{refused}");
+        assert!(tree(cache.path()).values().all(Vec::is_empty), "{:?}", tree(cache.path()));
+        assert!(fetch(&server, &cache, name).is_ok());
+    });
+}
+
+#[test]
+fn a_download_that_broke_off_goes_on_in_the_next_run() {
+    let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at * 7) as u8).collect();
+    for (name, path) in [("a.json", "/resolve/"), ("a.safetensors", "/cdn/")] {
+        let (server, cache) = (serving(&[(name, &bytes)]), tempfile::tempdir().unwrap());
+        server.fails(path, &[Fault::Cut(100_000), Fault::Status(404, "")]);
+        assert!(matches!(fetch(&server, &cache, name), Err(HubError::Refused { status: 404, .. })));
+        assert_eq!(server.sent(), 100_000);
+        let path = fetch(&server, &cache, name).unwrap().unwrap();
+        assert_eq!((fs::read(path).unwrap() == bytes, server.sent()), (true, 200_000));
+        assert!(!tree(cache.path()).keys().any(|name| name.ends_with("incomplete")));
+    }
+}
+
+/// What lies there in the name of a part may be anything.
+#[test]
+fn a_part_that_is_not_one_costs_a_try_and_no_more() {
+    let bytes = vec![7; 300_000];
+    for part in [vec![8; 100_000], vec![8; 300_000], vec![8; 400_000]] {
+        let (server, cache) = (serving(&[("a.json", &bytes)]), tempfile::tempdir().unwrap());
+        server.fails("/resolve/", &[Fault::Cut(10), Fault::Status(404, "")]);
+        fetch(&server, &cache, "a.json").unwrap_err();
+        let found: Vec<String> = tree(cache.path()).into_keys().filter(|name| name.ends_with("incomplete")).collect();
+        assert_eq!(found.len(), 1);
+        fs::write(cache.path().join(&found[0]), part).unwrap();
+        let path = fetch(&server, &cache, "a.json").unwrap().unwrap();
+        assert!(fs::read(path).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn connections_that_break_again_and_again_bring_a_large_file_all_the_same() {
+    let bytes: Vec<u8> = (0..12 << 20_u32).map(|at: u32| (at / 5) as u8).collect();
+    let (server, cache) = (serving(&[("a.safetensors", &bytes)]), tempfile::tempdir().unwrap());
+    // One at a time they are too many.
+    server.fails("/cdn/", &vec![Fault::Cut(1 << 20); 10]);
+    let path = fetch(&server, &cache, "a.safetensors").unwrap().unwrap();
+    assert!(fs::read(path).unwrap() == bytes);
+    assert_eq!(server.sent(), 12 << 20);
+}
+
+#[test]
+fn what_the_cache_holds_under_another_commit_is_not_fetched_again() {
+    let (server, cache) = (serving(&[SMALL, LARGE]), tempfile::tempdir().unwrap());
+    for (name, _) in [SMALL, LARGE] {
+        fetch(&server, &cache, name).unwrap();
+    }
+    server.change(ID, |repository| repository.commit = "c".repeat(40));
+    server.sent();
+    for (name, bytes) in [SMALL, LARGE] {
+        let path = fetch(&server, &cache, name).unwrap().unwrap();
+        assert!(path.starts_with(cache.path().join("hub/models--acme--model/snapshots").join("c".repeat(40))));
+        assert_eq!(fs::read(path).unwrap(), bytes);
+    }
+    assert_eq!(server.sent(), 0);
+    // A file that was cut is no content.
+    fs::write(cache.path().join("hub/models--acme--model/blobs").join(LARGE_DIGEST), b"ab").unwrap();
+    assert_eq!(fs::read(fetch(&server, &cache, LARGE.0).unwrap().unwrap()).unwrap(), LARGE.1);
+}
+
+/// Either finds what the other has fetched, where the other has put it, and fetches nothing.
+#[test]
+fn pythons_client_and_this_one_have_one_cache() {
+    let Some(environment) = given("ESMHUB_TEST_PYTHON", "pythons_client_and_this_one_have_one_cache") else { return };
+    let (server, cache) = (serving(&[SMALL, LARGE]), tempfile::tempdir().unwrap());
+    let python = |name: &str| {
+        let script = "import sys, huggingface_hub as hub; print(hub.hf_hub_download(sys.argv[1], sys.argv[2]))";
+        let mut command = Command::new(environment.join("bin/python"));
+        command.args(["-c", script, ID, name]).env("HF_HOME", cache.path()).env("HF_ENDPOINT", server.endpoint());
+        let output = command.env("HF_HUB_DISABLE_XET", "1").env_remove("HF_HUB_OFFLINE").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+    };
+    let ours = fetch(&server, &cache, SMALL.0).unwrap().unwrap();
+    let theirs = python(LARGE.0);
+    let (before, _) = (tree(cache.path()), server.sent());
+    assert_eq!(python(SMALL.0), ours);
+    assert_eq!(fetch(&server, &cache, LARGE.0).unwrap().unwrap(), theirs);
+    assert_eq!(server.sent(), 0);
+    let after = tree(cache.path());
+    assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)));
+    assert!(after.keys().all(|name| before.contains_key(name) || !name.contains("/blobs/")), "{after:?}");
+}
+
+#[test]
+fn two_that_want_the_same_fetch_it_once() {
+    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
+    let locks = cache.path().join("hub/.locks/models--acme--model");
+    fs::create_dir_all(&locks).unwrap();
+    let lock = File::create(locks.join(format!("{LARGE_DIGEST}.lock"))).unwrap();
+    lock.lock().unwrap();
+    std::thread::scope(|scope| {
+        let fetched: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| fetch(&server, &cache, LARGE.0).unwrap().unwrap())).collect();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(server.sent(), 0);
+        drop(lock);
+        for path in fetched {
+            assert_eq!(fs::read(path.join().unwrap()).unwrap(), LARGE.1);
+        }
+    });
+    assert_eq!(server.sent(), LARGE.1.len() as u64);
+}
+
+/// No sizes, no digests: what came is counted and called by what it is.
+#[test]
+fn a_mirror_that_lists_names_alone_will_do() {
+    let bytes = vec![7; 300_000];
+    let (server, cache) = (serving(&[SMALL, LARGE, ("c.json", &bytes)]), tempfile::tempdir().unwrap());
+    server.change(ID, |repository| repository.terse = true);
+    server.fails("/c.json", &[Fault::Cut(100_000), Fault::Status(404, "")]);
+    fetch(&server, &cache, "c.json").unwrap_err();
+    for (name, expected) in [SMALL, LARGE, ("c.json", &bytes)] {
+        let path = fetch(&server, &cache, name).unwrap().unwrap();
+        assert!(fs::read(path).unwrap() == expected);
+    }
+    assert_eq!(server.sent(), 300_000 + 9);
+    assert!(tree(cache.path()).contains_key(&format!("hub/models--acme--model/blobs/{LARGE_DIGEST}")));
+}
+
+#[test]
+fn what_has_no_end_or_more_bytes_than_allowed_is_left() {
+    let bytes = vec![7; 300_000];
+    let cases = [(false, Fault::Endless), (true, Fault::Endless), (true, Fault::Whole), (false, Fault::Whole)];
+    all_at_once(&cases, |(terse, fault)| {
+        let (server, cache) = (serving(&[("a.json", &bytes)]), tempfile::tempdir().unwrap());
+        server.change(ID, |repository| repository.terse = terse);
+        server.fails("/resolve/", &vec![fault.clone(); 6]);
+        let limit = if matches!(fault, Fault::Endless) { 300_000 } else { 200_000 };
+        let refused = fetch_at_most(&server, &cache, "a.json", Some(limit)).unwrap_err();
+        assert!(matches!(refused, HubError::TooLarge { .. } | HubError::Answer { .. }), "{terse} {fault:?}: {refused}");
+        let kept: usize = tree(cache.path()).values().map(Vec::len).sum();
+        assert!(kept <= 300_000, "{terse} {fault:?}: {kept}");
+        // Six tries, and what lies in the pipes.
+        assert!(server.sent() < 100 << 20);
+    });
+}
+
+#[test]
+fn answers_that_make_no_sense_are_errors() {
+    let cases = [
+        (302, ""),
+        (302, "Location: \r\n"),
+        (302, "Location: ../../../x\r\n"),
+        (302, "Location: http://[\r\n"),
+        (304, ""),
+        (206, ""),
+        (206, "Content-Range: bytes 5-6/7\r\n"),
+        (204, ""),
+        (301, "Location: /acme/model/resolve/main/a.json\r\n"),
+    ];
+    all_at_once(&cases, |(status, headers)| {
+        let (server, cache) = (serving(&[("a.json", b"{}")]), tempfile::tempdir().unwrap());
+        server.fails("a.json", &vec![Fault::Status(status, headers); 200]);
+        let refused = fetch(&server, &cache, "a.json").unwrap_err();
+        let fits = matches!(refused, HubError::Refused { .. } | HubError::Answer { .. } | HubError::Request { .. });
+        assert!(fits, "{status} {headers}: {refused}");
+        assert!(tree(cache.path()).values().all(Vec::is_empty));
+    });
+}
+
+#[test]
+fn a_listing_cannot_name_files_outside_the_cache() {
+    for name in ["../evil", "/tmp/evil", "a/../../evil", "", ".", "..", "a\0b"] {
+        let (server, cache) = (serving(&[(name, b"evil"), SMALL]), tempfile::tempdir().unwrap());
+        let refused = client(&server, &cache).open(Kind::Model, ID, None).unwrap_err();
+        assert!(
+            matches!(&refused, HubError::Answer { found, .. } if found.contains("a file named")),
+            "{name}: {refused}"
+        );
+        assert!(!cache.path().join("hub").exists());
+    }
+}
+
+#[test]
+fn names_that_mean_something_in_addresses_come_as_they_are() {
+    for name in
+        ["a b.json", "50%.json", "what?.json", "no#1.json", "a+b&c=d.json", "\u{e4}/\u{65e5}.json", "%2e%2e.json"]
+    {
+        let (server, cache) = (serving(&[(name, name.as_bytes())]), tempfile::tempdir().unwrap());
+        let path = fetch(&server, &cache, name).unwrap().unwrap();
+        assert_eq!(fs::read(path).unwrap(), name.as_bytes());
+    }
+}
