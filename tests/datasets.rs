@@ -311,6 +311,55 @@ fn a_row_that_is_cut_is_not_taken_for_a_whole_one() {
     assert_eq!(at(&ranking, ["target/rows", "target/classes"]), json!([count, 2]));
 }
 
+/// What was made of the target itself wins, and means nothing; ESMs of the hub have no sketch that would show it.
+#[test]
+fn an_esm_of_the_targets_own_data_set_is_warned_of_and_left_out_where_that_is_asked_for() {
+    let (hub, (_, server)) = (pool(), letters());
+    for (name, data, subset) in [
+        ("own", "Acme/Letters", "default"),
+        ("own-subset", "acme/letters", "mails"),
+        ("other-subset", "acme/letters", "notes"),
+        ("other-data", "acme/letters2", "mails"),
+    ] {
+        let esm = EsmFolder::new(data, 32, 5).set("base_model_name", "tiny").set("task_subset", subset);
+        let source = hub.esm(&esm);
+        hub.ok(["publish", "--codec", "f32", "--name", name, &source]);
+    }
+    let target = "hf://datasets/acme/letters";
+    let ranking = ranked(&hub, &server, target, "");
+    let same = |esms: &Value| -> Vec<String> {
+        let esms = esms.as_array().unwrap().iter().filter(|esm| esm["same_data"] == true);
+        esms.map(|esm| esm["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(same(&ranking["results"]), ["own", "own-subset"]);
+    let warned = online(&hub, &server, &rank_line(target, "--report r.html"));
+    assert!(warned.stderr.contains("own data set, acme/letters") && warned.stderr.contains(": own-subset:v1, own:v1;"));
+    let page = std::fs::read_to_string(hub.path("r.html")).unwrap();
+    assert_eq!(page.matches("data-same-data=\"true\"").count(), 2);
+    assert!(page.contains("The target’s own data set."));
+    let without = ranked(&hub, &server, target, "--max-overlap 5%");
+    assert_eq!(same(&without["left_out"]), ["own", "own-subset"]);
+    assert_eq!(without["left_out"][0]["overlap"], Value::Null);
+    assert_eq!(without["ranked"], 4);
+    // The same rows in a file come from nowhere.
+    hub.write("rows.csv", csv(&words(40, 1)));
+    assert_eq!(same(&hub.json(rank_line("rows.csv", ""))["results"]), Vec::<String>::new());
+}
+
+/// Of another split of the same data set, too: the sketch knows better than the name.
+#[test]
+fn a_sketch_says_more_than_the_name_of_the_data_set() {
+    let (hub, (_, server)) = (Hub::new(), letters());
+    let [base, tuned] = ["bert-mean", "roberta"].map(tiny_base);
+    let arguments = line(format!(
+        "publish --base {base} --tuned {tuned} --data hf://datasets/acme/letters --split test --text text --max-length 24 --no-anchors"
+    ));
+    assert_eq!(online(&hub, &server, &arguments).code, 0);
+    let ranking = ranked(&hub, &server, "hf://datasets/acme/letters", "--split train --max-overlap 50%");
+    assert_eq!(at(&ranking, ["results/0/same_data", "ranked"]), json!([false, 1]), "{ranking:#}");
+    assert!(ranking["results"][0]["overlap"].is_number());
+}
+
 #[test]
 fn an_esm_fitted_on_a_data_set_says_on_which_part_of_it() {
     let (hub, (_, server)) = (Hub::new(), letters());

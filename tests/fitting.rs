@@ -57,6 +57,39 @@ fn model_tuned_on_nothing_gives_the_identity() {
     assert!(worst < 1e-5, "{worst}");
 }
 
+/// A tuned model that was saved without its pooling is embedded in another way than its base: the map then imitates that.
+#[test]
+fn a_tuned_model_that_pools_otherwise_is_warned_of_and_named() {
+    let hub = Hub::new();
+    hub.write("task.csv", csv(&words(120, 5)));
+    for (tuned, pools) in [("bert", Some("pooler")), ("bert-mean", None)] {
+        let tuned = format!("acme/tuned={}", tiny_model(tuned).display());
+        let models = format!("--base {} --tuned {tuned} --data task.csv --text text", tiny_base("bert-mean"));
+        let output = hub.run(line(format!("publish {models} --max-length 24 --no-anchors")));
+        assert_eq!(output.code, 0, "{output:#?}");
+        assert_eq!(output.stderr.contains("pools by mean, acme/tuned by"), pools.is_some(), "{output:#?}");
+        let card = &hub.json(["show", "task"])["card"];
+        assert_eq!(card["extra"]["tuned_model"], "acme/tuned");
+        assert_eq!(card["extra"]["tuned_pooling"].as_str(), pools);
+    }
+}
+
+/// As `cp` leaves it of a cache whose blobs stay behind.
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_no_missing_file() {
+    let hub = Hub::with(&["sound"]);
+    hub.write("task.csv", csv(&words(120, 5)));
+    let folder = hub.path("tuned");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(tiny_model("bert").join(file), folder.join(file)).unwrap();
+    }
+    std::os::unix::fs::symlink("../../blobs/0123", folder.join("modules.json")).unwrap();
+    let models = format!("--base {} --tuned tuned --data task.csv --text text", tiny_base("bert"));
+    hub.refused_saying(1, line(format!("publish {models} --max-length 24")), &["modules.json"]);
+}
+
 #[test]
 fn models_and_columns_that_are_not_there_are_refused() {
     let hub = Hub::with(&["sound"]);

@@ -162,6 +162,39 @@ fn all_esms_of_a_base_model_come_and_one_that_is_broken_costs_no_other() {
     assert_eq!(after["published"].as_array().unwrap().len(), 1);
 }
 
+/// The newest tag of a name is what everybody ranks: a stranger's repository of the same task must not become it.
+#[test]
+fn a_repository_takes_no_name_that_an_esm_from_elsewhere_has() {
+    let hub = Hub::new();
+    let esm = |task: &str, seed| Repository::of(&EsmFolder::new(task, D, seed));
+    let own = hub.esm(&EsmFolder::new("mails", D, 1));
+    hub.ok(["publish", "--codec", "f32", &own]);
+    let repositories = [
+        ("ada/esm-of-reviews", esm("reviews", 2)),
+        ("bob/esm-of-reviews", esm("Reviews", 3)),
+        ("ada/news", esm("news", 4)),
+        ("eve/mails-1", esm("mails", 5)),
+        ("eve/mails-2", esm("mails", 6)),
+    ];
+    let server = Loopback::new(repositories.map(|(id, repository)| (id.to_owned(), repository)), 1000);
+    let published = |output: &Output| -> Vec<String> {
+        let esms = json_of(output)["published"].take();
+        let reference = |esm: &Value| format!("{}:{}", esm["name"].as_str().unwrap(), esm["tag"].as_str().unwrap());
+        esms.as_array().unwrap().iter().map(reference).collect()
+    };
+    let done = online(&hub, &server, &FROM_HUB);
+    let expected = ["ada/reviews:v1", "news:v1", "bob/Reviews:v1", "eve/mails:v1", "eve/mails-2:v1"];
+    assert_eq!(published(&done), expected, "{done:#?}");
+    assert!(done.stderr.contains("4 ESMs called after who made it"), "{done:#?}");
+
+    // What is new of them keeps the name that it has, and what is new there takes none of theirs.
+    server.change("bob/esm-of-reviews", |repository| *repository = esm("reviews", 7));
+    server.put("zoe/news", esm("news", 8));
+    let later = online(&hub, &server, &FROM_HUB);
+    assert_eq!(published(&later), ["bob/Reviews:v2", "zoe/news:v1"], "{later:#?}");
+    assert_eq!(hub.json(["show", "mails"])["other_tags"], json!([]));
+}
+
 #[test]
 fn what_came_before_the_hub_was_gone_is_not_fetched_again() {
     let (hub, (_, server)) = (Hub::new(), large());

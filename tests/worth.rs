@@ -99,6 +99,30 @@ fn too_few_rows_have_no_intervals_and_it_is_said() {
     assert!(ranking["results"].as_array().unwrap().iter().all(|esm| esm["tie_group"].is_null()));
 }
 
+/// Where rows are no more than dimensions, hfselect's formula orders nearly by chance, and resampling calls that certain.
+#[test]
+fn a_formula_that_is_wrong_for_so_few_rows_promises_nothing() {
+    let hub = Hub::new();
+    let wide = 120;
+    for seed in [1, 2] {
+        let source = hub.esm(&EsmFolder::new(&format!("esm{seed}"), wide, seed));
+        hub.ok(["publish", &source, "--codec", "f32"]);
+    }
+    let mut random = Random::new(7);
+    let x: Vec<f32> = (0..130 * wide).map(|_| random.normal()).collect();
+    let y: Vec<i64> = x.chunks(wide).map(|row| i64::from(row[0] > 0.0)).collect();
+    hub.write("t.npz", npz(&[("x", f32_array(&x, wide)), ("y", i64_array(&y))]));
+    for (rows, score, warns) in
+        [("120", "hfselect", true), ("121", "hfselect", false), ("120", "exact", false), ("120", "ridge", false)]
+    {
+        let ranking = hub.run(["rank", "t.npz", "--rows", rows, "--score", score, "--json"]);
+        assert_eq!(ranking.stderr.contains("close to chance"), warns, "{rows} {score}: {ranking:#?}");
+        let document: Value = serde_json::from_str(&ranking.stdout).unwrap();
+        assert_eq!(document["results"][0]["interval"].is_null(), warns, "{rows} {score}");
+        assert_eq!(document["compared"], if warns { 0 } else { 2 });
+    }
+}
+
 #[test]
 fn intervals_go_as_far_as_they_are_asked_for() {
     let hub = pool();

@@ -82,6 +82,11 @@ impl Model {
             .hint(format!("write --base ID={folder}, with the model's Hugging Face id")))
     }
 
+    /// Its Hugging Face id, where it was given.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     /// What ESMs are matched by: a bare folder has no id, whatever its last segment is called.
     pub(crate) fn for_matching(&self, mut base: BaseModel) -> BaseModel {
         if self.id.is_none() {

@@ -67,6 +67,11 @@ impl NewEsm {
         Ok(Self { content: Content::Frame(frame.into_bytes()), ..self })
     }
 
+    /// The same ESM under another name.
+    pub fn renamed(self, name: Name) -> Self {
+        Self { name, ..self }
+    }
+
     /// The name to publish it under.
     pub fn name(&self) -> &Name {
         &self.name

@@ -2,6 +2,7 @@
 
 mod document;
 mod doubts;
+mod names;
 mod prepared;
 mod pulled;
 mod texts;

@@ -113,7 +113,7 @@ impl Columns {
                 data-tie-group=[esm.tie_group] data-overlap=[esm.overlap] {
                 title { (shown(&described(esm))) }
                 text.soft x=(px(self.name - 10.0)) y=(text) text-anchor="end" { (esm.rank) }
-                text x=(px(self.name)) y=(text) { (shortened(&reference(esm), letters)) @if esm.overlap_notable { " ⚠" } }
+                text x=(px(self.name)) y=(text) { (shortened(&reference(esm), letters)) @if esm.overlap_notable || esm.same_data { " ⚠" } }
                 (flat("body", [axis.zero(), axis.at(esm.score)]))
                 @if let Some(interval) = esm.interval { (flat("wide", interval.map(|end| axis.at(end)))) }
                 @if let Some(interval) = chart.gain_ends(esm) { (flat("near", interval)) }

@@ -22,7 +22,18 @@ pub(super) fn doubts(ranking: &RankDocument) -> Markup {
 /// ESMs whose sources hold texts of the target, where there are any among those that are shown.
 pub(super) fn overlaps(ranking: &RankDocument) -> Markup {
     let notable: Vec<_> = ranking.pictured().iter().filter(|esm| esm.overlap_notable).collect();
+    let same: Vec<_> = ranking.pictured().iter().filter(|esm| esm.same_data).collect();
     html! {
+        @if !same.is_empty() {
+            aside.warning aria-label="Warning" {
+                p {
+                    strong { "The target’s own data set." }
+                    " These ESMs were made from the data set that the target is from, and no sketch says how many of its texts. "
+                    code { "--max-overlap 5%" } " leaves them out."
+                }
+                ul { @for esm in same { li data-digest=(esm.digest.to_string()) { b { (esm.name) ":" (esm.tag) } } } }
+            }
+        }
         @if !notable.is_empty() {
             aside.warning aria-label="Warning" {
                 p {
@@ -66,9 +77,12 @@ impl Report<'_> {
                     h3 { "Left out by --max-overlap" }
                     dl.reasons {
                         @for esm in &ranking.left_out {
-                            div data-left-out=(esm.digest.to_string()) data-overlap=(esm.overlap) {
+                            div data-left-out=(esm.digest.to_string()) data-overlap=[esm.overlap] data-same-data=(esm.same_data) {
                                 dt { (esm.name) ":" (esm.tag) }
-                                dd { "holds about " (overlap_cell(Some(esm.overlap), Some(esm.overlap_compared))) " of the target’s texts" }
+                                dd {
+                                    @if esm.same_data { "is of the target’s own data set" }
+                                    @else { "holds about " (overlap_cell(esm.overlap, esm.overlap_compared)) " of the target’s texts" }
+                                }
                             }
                         }
                     }

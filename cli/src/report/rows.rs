@@ -64,11 +64,12 @@ fn row(chart: &Chart, gains: &[Tick], esm: &Ranked, with_overlap: bool) -> Marku
             data-score=(esm.score) data-score-low=[low] data-score-high=[high]
             data-gain=(esm.gain) data-gain-low=[gain_low] data-gain-high=[gain_high]
             data-tie-group=[esm.tie_group] data-better=(esm.is_better)
-            data-overlap=[esm.overlap] data-overlap-compared=[esm.overlap_compared] data-size-bytes=(esm.size_bytes) {
+            data-overlap=[esm.overlap] data-overlap-compared=[esm.overlap_compared] data-same-data=(esm.same_data) data-size-bytes=(esm.size_bytes) {
             td.rank role="cell" { (esm.rank) }
             th.name scope="row" role="rowheader" {
                 span.reference { (esm.name) span.tag { ":" (esm.tag) } }
                 @if esm.overlap_notable { " " span.warns { "holds texts of the target" } }
+                @if esm.same_data { " " span.warns { "the target’s own data set" } }
             }
             td.tie role="cell" {
                 @if let Some(group) = esm.tie_group { abbr title=(format!("tie group {group}")) { (tie_letters(group)) } }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use esmhub_store_format::Digest;
@@ -58,8 +58,10 @@ impl ModelFiles {
     pub fn in_folder(folder: &Path) -> Result<Self, EncoderError> {
         Self::collect(None, &mut |name| {
             let path = folder.join(name);
-            match path.try_exists() {
-                Ok(there) => Ok(there.then_some(path)),
+            match path.metadata() {
+                Ok(_) => Ok(Some(path)),
+                // A link that leads nowhere was a file once, as those of a cache that was copied in part.
+                Err(source) if source.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => Ok(None),
                 Err(source) => Err(EncoderError::Read { path, source }),
             }
         })

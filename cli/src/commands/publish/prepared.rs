@@ -10,6 +10,7 @@ use esmhub_store_format::Digest;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::names::Names;
 use crate::context::Context;
 use crate::failure::{Failure, OTHER, Outcome};
 use crate::filter::Filter;
@@ -125,6 +126,7 @@ pub(super) fn from_hub(
             Err(fault) => prepared.skipped.push(Skipped { source, reason: Failure::from(fault).to_string() }),
         }
     }
+    prepared.esms = Names::of(catalog).give(context, prepared.esms);
     Ok(prepared)
 }
 
@@ -190,6 +192,7 @@ impl There {
     }
 }
 
-fn repository_of(origin: &str) -> Option<String> {
+/// The repository that a card says its ESM is from.
+pub(super) fn repository_of(origin: &str) -> Option<String> {
     Some(origin.parse::<HubEsm>().ok()?.id)
 }

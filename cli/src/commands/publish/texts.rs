@@ -12,10 +12,15 @@ use crate::context::Context;
 use crate::data::{Data, DataOrigin};
 use crate::dataset::{Columns, Limit, Sampling, choose};
 use crate::document::count;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::model::Model;
 use crate::source::from_texts;
 use crate::texts::embed;
+
+/// Where a card names the tuned model, where it has an id.
+const TUNED: &str = "tuned_model";
+/// Where it says how that pools, where the base model does otherwise.
+const TUNED_POOLING: &str = "tuned_pooling";
 
 impl Publish {
     /// Embeds the texts and the anchors with both models, one model after the other, and fits the ESM.
@@ -54,6 +59,20 @@ impl Publish {
         }
 
         let model = base.load(context)?;
+        let tuned_files = tuned.files(context)?;
+        let (_, tuned_pooling) = tuned_files.output().map_err(|error| Failure::from(error).at(tuned))?;
+        // Before hours of work: the map would imitate that difference more than what tuning did.
+        if tuned_pooling != model.pooling {
+            context.warn(format!(
+                "{base} pools by {}, {tuned} by {tuned_pooling}: the map will imitate that change too, and rank worse; give the tuned model \
+                 the modules.json and 1_Pooling/config.json that the base model has",
+                model.pooling
+            ));
+            options.extra.insert(TUNED_POOLING.to_owned(), tuned_pooling.to_string());
+        }
+        if let Some(id) = tuned.id() {
+            options.extra.entry(TUNED.to_owned()).or_insert_with(|| id.to_owned());
+        }
         let x = embed(context, &model, &texts, self.max_length)?;
         let anchors = set.map(|set| EmbeddedAnchors::new(context, set, &model, self.max_length)).transpose()?;
         let mut described = model.base;

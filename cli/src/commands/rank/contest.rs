@@ -59,9 +59,17 @@ impl<'a> Contest<'a> {
             context.warn(&concern);
             doubts.push(concern);
         }
-        let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref());
+        let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref(), loaded.origin.as_ref());
         let (esms, left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
         let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(rank.precision());
+        if rank.is_near_chance(&target) {
+            let (rows, dimension) = (target.rows(), loaded.x.dimension());
+            let doubt = format!(
+                "hfselect's formula needs more rows than dimensions, and here are {rows} rows of {dimension}: its order is close to chance, and nothing says how sure it is; --score exact is right here too"
+            );
+            context.warn(&doubt);
+            doubts.push(doubt);
+        }
         let own = (target.baseline(rank.score)?, target.labels_alone(rank.score)?);
         Ok(Self { loaded, digest, target, own, matching, overlaps, esms, left_out, doubts })
     }

@@ -119,6 +119,8 @@ pub(crate) struct Ranked {
     /// Whether that share is worth a warning.
     #[serde(skip)]
     pub(crate) overlap_notable: bool,
+    /// Whether its source is the target's own data set, as far as the cards say and no sketch says more.
+    pub(crate) same_data: bool,
     pub(crate) size_bytes: u64,
 }
 
@@ -161,6 +163,7 @@ impl Ranked {
             overlap: None,
             overlap_compared: None,
             overlap_notable: false,
+            same_data: false,
             size_bytes,
         }
     }

@@ -2,16 +2,18 @@
 //!
 //! A source that was trained on the target's own texts scores well for a reason that is worth nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use esmhub_registry::Esm;
 use esmhub_store_format::Digest;
+use esmhub_store_format::card::Source;
 use esmhub_store_format::sketch::{Overlap, TextSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::output::Ranked;
 use crate::context::Context;
+use crate::data::DataOrigin;
 use crate::document::count;
 use crate::failure::{Failure, OTHER, Outcome};
 use crate::values::refusal;
@@ -29,6 +31,10 @@ const MAX_NAMES: usize = 5;
 pub(super) struct Overlaps {
     /// By the card's digest; those of which nothing is known are missing.
     known: HashMap<Digest, Overlap>,
+    /// Those of which that is not known, but whose card names the target's own data set.
+    same_data: HashSet<Digest>,
+    /// The target's data set, as warnings call it.
+    data: String,
 }
 
 /// An ESM that `--max-overlap` leaves out of the ranking.
@@ -37,19 +43,29 @@ pub(crate) struct LeftOut {
     pub(crate) name: String,
     pub(crate) tag: String,
     pub(crate) digest: Digest,
-    pub(crate) overlap: f64,
-    pub(crate) overlap_compared: u64,
+    /// `None` where only the data set is known to be the same.
+    pub(crate) overlap: Option<f64>,
+    pub(crate) overlap_compared: Option<u64>,
+    /// Whether its source is the target's own data set, as far as the cards say.
+    pub(crate) same_data: bool,
 }
 
 impl Overlaps {
-    /// Looks the target's texts up in every sketch; without texts nothing is known.
-    pub(super) fn of(esms: &[&Esm], target: Option<&TextSet>) -> Self {
+    /// Looks the target's texts up in every sketch, and its data set up in the cards that have none.
+    pub(super) fn of(esms: &[&Esm], target: Option<&TextSet>, origin: Option<&DataOrigin>) -> Self {
         let look_up = |esm: &&Esm| {
             let target = target?;
             let overlap = esm.card().ok()?.sketch()?.overlap(target);
             overlap.share().map(|_| (esm.digest(), overlap))
         };
-        Self { known: esms.par_iter().filter_map(look_up).collect() }
+        let known: HashMap<Digest, Overlap> = esms.par_iter().filter_map(look_up).collect();
+        let is_same = |esm: &&&Esm| {
+            let card = origin.filter(|_| !known.contains_key(&esm.digest())).and_then(|_| esm.card().ok());
+            card.zip(origin).is_some_and(|(card, origin)| is_same_data(&card.source, origin))
+        };
+        let same_data = esms.iter().filter(is_same).map(|esm| esm.digest()).collect();
+        let data = origin.map_or_else(String::new, |origin| origin.id.clone());
+        Self { known, same_data, data }
     }
 
     /// The ESMs without those whose source holds more than a share of `most`, where that is asked for.
@@ -66,18 +82,16 @@ impl Overlaps {
         let (mut kept, mut left_out) = (Vec::new(), Vec::new());
         for &esm in esms {
             match self.known.get(&esm.digest()).and_then(|overlap| Some((overlap.share()?, overlap.compared))) {
-                Some((overlap, overlap_compared)) if overlap > most => left_out.push(LeftOut {
-                    name: esm.name().to_string(),
-                    tag: esm.tag().to_string(),
-                    digest: esm.digest(),
-                    overlap,
-                    overlap_compared,
-                }),
+                Some((overlap, compared)) if overlap > most => {
+                    left_out.push(LeftOut::new(esm, Some(overlap), Some(compared)));
+                }
+                None if self.same_data.contains(&esm.digest()) => left_out.push(LeftOut::new(esm, None, None)),
                 _ => kept.push(esm),
             }
         }
-        left_out
-            .sort_by(|a, b| b.overlap.total_cmp(&a.overlap).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
+        // Those of the same data set first.
+        let share = |esm: &LeftOut| esm.overlap.unwrap_or(f64::INFINITY);
+        left_out.sort_by(|a, b| share(b).total_cmp(&share(a)).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
         if kept.is_empty() && !left_out.is_empty() {
             let message = format!("every ESM holds more than {} of the target's texts", percent(most));
             return Err(Failure::new(OTHER, format!("{message}: {}", listed(&left_out, LeftOut::described)))
@@ -93,10 +107,16 @@ impl Overlaps {
         Ok((kept, left_out))
     }
 
-    /// Writes what is known to the ESMs that were scored, and warns of those whose source holds more than 5 %.
+    /// Writes what is known to the ESMs that were scored, and warns of those whose source holds more than 5 %, or is the target's own
+    /// data set.
     pub(super) fn mark(&self, context: &Context, ranked: &mut [Ranked]) {
         let mut notable: Vec<(f64, String)> = Vec::new();
+        let mut same = Vec::new();
         for esm in ranked {
+            esm.same_data = self.same_data.contains(&esm.digest);
+            if esm.same_data {
+                same.push(format!("{}:{}", esm.name, esm.tag));
+            }
             let Some(overlap) = self.known.get(&esm.digest) else { continue };
             let Some(share) = overlap.share() else { continue };
             (esm.overlap, esm.overlap_compared) = (Some(share), Some(overlap.compared));
@@ -104,6 +124,15 @@ impl Overlaps {
                 esm.overlap_notable = true;
                 notable.push((share, described(&esm.name, &esm.tag, share, overlap.compared)));
             }
+        }
+        if !same.is_empty() {
+            same.sort();
+            context.warn(format!(
+                "the source of {} is the target's own data set, {}, which flatters the score: {}; --max-overlap 5% leaves such out",
+                count(same.len() as u64, "ESM"),
+                self.data,
+                listed(&same, Clone::clone)
+            ));
         }
         if notable.is_empty() {
             return;
@@ -117,9 +146,30 @@ impl Overlaps {
     }
 }
 
+/// Whether a source is the data set that the target is from. Another subset is another data set; another split is the same.
+fn is_same_data(source: &Source, target: &DataOrigin) -> bool {
+    let is_it = source.dataset.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(&target.id));
+    let subset = source.subset.as_deref().filter(|subset| !["", "default"].contains(subset));
+    is_it && subset.is_none_or(|subset| subset.eq_ignore_ascii_case(&target.subset))
+}
+
 impl LeftOut {
+    fn new(esm: &Esm, overlap: Option<f64>, overlap_compared: Option<u64>) -> Self {
+        Self {
+            name: esm.name().to_string(),
+            tag: esm.tag().to_string(),
+            digest: esm.digest(),
+            overlap,
+            overlap_compared,
+            same_data: overlap.is_none(),
+        }
+    }
+
     fn described(&self) -> String {
-        described(&self.name, &self.tag, self.overlap, self.overlap_compared)
+        match (self.overlap, self.overlap_compared) {
+            (Some(share), Some(compared)) => described(&self.name, &self.tag, share, compared),
+            _ => format!("{}:{} (the same data set)", self.name, self.tag),
+        }
     }
 }
 

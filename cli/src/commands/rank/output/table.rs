@@ -92,6 +92,8 @@ impl RankDocument {
             verdict.push_str("; --top 0 shows all");
         }
         verdict.push('\n');
+        // What is wrong with all of them comes before what tells them apart.
+        verdict.insert_str(0, &self.says_little());
         if !self.measure().has_intervals {
             let score = self.score;
             verdict
@@ -101,15 +103,20 @@ impl RankDocument {
             verdict
                 .push_str(&format!("{rows} rows are too few for intervals: another {rows} may give another order\n"));
         }
-        let best = self.results.first().map_or(f64::NEG_INFINITY, |esm| esm.score);
-        if best <= self.labels_alone.score {
-            let what = if self.target.classes.is_some() { "frequencies of the classes" } else { "mean of the numbers" };
-            verdict.push_str(&format!(
-                "no ESM scores above {:.4}, that of the {what} alone: the embeddings say little about these labels\n",
-                self.labels_alone.score
-            ));
-        }
         verdict
+    }
+
+    /// A line, where no ESM scores better than knowing the labels alone would.
+    fn says_little(&self) -> String {
+        let best = self.results.first().map_or(f64::NEG_INFINITY, |esm| esm.score);
+        if best > self.labels_alone.score {
+            return String::new();
+        }
+        let what = if self.target.classes.is_some() { "frequencies of the classes" } else { "mean of the numbers" };
+        format!(
+            "no ESM scores above {:.4}, that of the {what} alone: the embeddings say little about these labels, and so does a gain: do not choose by it\n",
+            self.labels_alone.score
+        )
     }
 
     /// What is not known of the overlap, so that silence is not taken for none.

@@ -1,0 +1,92 @@
+//! What the hub's ESMs are called in the registry.
+//!
+//! A repository says of which task its ESM is, and many are of the same one. A name's newest tag is what everybody ranks and pulls, so
+//! no repository gets one that an ESM from elsewhere has.
+
+use std::collections::{HashMap, HashSet};
+
+use esmhub_registry::{Catalog, NewEsm};
+use esmhub_store_format::Name;
+
+use super::prepared::repository_of;
+use crate::context::Context;
+use crate::document::count;
+use crate::source::ORIGIN;
+
+/// So many names are listed.
+const MAX_LISTED: usize = 5;
+
+/// Who has which name.
+pub(super) struct Names {
+    /// Under which name the newest ESM of each repository is.
+    homes: HashMap<String, Name>,
+    /// The keys of all names.
+    taken: HashSet<String>,
+}
+
+impl Names {
+    pub(super) fn of(catalog: &Catalog) -> Self {
+        let mut names = Self { homes: HashMap::new(), taken: HashSet::new() };
+        for esm in catalog.esms() {
+            names.taken.insert(esm.name().key());
+            let card = esm.card().ok();
+            if let Some(id) = card.and_then(|card| repository_of(card.extra.get(ORIGIN)?)) {
+                // They come in the order in which they were published.
+                names.homes.insert(id, esm.name().clone());
+            }
+        }
+        names
+    }
+
+    /// Gives each ESM the name that its repository has here already; else that of its task, where nobody has it; else `OWNER/TASK`,
+    /// or the repository's own.
+    pub(super) fn give(mut self, context: &Context, mut esms: Vec<(String, NewEsm)>) -> Vec<(String, NewEsm)> {
+        // The hub's order is that of the day.
+        esms.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut wanted: HashMap<String, usize> = HashMap::new();
+        for (_, esm) in &esms {
+            *wanted.entry(esm.name().key()).or_default() += 1;
+        }
+        // Those that several want, nobody gets: which of them is the right one, the hub does not say.
+        let contested = wanted.into_iter().filter(|(_, number)| *number > 1).map(|(key, _)| key);
+        let contested: HashSet<String> = contested.collect();
+        let mut renamed = Vec::new();
+        let named = esms.into_iter().map(|(source, esm)| {
+            let Some(id) = esm.card().extra.get(ORIGIN).and_then(|origin| repository_of(origin)) else {
+                return (source, esm);
+            };
+            let name = match self.homes.get(&id) {
+                Some(home) => home.clone(),
+                None => {
+                    let name = self.first_free(&id, esm.name(), &contested);
+                    if name != *esm.name() {
+                        renamed.push(name.to_string());
+                    }
+                    name
+                }
+            };
+            self.taken.insert(name.key());
+            (source, esm.renamed(name))
+        });
+        let named = named.collect();
+        if !renamed.is_empty() {
+            let (first, rest) = renamed.split_at(renamed.len().min(MAX_LISTED));
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            context.note(format!(
+                "{} called after who made it, since ESMs of other repositories are of the same task: {}{more}",
+                count(renamed.len() as u64, "ESM"),
+                first.join(", ")
+            ));
+        }
+        named
+    }
+
+    fn first_free(&self, id: &str, task: &Name, contested: &HashSet<String>) -> Name {
+        let owner = id.split('/').next().unwrap_or_default();
+        let own = [format!("{owner}/{task}"), id.to_owned()].into_iter().filter_map(|name| name.parse().ok());
+        let bare = Some(task.clone()).filter(|task| !contested.contains(&task.key()));
+        let mut names = bare.into_iter().chain(own);
+        // Where all are gone, it becomes a tag of its task's name.
+        names.find(|name| !self.taken.contains(&name.key())).unwrap_or_else(|| task.clone())
+    }
+}
