@@ -90,7 +90,29 @@ fn what_is_no_esm_is_never_written_over() {
     server.put("acme/esm-of-reviews", earlier.clone());
     let done = pushed(&hub, &server, &[]);
     assert_eq!(at(&done, ["created", "unchanged"]), json!([false, false]));
+    assert_eq!(done["replaced"], earlier.commit.as_str());
     assert_ne!(server.repository("acme/esm-of-reviews").unwrap().commit, earlier.commit);
+}
+
+/// Others rank what the repository holds, whatever it is called.
+#[test]
+fn an_esm_of_another_task_or_base_model_is_written_over_only_where_that_is_asked_for() {
+    let ((hub, _), server) = (pool(), empty());
+    for (task, base) in [("news", "acme/encoder"), ("reviews", "acme/other")] {
+        let other = Repository::of(&EsmFolder::new(task, D, 2).set("base_model_name", base));
+        server.put("acme/esm-of-reviews", other.clone());
+        for arguments in [&[][..], &["--dry-run"]] {
+            let refused = push(&hub, &server, arguments);
+            assert_eq!(refused.code, 15, "{refused:#?}");
+            let said = [format!("{task} for {base}"), "reviews for acme/encoder".into(), "--replace".into()];
+            assert!(said.iter().all(|part| refused.stderr.contains(part)), "{refused:#?}");
+        }
+        assert_eq!(server.repository("acme/esm-of-reviews").unwrap().commit, other.commit);
+        let done = pushed(&hub, &server, &["--replace"]);
+        assert_eq!(done["replaced"], other.commit.as_str());
+    }
+    let again = pushed(&hub, &server, &[]);
+    assert_eq!(at(&again, ["unchanged", "replaced"]), json!([true, null]));
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub(crate) struct Pull {
     /// With --to-hub: a repository that is made for it is private
     #[arg(long, requires = "to_hub")]
     private: bool,
+    /// With --to-hub: take the place of an ESM of another task or base model in that repository
+    #[arg(long, requires = "to_hub")]
+    replace: bool,
     #[command(flatten)]
     require: RequireOptions,
     /// Check everything and write nothing

@@ -14,6 +14,8 @@ pub(super) struct Label {
     pub(super) x: f64,
     pub(super) y: f64,
     pub(super) anchor: &'static str,
+    /// Whether it stands so far away that a line has to lead there.
+    pub(super) leads: bool,
 }
 
 /// Width and height of the picture, and of a letter of its labels.
@@ -27,14 +29,22 @@ pub(super) struct Frame {
 type Area = [f64; 4];
 
 const GAP: f64 = 4.0;
+/// How far away, in lines, a label may stand that must not be missing.
+const FAR: [f64; 4] = [1.5, 2.5, 4.0, 6.0];
 
-/// A place for each text, the first having the first choice; `None` where there is none. Text i belongs to spot i.
-pub(super) fn place(frame: Frame, spots: &[Spot], texts: &[String]) -> Vec<Option<Label>> {
+/// A place for each text, the first having the first choice; `None` where there is none. Text i belongs to spot i. The first `sure` of
+/// them get one further away where a crowd leaves none beside the spot.
+pub(super) fn place(frame: Frame, spots: &[Spot], texts: &[String], sure: usize) -> Vec<Option<Label>> {
     let mut taken: Vec<Area> = spots.iter().map(|s| around(s.x, s.y, s.radius + 1.0, s.radius + 1.0)).collect();
     let mut labels = Vec::with_capacity(texts.len());
-    for (spot, text) in spots.iter().zip(texts) {
+    for (at, (spot, text)) in spots.iter().zip(texts).enumerate() {
         let width = text.chars().count() as f64 * frame.letter[0];
-        let found = candidates(*spot, frame.letter[1]).into_iter().find_map(|label| {
+        let near = candidates(*spot, frame.letter[1]);
+        let far = FAR.iter().filter(|_| at < sure).flat_map(|lines| {
+            let label = |label| Label { leads: true, ..label };
+            candidates(Spot { radius: spot.radius + lines * frame.letter[1], ..*spot }, frame.letter[1]).map(label)
+        });
+        let found = near.into_iter().chain(far).find_map(|label| {
             let area = area(&label, width, frame.letter[1]);
             let inside = area[0] >= 0.0 && area[1] >= 0.0 && area[2] <= frame.size[0] && area[3] <= frame.size[1];
             (inside && !taken.iter().any(|other| meets(other, &area))).then_some((label, area))
@@ -48,7 +58,7 @@ pub(super) fn place(frame: Frame, spots: &[Spot], texts: &[String]) -> Vec<Optio
 /// Right and left first, as text is read beside a point most easily.
 fn candidates(Spot { x, y, radius }: Spot, height: f64) -> [Label; 8] {
     let (aside, away) = (radius + GAP, radius + 0.5 * height + 1.0);
-    let label = |x, y, anchor| Label { x, y, anchor };
+    let label = |x, y, anchor| Label { x, y, anchor, leads: false };
     [
         label(x + aside, y, "start"),
         label(x - aside, y, "end"),
@@ -95,7 +105,7 @@ mod tests {
         };
         let spots: Vec<Spot> = (0..30).map(spot).collect();
         let texts: Vec<String> = (0..30).map(|at| "x".repeat(3 + at % 9)).collect();
-        let labels = place(frame, &spots, &texts);
+        let labels = place(frame, &spots, &texts, 0);
         let areas: Vec<Area> = labels
             .iter()
             .zip(&texts)
@@ -108,5 +118,21 @@ mod tests {
             assert!(spots.iter().all(|s| !meets(a, &around(s.x, s.y, s.radius, s.radius))));
             assert!(a[0] >= 0.0 && a[1] >= 0.0 && a[2] <= 300.0 && a[3] <= 200.0);
         }
+    }
+
+    /// What the reader looks for first is in the crowd as well.
+    #[test]
+    fn the_first_have_a_label_however_many_points_are_around_them() {
+        let frame = Frame { size: [400.0, 400.0], letter: [7.0, 14.0] };
+        let at = |x: f64, y: f64| Spot { x, y, radius: 5.0 };
+        let mut spots = vec![at(200.0, 200.0), at(212.0, 200.0)];
+        spots.extend((0..81).map(|n| at(152.0 + f64::from(n % 9) * 12.0, 152.0 + f64::from(n / 9) * 12.0)));
+        let texts: Vec<String> = (0..spots.len()).map(|at| format!("{at} source")).collect();
+        assert_eq!(place(frame, &spots, &texts, 0).iter().take(2).flatten().count(), 0);
+        let labels = place(frame, &spots, &texts, 2);
+        let areas: Vec<Area> = labels.iter().take(2).flatten().map(|label| area(label, 56.0, 14.0)).collect();
+        assert!(matches!(areas.as_slice(), [first, second] if !meets(first, second)), "{labels:?}");
+        assert!(spots.iter().all(|s| areas.iter().all(|area| !meets(area, &around(s.x, s.y, s.radius, s.radius)))));
+        assert!(labels.iter().take(2).flatten().all(|label| label.leads));
     }
 }

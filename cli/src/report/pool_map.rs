@@ -41,6 +41,8 @@ pub(crate) struct Place {
 /// Wide and narrow: a class, the size, the most labels, and the most letters of each.
 const SIZES: [(&str, [f64; 2], usize, usize); 2] =
     [("wide", [960.0, 560.0], 40, 40), ("narrow", [360.0, 360.0], 10, 20)];
+/// The origin and the first few ESMs are named, be it from further away.
+const SURE: usize = 4;
 /// A letter of 13 px, generously.
 const LETTER: [f64; 2] = [7.2, 16.0];
 const MARGIN: [f64; 2] = [56.0, 24.0];
@@ -75,7 +77,7 @@ impl PoolMap {
         let spots: Vec<Spot> =
             points.iter().copied().zip(self.radii()).map(|([x, y], radius)| Spot { x, y, radius }).collect();
         let texts: Vec<String> = self.texts(letters).into_iter().take(most + 1).collect();
-        let labels = place(Frame { size, letter: LETTER }, &spots, &texts);
+        let labels = place(Frame { size, letter: LETTER }, &spots, &texts, SURE);
         let bar = round_length(0.2 * size[0] / scale);
         let [width, height] = size.map(px);
         html! {
@@ -88,6 +90,11 @@ impl PoolMap {
                     g.origin data-x=(self.baseline[0]) data-y=(self.baseline[1]) {
                         title { "no transfer" }
                         path d=(format!("M{} {}h14m-7 -7v14", px(x - 7.0), px(*y))) {}
+                    }
+                }
+                @for (label, spot) in labels.iter().zip(&spots) {
+                    @if let Some(label) = label.filter(|label| label.leads) {
+                        path.leader d=(format!("M{} {}L{} {}", px(spot.x), px(spot.y), px(label.x), px(label.y))) {}
                     }
                 }
                 @for (at, (label, text)) in labels.iter().zip(&texts).enumerate() {

@@ -27,12 +27,15 @@ struct PushDocument {
     created: bool,
     /// Whether it held exactly this already.
     unchanged: bool,
+    /// The commit of the ESM whose place it took, or would take.
+    replaced: Option<String>,
     /// Whose signature the ESM has, where one was required.
     signed_by: Option<String>,
 }
 
+const CONFIG: &str = "config.json";
 /// What a repository of an ESM holds.
-const OF_ESMS: [&str; 5] = [".gitattributes", "README.md", "config.json", "model.safetensors", "pytorch_model.bin"];
+const OF_ESMS: [&str; 5] = [".gitattributes", "README.md", CONFIG, "model.safetensors", "pytorch_model.bin"];
 
 /// `OWNER/REPO`.
 pub(super) fn parse_repository(text: &str) -> Result<String, String> {
@@ -49,8 +52,10 @@ pub(super) fn parse_repository(text: &str) -> Result<String, String> {
 enum Found {
     /// Exactly what is to be pushed, at this commit.
     Same(String),
-    /// Nothing, or another ESM, at this commit; none where there is no such repository.
-    Other(Option<String>),
+    /// Nothing, at this commit; none where there is no such repository.
+    Nothing(Option<String>),
+    /// Another ESM, at this commit.
+    Other(String),
 }
 
 impl Pull {
@@ -81,7 +86,7 @@ impl Pull {
         let [config, weights] = files_of(&fetched)?;
         let card = model_card(esm, &fetched.card, repository).into_bytes();
         let files = [("README.md", card), config, weights];
-        let found = look(&hub, repository, &files)?;
+        let found = look(&hub, repository, &files, self.replace)?;
         let mut document = PushDocument {
             dry_run: self.dry_run,
             name: esm.name().to_string(),
@@ -91,12 +96,22 @@ impl Pull {
             commit: None,
             created: false,
             unchanged: false,
+            replaced: None,
             signed_by,
         };
-        match found {
-            Found::Same(commit) => (document.commit, document.unchanged) = (Some(commit), true),
-            Found::Other(_) if self.dry_run => {}
-            Found::Other(parent) => self.commit(&hub, &mut document, parent, &files)?,
+        let parent = match found {
+            Found::Same(commit) => {
+                (document.commit, document.unchanged) = (Some(commit), true);
+                return context.emit(&document);
+            }
+            Found::Nothing(parent) => parent,
+            Found::Other(parent) => {
+                document.replaced = Some(parent.clone());
+                Some(parent)
+            }
+        };
+        if !self.dry_run {
+            self.commit(&hub, &mut document, parent, &files)?;
         }
         context.emit(&document)
     }
@@ -121,37 +136,46 @@ impl Pull {
     }
 }
 
-/// What is there already. What is no ESM is never written over.
-fn look(hub: &Hub, id: &str, files: &[(&str, Vec<u8>)]) -> Outcome<Found> {
+/// What is there already. What is no ESM is never written over, and one of something else only where that is asked for.
+fn look(hub: &Hub, id: &str, files: &[(&str, Vec<u8>)], replaces: bool) -> Outcome<Found> {
     let repository = match hub.open(Kind::Model, id, None) {
         // The hub does not tell what one may not see from what is not there.
-        Err(HubError::Refused { status: 401 | 404, .. }) => return Ok(Found::Other(None)),
+        Err(HubError::Refused { status: 401 | 404, .. }) => return Ok(Found::Nothing(None)),
         opened => opened.map_err(|error| Failure::from(error).at(id))?,
     };
     let commit = repository.commit().to_owned();
     let names = repository.files()?;
     if names.iter().all(|name| name == ".gitattributes") {
-        return Ok(Found::Other(Some(commit)));
+        return Ok(Found::Nothing(Some(commit)));
     }
-    let config = config_of(&repository)?;
     let is_known = |name: &String| OF_ESMS.contains(&name.as_str());
-    if !names.iter().all(is_known) || !config.as_deref().is_some_and(is_esm) {
+    let esm = config_of(&repository)?.as_deref().and_then(esm_of).filter(|_| names.iter().all(is_known));
+    let Some(there) = esm else {
         return Err(Failure::new(
             CONFLICT,
             format!("{id} holds files, and they are not those of an ESM: nothing was pushed"),
         )
         .hint("choose another repository; one that is not there yet is made"));
-    }
+    };
     for (name, bytes) in files {
         if !repository.holds(name, bytes)? {
-            return Ok(Found::Other(Some(commit)));
+            let pushed = files.iter().find(|(name, _)| *name == CONFIG).and_then(|(_, bytes)| esm_of(bytes));
+            let other = pushed.filter(|pushed| pushed != &there && !replaces);
+            return match other {
+                None => Ok(Found::Other(commit)),
+                Some(pushed) => Err(Failure::new(
+                    CONFLICT,
+                    format!("{id} holds an ESM of {there}, and this one is of {pushed}: nothing was pushed"),
+                )
+                .hint("choose another repository, or --replace that one; its commits keep it")),
+            };
         }
     }
     Ok(Found::Same(commit))
 }
 
 fn config_of(repository: &Repository<'_>) -> Outcome<Option<Vec<u8>>> {
-    let path = match repository.file("config.json", Some(MAX_CONFIG_BYTES as u64), &|_, _| ()) {
+    let path = match repository.file(CONFIG, Some(MAX_CONFIG_BYTES as u64), &|_, _| ()) {
         Err(HubError::TooLarge { .. }) => None,
         found => found?,
     };
@@ -159,24 +183,28 @@ fn config_of(repository: &Repository<'_>) -> Outcome<Option<Vec<u8>>> {
         .transpose()
 }
 
-/// Models have a config.json as well: that of an ESM names its base model.
-fn is_esm(config: &[u8]) -> bool {
-    Config::from_json(config).is_ok_and(|config| !config.base.id.is_empty())
+/// Of what an ESM is, by its config.json: its task and its base model. Models have such a file as well, and theirs names no base model.
+fn esm_of(config: &[u8]) -> Option<String> {
+    let config = Config::from_json(config).ok().filter(|config| !config.base.id.is_empty())?;
+    let task = config.default_name().unwrap_or_else(|| "a task that it does not name".to_owned());
+    Some(format!("{task} for {}", config.base.id))
 }
 
 impl Document for PushDocument {
     const SCHEMA: &'static str = "esmhub.push/1";
 
     fn table(&self) -> String {
+        let of = self.replaced.as_deref().and_then(|commit| commit.get(..12));
+        let replacing = of.map_or_else(String::new, |commit| format!(" in place of {commit}"));
         let state = match (self.unchanged, self.dry_run, self.created) {
-            (true, _, _) => "there already",
-            (false, true, _) => "would be pushed",
-            (false, false, true) => "pushed, repository made",
-            (false, false, false) => "pushed",
+            (true, _, _) => "there already".to_owned(),
+            (false, true, _) => format!("would be pushed{replacing}"),
+            (false, false, true) => "pushed, repository made".to_owned(),
+            (false, false, false) => format!("pushed{replacing}"),
         };
         let commit = self.commit.as_deref().and_then(|commit| commit.get(..12)).unwrap_or("-");
         let esm = format!("{}:{}", self.name, self.tag);
-        let row = vec![esm, self.digest.short(), self.repository.clone(), commit.to_owned(), state.to_owned()];
+        let row = vec![esm, self.digest.short(), self.repository.clone(), commit.to_owned(), state];
         columns(&["ESM", "DIGEST", "REPOSITORY", "COMMIT", "STATE"], &[], [row])
     }
 
