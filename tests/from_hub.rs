@@ -196,6 +196,28 @@ fn a_repository_takes_no_name_that_an_esm_from_elsewhere_has() {
 }
 
 #[test]
+fn whoever_publishes_one_repository_is_told_whose_name_it_takes() {
+    let hub = Hub::new();
+    let esm = |task: &str, seed| Repository::of(&EsmFolder::new(task, D, seed));
+    let own = hub.esm(&EsmFolder::new("mails", D, 1));
+    hub.ok(["publish", "--codec", "f32", &own]);
+    let ids = [("ada/reviews", esm("reviews", 2)), ("bob/reviews", esm("Reviews", 3)), ("eve/mails", esm("mails", 4))];
+    let server = Loopback::new(ids.map(|(id, repository)| (id.to_owned(), repository)), 10);
+    let warns = |source: &str, more: &[&str]| {
+        let done = online(&hub, &server, &[&["publish", source][..], more].concat());
+        assert_eq!(done.code, 0, "{done:#?}");
+        done.stderr.lines().find(|line| line.contains("from now on")).map(str::to_owned)
+    };
+    assert_eq!(warns("hf://ada/reviews", &[]), None);
+    assert!(warns("hf://bob/reviews", &[]).is_some_and(|said| said.contains("was the ESM of hf://ada/reviews")));
+    assert!(warns("hf://eve/mails", &[]).is_some_and(|said| said.contains("--name eve/mails keeps both")));
+    // The next commit of the same repository, and a name that was asked for, are meant.
+    server.change("bob/reviews", |repository| *repository = esm("reviews", 5));
+    assert_eq!(warns("hf://bob/reviews", &[]), None);
+    assert_eq!(warns("hf://ada/reviews", &["--name", "mails"]), None);
+}
+
+#[test]
 fn what_came_before_the_hub_was_gone_is_not_fetched_again() {
     let (hub, (_, server)) = (Hub::new(), large());
     server.fails("/owner/task20/resolve", &[Fault::Status(429, "Retry-After: 100000\r\n")]);

@@ -18,6 +18,7 @@ use esmhub_store_format::log::Target;
 use esmhub_store_format::{AnchorSet, Name, Tag};
 
 pub(crate) use document::PublishDocument;
+use names::Names;
 use prepared::{Prepared, from_hub, prepare};
 
 use crate::anchors::base_embeddings;
@@ -183,6 +184,9 @@ impl Publish {
                 options.anchor_set = self.anchor_set(&registry, &catalog)?;
                 let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options)?;
                 let esms = prepare(context, &self.sources, &options, &known)?;
+                if self.name.is_none() {
+                    Names::of(&catalog).warn(context, &esms);
+                }
                 Prepared { esms, ..Prepared::default() }
             }
         };

@@ -20,20 +20,18 @@ const MAX_LISTED: usize = 5;
 pub(super) struct Names {
     /// Under which name the newest ESM of each repository is.
     homes: HashMap<String, Name>,
-    /// The keys of all names.
-    taken: HashSet<String>,
+    /// By the keys of all names: from which repository the newest ESM is, if from one.
+    taken: HashMap<String, Option<String>>,
 }
 
 impl Names {
     pub(super) fn of(catalog: &Catalog) -> Self {
-        let mut names = Self { homes: HashMap::new(), taken: HashSet::new() };
+        let mut names = Self { homes: HashMap::new(), taken: HashMap::new() };
         for esm in catalog.esms() {
-            names.taken.insert(esm.name().key());
-            let card = esm.card().ok();
-            if let Some(id) = card.and_then(|card| repository_of(card.extra.get(ORIGIN)?)) {
-                // They come in the order in which they were published.
-                names.homes.insert(id, esm.name().clone());
-            }
+            // They come in the order in which they were published.
+            let id = esm.card().ok().and_then(|card| repository_of(card.extra.get(ORIGIN)?));
+            names.homes.extend(id.iter().map(|id| (id.clone(), esm.name().clone())));
+            names.taken.insert(esm.name().key(), id);
         }
         names
     }
@@ -65,7 +63,7 @@ impl Names {
                     name
                 }
             };
-            self.taken.insert(name.key());
+            self.taken.insert(name.key(), Some(id));
             (source, esm.renamed(name))
         });
         let named = named.collect();
@@ -81,12 +79,29 @@ impl Names {
         named
     }
 
+    /// Warns of ESMs of the hub that take over a name from an ESM from elsewhere, which nobody has said they should.
+    pub(super) fn warn(&self, context: &Context, esms: &[(String, NewEsm)]) {
+        for (source, esm) in esms {
+            let id = esm.card().extra.get(ORIGIN).and_then(|origin| repository_of(origin));
+            let (Some(id), Some(before)) = (id, self.taken.get(&esm.name().key())) else { continue };
+            if before.as_ref() != Some(&id) {
+                let name = esm.name();
+                let was =
+                    before.as_ref().map_or_else(|| "another ESM".to_owned(), |id| format!("the ESM of hf://{id}"));
+                let owner = id.split('/').next().unwrap_or_default();
+                context.warn(format!(
+                    "{name} was {was}, and means {source} from now on; --name {owner}/{name} keeps both"
+                ));
+            }
+        }
+    }
+
     fn first_free(&self, id: &str, task: &Name, contested: &HashSet<String>) -> Name {
         let owner = id.split('/').next().unwrap_or_default();
         let own = [format!("{owner}/{task}"), id.to_owned()].into_iter().filter_map(|name| name.parse().ok());
         let bare = Some(task.clone()).filter(|task| !contested.contains(&task.key()));
         let mut names = bare.into_iter().chain(own);
         // Where all are gone, it becomes a tag of its task's name.
-        names.find(|name| !self.taken.contains(&name.key())).unwrap_or_else(|| task.clone())
+        names.find(|name| !self.taken.contains_key(&name.key())).unwrap_or_else(|| task.clone())
     }
 }
