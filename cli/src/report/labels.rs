@@ -23,12 +23,16 @@ pub(super) struct Label {
 pub(super) struct Frame {
     pub(super) size: [f64; 2],
     pub(super) letter: [f64; 2],
+    /// Which text is set in bold, and so is wider.
+    pub(super) bold: usize,
 }
 
 /// Left, top, right, bottom.
 type Area = [f64; 4];
 
 const GAP: f64 = 4.0;
+/// A bold letter's width by that of another.
+const BOLD: f64 = 1.25;
 /// How far away, in lines, a label may stand that must not be missing.
 const FAR: [f64; 4] = [1.5, 2.5, 4.0, 6.0];
 
@@ -38,7 +42,8 @@ pub(super) fn place(frame: Frame, spots: &[Spot], texts: &[String], sure: usize)
     let mut taken: Vec<Area> = spots.iter().map(|s| around(s.x, s.y, s.radius + 1.0, s.radius + 1.0)).collect();
     let mut labels = Vec::with_capacity(texts.len());
     for (at, (spot, text)) in spots.iter().zip(texts).enumerate() {
-        let width = text.chars().count() as f64 * frame.letter[0];
+        let letter = if at == frame.bold { BOLD * frame.letter[0] } else { frame.letter[0] };
+        let width = text.chars().count() as f64 * letter;
         let near = candidates(*spot, frame.letter[1]);
         let far = FAR.iter().filter(|_| at < sure).flat_map(|lines| {
             let label = |label| Label { leads: true, ..label };
@@ -94,7 +99,7 @@ mod tests {
 
     #[test]
     fn no_label_covers_another_or_a_point() {
-        let frame = Frame { size: [300.0, 200.0], letter: [7.0, 14.0] };
+        let frame = Frame { size: [300.0, 200.0], letter: [7.0, 14.0], bold: usize::MAX };
         // A crowd in the middle, and points in the corners.
         let spot = |at: usize| {
             let (x, y) = match at {
@@ -123,7 +128,7 @@ mod tests {
     /// What the reader looks for first is in the crowd as well.
     #[test]
     fn the_first_have_a_label_however_many_points_are_around_them() {
-        let frame = Frame { size: [400.0, 400.0], letter: [7.0, 14.0] };
+        let frame = Frame { size: [400.0, 400.0], letter: [7.0, 14.0], bold: usize::MAX };
         let at = |x: f64, y: f64| Spot { x, y, radius: 5.0 };
         let mut spots = vec![at(200.0, 200.0), at(212.0, 200.0)];
         spots.extend((0..81).map(|n| at(152.0 + f64::from(n % 9) * 12.0, 152.0 + f64::from(n / 9) * 12.0)));

@@ -77,7 +77,7 @@ impl PoolMap {
         let spots: Vec<Spot> =
             points.iter().copied().zip(self.radii()).map(|([x, y], radius)| Spot { x, y, radius }).collect();
         let texts: Vec<String> = self.texts(letters).into_iter().take(most + 1).collect();
-        let labels = place(Frame { size, letter: LETTER }, &spots, &texts, SURE);
+        let labels = place(Frame { size, letter: LETTER, bold: 1 }, &spots, &texts, SURE);
         let bar = round_length(0.2 * size[0] / scale);
         let [width, height] = size.map(px);
         html! {

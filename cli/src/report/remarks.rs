@@ -7,13 +7,15 @@ use super::number::{grouped, shown};
 use crate::commands::rank::{RankDocument, Skipped, overlap_cell, shows_overlap};
 use crate::document::count;
 
-/// What the terminal warns of: a page is passed on without it.
+/// What the terminal warns of, and what it could not check: a page is passed on without it.
 pub(super) fn doubts(ranking: &RankDocument) -> Markup {
+    let unknown = ranking.unknown_overlap().filter(|_| ranking.has_texts);
+    let doubts: Vec<&String> = ranking.doubts.iter().chain(&unknown).collect();
     html! {
-        @if !ranking.doubts.is_empty() {
+        @if !doubts.is_empty() {
             aside.warning #doubts aria-label="Warning" {
                 p { strong { "Read the scores with care." } }
-                ul { @for doubt in &ranking.doubts { li { (capitalised(shown(doubt))) "." } } }
+                ul { @for doubt in doubts { li { (capitalised(shown(doubt))) "." } } }
             }
         }
     }
@@ -123,7 +125,7 @@ impl Report<'_> {
         if self.map.places.len() < ranking.ranked {
             notes.push(format!("The map has {} of {}", grouped(self.map.places.len()), esms(ranking.ranked)));
         }
-        notes.extend(ranking.unknown_overlap().map(capitalised));
+        notes.extend(ranking.unknown_overlap().filter(|_| !ranking.has_texts).map(capitalised));
         if !shown.iter().any(|esm| shows_overlap(esm.overlap)) && shown.iter().any(|esm| esm.overlap.is_some()) {
             notes.push("No source that could be compared holds texts of the target".to_owned());
         }

@@ -62,7 +62,7 @@ pub(crate) struct RankDocument {
     kind: Score,
     /// Whether the target came as texts.
     #[serde(skip)]
-    has_texts: bool,
+    pub(crate) has_texts: bool,
 }
 
 #[derive(Serialize)]
