@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{EsmFolder, Hub, at, f32_array, fixture, i64_array, labels_array, names, npz, pool, target};
+use crate::support::{EsmFolder, Hub, at, f32_array, fixture, i64_array, labels_array, line, names, npz, pool, target};
 
 #[test]
 fn ranking_is_a_whole_document() {
@@ -91,6 +91,24 @@ fn labels_as_texts_and_as_numbers_mean_the_same() {
     hub.write("numbers.npz", npz(&[("x", f32_array(&x, 8)), ("y", i64_array(&y))]));
     hub.write("texts.npz", npz(&[("x", f32_array(&x, 8)), ("y", labels_array(&texts))]));
     assert_eq!(hub.json(["rank", "numbers.npz"])["results"], hub.json(["rank", "texts.npz"])["results"]);
+}
+
+/// Among texts -1 is one class more: advice for numbers would change the ranking in silence.
+#[test]
+fn a_text_column_with_marks_for_numbers_is_doubted_and_nobody_is_told_to_write_them() {
+    let hub = pool();
+    let x: Vec<f32> = (0..30 * 8).map(|at| (at as f32 * 0.7).sin()).collect();
+    let labels: Vec<&str> = (0..30).map(|row| ["HUM", "ENTY", "-1"][row % 3]).collect();
+    hub.write("marks.npz", npz(&[("x", f32_array(&x, 8)), ("y", labels_array(&labels))]));
+    let output = hub.run(["rank", "marks.npz"]);
+    assert!(output.code == 0 && output.stderr.contains("-1 is one of the classes, with 10 of the rows"), "{output:#?}");
+    hub.write("gap.csv", "text,label\na,HUM\nb,ENTY\nc,\n");
+    let message = hub.refused(17, line("rank gap.csv --text text --label label"));
+    assert!(message.contains("row 3 has no label") && message.contains("leave the row out of the file"), "{message}");
+    assert!(!message.contains("-1"), "{message}");
+    hub.write("gap.csv", "text,label\na,1\nb,2\nc,\n");
+    let numbers = line("rank gap.csv --text text --label label");
+    hub.refused_saying(17, numbers, &["mark the row as unlabelled with -1"]);
 }
 
 #[test]

@@ -55,10 +55,8 @@ impl<'a> Contest<'a> {
             // The folder was recognised by its digest: the pool knows what it is called.
             loaded.base.id = matching.esms.iter().find_map(|esm| Some(esm.card().ok()?.base.id)).unwrap_or_default();
         }
-        if let Some(concern) = loaded.concern.take() {
-            context.warn(&concern);
-            doubts.push(concern);
-        }
+        loaded.concerns.iter().for_each(|concern| context.warn(concern));
+        doubts.append(&mut loaded.concerns);
         let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref(), loaded.origin.as_ref());
         let (esms, left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
         let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(rank.precision());

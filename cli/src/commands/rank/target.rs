@@ -37,8 +37,8 @@ pub(super) struct LoadedTarget {
     pub(super) texts: Option<TextSet>,
     /// Of the texts that were embedded and their labels: the same on every machine, as embeddings are not.
     pub(super) texts_digest: Option<Digest>,
-    /// A doubt that the user should read.
-    pub(super) concern: Option<String>,
+    /// Doubts that the user should read.
+    pub(super) concerns: Vec<String>,
 }
 
 impl LoadedTarget {
@@ -112,7 +112,7 @@ impl LoadedTarget {
             unlabelled: set.unlabelled,
             texts: None,
             texts_digest: None,
-            concern: set.concern,
+            concerns: set.concerns,
         }
     }
 

@@ -29,26 +29,34 @@ pub struct LabelSet {
     pub kept: Vec<usize>,
     /// How many chosen rows were left out because their classification label is -1.
     pub unlabelled: usize,
-    /// A doubt that the user should read: so many classes that this may be the wrong column or task.
-    pub concern: Option<String>,
+    /// Doubts that the user should read: so many classes that this may be the wrong column or task, or a class -1 among
+    /// texts.
+    pub concerns: Vec<String>,
 }
 
 /// Turns the labels of the chosen `rows` (positions in `column`, counted from 0) into a target.
 ///
 /// Classes: strings sorted by their bytes, `false` before `true`, numbers by their value; only classes of the chosen
 /// rows count. As in hfselect, a class that is the number -1 means unlabelled, and such rows are left out; the string
-/// "-1" does so only in a CSV column that is all integers or all numbers. Regression leaves nothing out.
+/// "-1" does so only in a CSV column that is all integers or all numbers, and is doubted elsewhere. Regression leaves nothing
+/// out.
 ///
 /// # Errors
 ///
 /// `LabelProblem`, naming the row where there is one, counted from 1.
 pub fn interpret(column: &[RawLabel], rows: &[usize], task: Task) -> Result<LabelSet, LabelProblem> {
     let first = *rows.first().ok_or(LabelProblem::NoRows)?;
-    let kind = kind::of(column)?.ok_or(LabelProblem::Missing { row: first + 1 })?;
+    let kind = kind::of(column)?.ok_or(LabelProblem::Missing { row: first + 1, marks: false })?;
+    let marks = matches!(
+        (task, kind),
+        (Task::Auto | Task::Classification, Kind::Integer)
+            | (Task::Auto, Kind::Float { whole: true })
+            | (Task::Classification, Kind::Float { .. })
+    );
     let chosen: Vec<(usize, &RawLabel)> = rows
         .iter()
         .map(|&row| match column.get(row) {
-            Some(RawLabel::Missing) | None => Err(LabelProblem::Missing { row: row + 1 }),
+            Some(RawLabel::Missing) | None => Err(LabelProblem::Missing { row: row + 1, marks }),
             Some(label) => Ok((row, label)),
         })
         .collect::<Result<_, _>>()?;
@@ -56,7 +64,10 @@ pub fn interpret(column: &[RawLabel], rows: &[usize], task: Task) -> Result<Labe
         (Task::Regression, _) | (Task::Auto, Kind::Float { whole: false }) => regression(&chosen),
         (_, Kind::Text) => {
             let texts = typed(&chosen, kind::text)?;
-            classes(texts, 0, |a, b| a.cmp(b), |text| (*text).to_owned())
+            let doubt = marks_among(texts.iter().map(|(_, text)| *text));
+            let mut set = classes(texts, 0, |a, b| a.cmp(b), |text| (*text).to_owned())?;
+            set.concerns.extend(doubt);
+            Ok(set)
         }
         (_, Kind::Bool) => {
             let bools = typed(&chosen, |label| match label {
@@ -85,8 +96,21 @@ fn typed<'a, T>(
     chosen: &[(usize, &'a RawLabel)],
     value: impl Fn(&'a RawLabel) -> Option<T>,
 ) -> Result<Vec<(usize, T)>, LabelProblem> {
-    let value = |&(row, label)| value(label).map(|value| (row, value)).ok_or(LabelProblem::Missing { row: row + 1 });
+    let value = |&(row, label)| {
+        value(label).map(|value| (row, value)).ok_or(LabelProblem::Missing { row: row + 1, marks: false })
+    };
     chosen.iter().map(value).collect()
+}
+
+/// The doubt about texts that say -1: whoever means rows without a label by it gets one class more.
+fn marks_among<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
+    match texts.filter(|text| text.trim().parse() == Ok(-1.0)).count() {
+        0 => None,
+        rows => Some(format!(
+            "the labels are texts, so -1 is one of the classes, with {rows} of the rows: where it means that a row has no label, \
+             leave the row out of the file"
+        )),
+    }
 }
 
 /// The finite numbers of the chosen rows. Zero has one sign, so that it is one class.
@@ -105,7 +129,7 @@ fn regression(chosen: &[(usize, &RawLabel)]) -> Result<LabelSet, LabelProblem> {
         Some(&value) if numbers.iter().all(|other| *other == value) => {
             Err(LabelProblem::Constant { value, rows: numbers.len() })
         }
-        _ => Ok(LabelSet { labels: Labels::Numbers(numbers), kept, unlabelled: 0, concern: None }),
+        _ => Ok(LabelSet { labels: Labels::Numbers(numbers), kept, unlabelled: 0, concerns: Vec::new() }),
     }
 }
 
@@ -127,7 +151,7 @@ fn classes<T: Clone>(
         return Err(LabelProblem::TooManyClasses { classes, rows });
     }
     // Two rows of two classes are few, but no sign of a wrong column.
-    let concern = (classes > 2 && classes > rows / 2).then(|| {
+    let doubt = (classes > 2 && classes > rows / 2).then(|| {
         format!("{classes} classes in {rows} rows: is this the label column, or are these numbers to predict?")
     });
     // Every value is among the distinct ones, so the search always ends at its position.
@@ -135,5 +159,5 @@ fn classes<T: Clone>(
         Ok(position) | Err(position) => position as u32,
     });
     let labels = Labels::Classes { y: y.collect(), names: distinct.iter().map(name).collect() };
-    Ok(LabelSet { labels, kept, unlabelled, concern })
+    Ok(LabelSet { labels, kept, unlabelled, concerns: doubt.into_iter().collect() })
 }

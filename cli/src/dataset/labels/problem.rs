@@ -13,6 +13,8 @@ pub enum LabelProblem {
     Missing {
         /// The row.
         row: usize,
+        /// Whether the labels are classes that are numbers, among which -1 means unlabelled.
+        marks: bool,
     },
     /// Labels of several kinds.
     #[error("the label of row {row} is {found}, expected {expected} as in the rows before it")]
@@ -84,7 +86,11 @@ impl LabelProblem {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
-            Self::Missing { .. } => "fill in the label, mark the row as unlabelled with -1, or take it out",
+            Self::Missing { marks: true, .. } => {
+                "fill in the label, mark the row as unlabelled with -1, or take it out"
+            }
+            // Among texts -1 would be one more class, and among numbers to predict a number.
+            Self::Missing { marks: false, .. } => "fill in the label, or leave the row out of the file",
             Self::Mixed { .. } => "write all labels as texts, or all as numbers",
             Self::NotANumber { .. } => "leave out --task regression, or name the column of numbers with --label",
             Self::NotFinite { .. } => "take the row out",

@@ -101,6 +101,43 @@ fn a_missing_label_names_the_row() {
     assert_eq!(interpret(&cells(&["a"]), &[9], Task::Auto).unwrap_err().to_string(), "row 10 has no label");
 }
 
+/// Among texts -1 is a class: whoever follows the advice for numbers ranks with one class too many.
+#[test]
+fn a_missing_label_is_marked_with_minus_one_only_where_that_means_unlabelled() {
+    let hint = |mut column: Vec<RawLabel>, task| {
+        column.push(RawLabel::Missing);
+        all(&column, task).unwrap_err().hint().unwrap()
+    };
+    let marked = [(cells(&["1", "2"]), Task::Auto), (floats(&[1.0, 2.0]), Task::Auto)]
+        .into_iter()
+        .chain([(cells(&["0.5", "2"]), Task::Classification), (integers(&[1, 2]), Task::Classification)]);
+    for (column, task) in marked {
+        assert!(hint(column, task).contains("unlabelled with -1"));
+    }
+    for (column, task) in [
+        (cells(&["HUM", "ENTY"]), Task::Auto),
+        (texts(&["1", "2"]), Task::Classification),
+        (vec![RawLabel::Bool(true)], Task::Auto),
+        (cells(&["0.5", "2"]), Task::Auto),
+        (integers(&[1, 2]), Task::Regression),
+        (Vec::new(), Task::Auto),
+    ] {
+        let hint = hint(column, task);
+        assert!(hint.contains("leave the row out") && !hint.contains("-1"), "{hint}");
+    }
+}
+
+#[test]
+fn minus_one_among_texts_is_a_class_and_doubted() {
+    for column in [cells(&["HUM", "-1", "ENTY", " -1 "]), texts(&["1", "-1", "2", "-1.0"])] {
+        let set = all(&column, Task::Auto).unwrap();
+        assert_eq!(set.unlabelled, 0);
+        assert!(set.concerns.iter().any(|doubt| doubt.contains("-1 is one of the classes, with 2 of")), "{set:?}");
+    }
+    assert_eq!(all(&cells(&["HUM", "-10", "HUM", "-10"]), Task::Auto).unwrap().concerns, [""; 0]);
+    assert_eq!(all(&cells(&["1", "-1", "2", "1", "2"]), Task::Auto).unwrap().concerns, [""; 0]);
+}
+
 #[test]
 fn labels_of_several_kinds_name_the_row() {
     let mut column = integers(&[1, 2]);
@@ -158,11 +195,11 @@ fn a_single_class_or_number_is_refused() {
 #[test]
 fn too_many_classes_are_doubted_and_far_too_many_refused() {
     let doubt = |classes: i128, rows: i128| {
-        all(&integers(&(0..rows).map(|row| row % classes).collect::<Vec<_>>()), Task::Auto).unwrap().concern
+        all(&integers(&(0..rows).map(|row| row % classes).collect::<Vec<_>>()), Task::Auto).unwrap().concerns
     };
-    assert!(doubt(6, 10).unwrap().starts_with("6 classes in 10 rows: "));
-    assert_eq!(doubt(5, 10), None);
-    assert_eq!(doubt(2, 2), None);
+    assert!(doubt(6, 10)[0].starts_with("6 classes in 10 rows: "));
+    assert_eq!(doubt(5, 10), [""; 0]);
+    assert_eq!(doubt(2, 2), [""; 0]);
     let error = all(&integers(&(0..10_001).collect::<Vec<_>>()), Task::Auto).unwrap_err();
     assert_eq!(error.to_string(), "10001 classes in 10001 rows, expected at most 10000");
     assert!(error.hint().unwrap().contains("--task regression"));

@@ -27,7 +27,7 @@ fn tables_and_arrays_of_real_targets_agree() {
         let from_table = interpret(&table.labels.unwrap(), &all, Task::Auto).unwrap();
         let from_arrays = interpret(&arrays.labels, &all, Task::Auto).unwrap();
         assert_eq!((&from_table.kept, &from_arrays.kept), (&all, &all));
-        assert_eq!((from_table.concern, from_arrays.concern), (None, None));
+        assert_eq!((from_table.concerns, from_arrays.concerns), (vec![], vec![]));
         match (from_table.labels, from_arrays.labels) {
             (Labels::Classes { names, y }, Labels::Classes { y: same, .. }) => {
                 assert_eq!((names.len(), y), (classes, same), "{target}");
