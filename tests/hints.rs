@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Hub, csv, line, target, words};
+use crate::support::{EsmFolder, Hub, csv, line, target, words};
 
 fn pool() -> Hub {
     let hub = Hub::with(&["mr"]);
@@ -100,4 +100,53 @@ fn while_a_log_entry_cannot_be_read_a_bare_name_is_answered_with_how_to_go_on() 
     fs::rename(hub.path("damaged"), hub.entry(2)).unwrap();
     hub.refused_saying(16, ["show", "a"], &["log/00000000000000000002", "name one, as `esmhub list`"]);
     hub.ok(["show", "a:v1"]);
+}
+
+/// Whoever writes a repository as the hub's pages do is told that a file is missing, and looks for one.
+#[test]
+fn a_repository_without_its_scheme_is_named_with_it() {
+    let hub = pool();
+    let columns = "--text text --label label";
+    for (command, hint) in [
+        (format!("rank acme/cr {columns}"), "\nhint: a data set on the hub is written hf://datasets/acme/cr\n"),
+        (format!("rank acme/cr-v1.5 {columns}"), "written hf://datasets/acme/cr-v1.5\n"),
+        ("publish --base a --tuned b --data acme/cr --text text".to_owned(), "written hf://datasets/acme/cr\n"),
+        (
+            "publish davidschulte/ESM_sst2".to_owned(),
+            "\nhint: a repository on the hub is written hf://davidschulte/ESM_sst2\n",
+        ),
+    ] {
+        hub.refused_saying(2, line(command), &[hint]);
+    }
+    // A path into a folder that is here is a path, and so is one that no repository can have.
+    for path in ["esms/absent", "./absent", "a/b/c", "/a/b", "absent", "../absent", "a/b c"] {
+        for command in ["publish", "rank"] {
+            let message = hub.refused(2, [command, path]);
+            assert!(!message.contains("hf://"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn what_a_folder_does_not_say_is_asked_for_at_once() {
+    let hub = pool();
+    let mut esm = EsmFolder::new("bare", 8, 3);
+    esm.config = serde_json::json!({});
+    let folder = "bare";
+    esm.write(&hub.path(folder));
+    hub.refused_saying(2, ["publish", folder], &["neither", "\nhint: give --name NAME and --base MODEL\n"]);
+    hub.refused_saying(2, ["publish", folder, "--base", "tiny"], &["\nhint: give --name\n"]);
+    hub.refused_saying(2, ["publish", folder, "--name", "bare"], &["\nhint: give --base MODEL\n"]);
+    hub.ok(["publish", folder, "--name", "bare", "--base", "tiny"]);
+}
+
+/// An id of the hub will do: whoever reads of folders alone fetches the model by hand.
+#[test]
+fn distilling_without_a_base_model_names_every_way_to_give_one() {
+    let hub = pool();
+    hub.refused_saying(
+        2,
+        ["publish", "esms/mr", "--distill"],
+        &["--base MODEL", "an id of the hub", "ID=FOLDER", "--distill=FILE"],
+    );
 }

@@ -1,7 +1,7 @@
 //! The Hugging Face Hub with the settings of the environment, and fetching a model from it.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use esmhub_selection::encoder::{FetchError, ModelFiles, fetch};
 use esmhub_selection::hub::{Hub, HubError, HubSettings};
@@ -48,6 +48,18 @@ pub(crate) fn fetch_model(context: &Context, id: &str, revision: Option<&str>) -
 /// An id, and the branch, tag or commit behind its `@`.
 pub(crate) fn at_revision(text: &str) -> (&str, Option<String>) {
     text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision.to_owned())))
+}
+
+/// What a path reads as a repository of, `OWNER/NAME`, where nothing lies there that it could mean instead.
+pub(crate) fn repository_like(path: &Path) -> Option<&str> {
+    let text = path.to_str()?;
+    let (owner, name) = text.split_once('/')?;
+    let is_segment = |segment: &str| {
+        !segment.is_empty()
+            && !segment.starts_with('.')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    (is_segment(owner) && is_segment(name) && !Path::new(owner).exists()).then_some(text)
 }
 
 /// The hub, as the environment describes it.

@@ -224,7 +224,9 @@ impl Publish {
             Some(Some(file)) => Ok(Some(read_embeddings(file)?)),
             Some(None) => {
                 let base = self.base.as_ref().ok_or_else(|| {
-                    Failure::usage("--distill needs base embeddings").hint("give --distill=FILE, or --base ID=FOLDER")
+                    Failure::usage("--distill needs base embeddings").hint(
+                        "give --base MODEL, which embeds the pool's anchors (an id of the hub, or ID=FOLDER), or --distill=FILE",
+                    )
                 })?;
                 let current = catalog.anchors(&base.to_string())?.ok_or_else(|| {
                     Failure::usage(format!("the pool has no anchors of {base} to distil on"))

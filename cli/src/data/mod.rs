@@ -11,10 +11,10 @@ use esmhub_selection::hub::{Dataset, Hub, HubError};
 
 use self::first_rows::first_rows;
 use crate::context::Context;
-use crate::dataset::{Columns, Limit, MAX_TABLE_BYTES, Table, Tables};
+use crate::dataset::{Columns, Format, Limit, MAX_TABLE_BYTES, Table, Tables};
 use crate::document::count;
 use crate::failure::{Failure, Outcome};
-use crate::hub::{self, DATASETS, SCHEME, at_revision};
+use crate::hub::{self, DATASETS, SCHEME, at_revision, repository_like};
 use crate::progress;
 
 /// A file, or a data set on the hub.
@@ -116,6 +116,7 @@ impl Data {
         match self {
             Self::File(path) => {
                 options.refuse_for(path)?;
+                format_of(path)?;
                 Ok((Table::read(path, columns, limit)?, None))
             }
             Self::Dataset { id, revision } => {
@@ -157,6 +158,14 @@ impl DataOptions {
     fn open<'a>(&self, hub: &'a Hub, id: &str, revision: Option<&str>) -> Outcome<Dataset<'a>> {
         Ok(hub.open_dataset(id, revision, self.subset.as_deref(), self.split.as_deref())?)
     }
+}
+
+/// The format of a file; where its path is that of a repository and of no file, with how that is written.
+pub(crate) fn format_of(path: &Path) -> Outcome<Format> {
+    Format::of(path).map_err(|error| match repository_like(path) {
+        Some(id) => Failure::from(error).hint(format!("a data set on the hub is written {SCHEME}{DATASETS}{id}")),
+        None => error.into(),
+    })
 }
 
 /// One file after the other, as long as rows are wanted.

@@ -26,7 +26,7 @@ pub(crate) use quality::{CodecChoice, PenaltyChoice, Quality, RankChoice, parse_
 pub(crate) use sketch::{SketchSummary, read_texts};
 
 use crate::failure::{Failure, Outcome};
-use crate::hub::SCHEME;
+use crate::hub::{SCHEME, repository_like};
 
 /// A source on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,11 @@ impl Source {
             return Ok(Self::Folder(path.to_owned()));
         }
         if !path.exists() {
-            return Err(Failure::usage(format!("{}: no such file or folder", path.display())));
+            let failure = Failure::usage(format!("{}: no such file or folder", path.display()));
+            return Err(match repository_like(path) {
+                Some(id) => failure.hint(format!("a repository on the hub is written {SCHEME}{id}")),
+                None => failure,
+            });
         }
         if let Some(folder) = folder_of_esm(path) {
             return Err(Failure::usage(format!(
@@ -150,6 +154,12 @@ struct Draft {
 impl Draft {
     /// Puts the card of an object together that was encoded from this map.
     fn finish(self, map: &Map, object: Object, options: &SourceOptions) -> Outcome<NewEsm> {
+        let has_no_name = self.name.is_none() && options.name.is_none();
+        if has_no_name && self.base.id.is_empty() && options.base.is_none() {
+            // One after the other, they would be asked for in two runs.
+            let message = "the source says neither what it is called nor what its base model is";
+            return Err(Failure::usage(message).hint("give --name NAME and --base MODEL"));
+        }
         let mut card = Card {
             weights: Weights::of(&object, map.relative_error(object.map())?),
             base: options.base_or(self.base)?,

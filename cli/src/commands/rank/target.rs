@@ -11,10 +11,8 @@ use esmhub_store_format::sketch::TextSet;
 use super::Rank;
 use super::base::only_base;
 use crate::context::Context;
-use crate::data::DataOrigin;
-use crate::dataset::{
-    Columns, DatasetError, Format, LabelSet, Limit, RawLabel, Sampling, choose, interpret, read_target,
-};
+use crate::data::{DataOrigin, format_of};
+use crate::dataset::{Columns, DatasetError, LabelSet, Limit, RawLabel, Sampling, choose, interpret, read_target};
 use crate::failure::{Failure, Outcome};
 use crate::model::Model;
 use crate::texts::embed;
@@ -44,7 +42,7 @@ pub(super) struct LoadedTarget {
 impl LoadedTarget {
     pub(super) fn load(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
         match rank.target.file() {
-            Some(file) if Format::of(file)?.holds_embeddings() => Self::from_embeddings(rank, context, pool, file),
+            Some(file) if format_of(file)?.holds_embeddings() => Self::from_embeddings(rank, context, pool, file),
             _ => Self::from_texts(rank, context, pool),
         }
     }
