@@ -224,3 +224,22 @@ fn fit_without_anchors_says_so_unless_it_is_wanted() {
     assert_eq!(said("--no-anchors --name quiet"), "");
     assert_eq!(said("--anchor-pairs one.npz --name anchored"), "");
 }
+
+/// A batch says it once, and to whoever asked for it not at all.
+#[test]
+fn fits_beside_the_pools_anchors_are_warned_of_once_with_what_to_do() {
+    let (hub, tuning) = hub();
+    hub.write("one.txt", "a\nb");
+    hub.ok(line("anchors set one.txt --base acme/encoder"));
+    for seed in 0..3 {
+        hub.write(&format!("s{seed}.npz"), tuning.pairs(&tuning.domain(60, SOURCE, 20 + seed)));
+    }
+    let said = |rest: &str| hub.run(line(format!("publish --base acme/encoder --dry-run {rest}"))).stderr;
+    let batch = said("s0.npz s1.npz s2.npz");
+    assert!(batch.contains("3 ESMs, s0.npz the first of them: fitted on no anchors"), "{batch}");
+    assert_eq!((batch.matches("compare badly").count(), batch.matches("hint: ").count()), (1, 1), "{batch}");
+    assert!(batch.contains("--anchor-pairs FILE --of-pool") && batch.contains("anchors show --json"), "{batch}");
+    assert!(said("s0.npz").contains("warning: s0.npz: fitted on no anchors; the pool's anchors of acme/encoder are "));
+    assert_eq!(said("s0.npz s1.npz --no-anchors"), "");
+    assert!(said("s0.npz --anchor-pairs two.npz").contains("s0.npz: fitted on other anchors"));
+}

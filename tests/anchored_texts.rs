@@ -138,8 +138,8 @@ fn other_anchors_give_another_map_and_none_give_a_third() {
         output.stderr
     };
     assert!(!publish_and_take("", &set["digest"]).contains("anchors"));
-    // Scores would not compare, and that is said.
-    assert!(publish_and_take("--no-anchors", &Value::Null).contains("no anchors"));
+    // Scores do not compare then, which `rank` says; who asks for it need not be told.
+    assert!(!publish_and_take("--no-anchors", &Value::Null).contains("anchors"));
     let other = hub.json(line("anchors set two.txt --base tiny"));
     publish_and_take("", &other["digest"]);
     digests.sort();
