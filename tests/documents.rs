@@ -126,6 +126,21 @@ fn quiet_prints_digests_or_names_only() {
     assert_eq!(one(&["yank", "mr:v1"]), line);
 }
 
+/// In the order of the log, the tags of a name lie pages apart.
+#[test]
+fn a_list_has_the_tags_of_a_name_together_in_the_order_in_which_they_came() {
+    let hub = Hub::with(&["trec", "mr"]);
+    for (name, tag) in [("Mr", "v10"), ("cola", "v1"), ("MR", "final"), ("trec", "a")] {
+        hub.ok(["publish", "esms/mr", "--codec", "f16", "--name", name, "--tag", tag]);
+    }
+    let listed = ["cola:v1", "mr:v1", "mr:v10", "mr:final", "trec:v1", "trec:a"];
+    assert_eq!(hub.ok(["list", "-q"]).lines().collect::<Vec<_>>(), listed);
+    let document = hub.json(["list"]);
+    let names = document["esms"].as_array().unwrap().iter().map(|esm| format!("{}:{}", esm["name"], esm["tag"]));
+    assert_eq!(names.map(|name| name.replace('"', "")).collect::<Vec<_>>(), listed);
+    assert_eq!(hub.ok(["list", "m*", "-q"]), "mr:v1\nmr:v10\nmr:final\n");
+}
+
 /// Whoever colours a JSON document, or mixes progress into it, breaks every script.
 #[test]
 fn json_has_no_colour_even_when_it_is_forced() {

@@ -354,5 +354,5 @@ fn the_guides_commands_move_a_pool_from_the_hub() {
     assert!(done.stdout.contains("hf://datasets/acme/letters"), "{done:#?}");
     let listed = hub.json(["list"]);
     let names: Vec<&str> = listed["esms"].as_array().unwrap().iter().map(|esm| esm["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["one", "two", "of-mine", "mine"]);
+    assert_eq!(names, ["mine", "of-mine", "one", "two"]);
 }

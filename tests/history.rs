@@ -115,8 +115,8 @@ fn dry_runs_change_nothing() {
 #[test]
 fn list_shows_what_fits_the_pattern() {
     let hub = Hub::with(&["acme/Reviews", "acme/movies", "mr", "msrp"]);
-    assert_eq!(list(&hub, &[]), ["acme/Reviews:v1", "acme/movies:v1", "mr:v1", "msrp:v1"]);
-    assert_eq!(list(&hub, &["ACME/*"]), ["acme/Reviews:v1", "acme/movies:v1"]);
+    assert_eq!(list(&hub, &[]), ["acme/movies:v1", "acme/Reviews:v1", "mr:v1", "msrp:v1"]);
+    assert_eq!(list(&hub, &["ACME/*"]), ["acme/movies:v1", "acme/Reviews:v1"]);
     assert_eq!(list(&hub, &["m?"]), ["mr:v1"]);
     assert_eq!(list(&hub, &["nothing*"]), Vec::<String>::new());
     let listed = hub.json(["list", "mr"]);

@@ -11,7 +11,7 @@ use crate::document::{Document, bytes, columns, count, time};
 use crate::failure::{Outcome, PARTIAL};
 use crate::source::SketchSummary;
 
-/// List the ESMs of the registry
+/// List the ESMs of the registry, by name; tags of a name in the order in which they were published
 ///
 /// SIZE is that of an ESM's weights before they are packed; R2 is that on pairs that the fit did not see. SIGNATURES are counted as the log holds
 /// them: `esmhub show` says whose they are and whether they verify.
@@ -71,6 +71,9 @@ impl List {
         let pattern = Pattern::new(self.pattern.as_deref().unwrap_or("*"));
         let (esms, hidden): (Vec<&Esm>, Vec<&Esm>) =
             catalog.matching(&pattern).partition(|esm| self.all || !esm.is_yanked());
+        let mut esms = esms;
+        // Equal keys stay in the log's order.
+        esms.sort_by_cached_key(|esm| esm.name().key());
         if let Some(pattern) = self.pattern.as_deref().filter(|_| esms.is_empty() && hidden.is_empty()) {
             context.note(format!("hint: {}", suggestion(&catalog, pattern)));
         }
