@@ -373,4 +373,6 @@ fn an_esm_fitted_on_a_data_set_says_on_which_part_of_it() {
     let places = ["source/dataset", "source/subset", "source/split", "source/revision", "source/rows"];
     let commit = server.commit("datasets/acme/letters");
     assert_eq!(at(&card, places), json!(["acme/letters", "mails", "test", commit, 50]));
+    let shown = hub.ok(["show", "acme/letters/mails"]);
+    assert!(shown.lines().any(|line| line.starts_with("source revision ") && line.ends_with(&commit)), "{shown}");
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{EsmFolder, Hub, damage, digests, line, target};
+use crate::support::{EsmFolder, Hub, damage, digests, line, pairs, target};
 
 fn pool() -> Hub {
     let hub = Hub::with(&["mr", "trec"]);
@@ -139,6 +139,25 @@ fn a_list_has_the_tags_of_a_name_together_in_the_order_in_which_they_came() {
     let names = document["esms"].as_array().unwrap().iter().map(|esm| format!("{}:{}", esm["name"], esm["tag"]));
     assert_eq!(names.map(|name| name.replace('"', "")).collect::<Vec<_>>(), listed);
     assert_eq!(hub.ok(["list", "m*", "-q"]), "mr:v1\nmr:v10\nmr:final\n");
+}
+
+/// Hundreds of numbers in a list are no easier to read than to decode.
+#[test]
+fn extensions_of_a_card_are_hex_digits() {
+    let hub = pool();
+    hub.write("task.npz", pairs(60, 8, 1));
+    for anchors in ["one", "two"] {
+        hub.write(&format!("{anchors}.npz"), pairs(40, 8, 2));
+    }
+    hub.ok(line("publish task.npz --base acme/encoder --anchor-pairs one.npz --anchor-pairs two.npz"));
+    let shown = hub.json(["show", "task"]);
+    let [extension] = &shown["card"]["extensions"].as_array().unwrap()[..] else { panic!("{shown}") };
+    let hex = extension["bytes"].as_str().unwrap();
+    assert_eq!(extension["id"], 1);
+    assert!(hex.len() > 40 && hex.len().is_multiple_of(2), "{hex}");
+    assert!(hex.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')), "{hex}");
+    // It names its domains.
+    assert!(hex.contains("6f6e65") && hex.contains("74776f"), "{hex}");
 }
 
 /// Whoever colours a JSON document, or mixes progress into it, breaks every script.

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-pub(crate) use self::fields::fields;
+pub(crate) use self::fields::{fields, fields_and_more};
 pub(crate) use self::table::{columns, shortened};
 use crate::failure::{Failure, Outcome};
 pub(crate) use crate::printable::printable;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bincode::{Decode, Encode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use facts::{Derivation, DomainFidelity, Fidelity};
 pub use pooling::{Pooling, PoolingError};
@@ -150,8 +150,21 @@ pub struct HeldOut {
 pub struct Extension {
     /// Which one.
     pub id: u16,
-    /// Its bytes.
+    /// Its bytes; as text, two hex digits each.
+    #[serde(serialize_with = "as_hex")]
     pub bytes: Vec<u8>,
+}
+
+fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Hex(bytes))
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 impl Extension {

@@ -6,7 +6,7 @@ use esmhub_store_format::{Card, Digest, Reference};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::document::{Document, bytes, count, fields, strong, time};
+use crate::document::{Document, bytes, count, fields_and_more, strong, time};
 use crate::failure::Outcome;
 use crate::source::SketchSummary;
 use crate::trust::{KeyringSummary, TrustOptions, Verdict, judge};
@@ -131,6 +131,7 @@ impl Document for ShowDocument {
             ("split", source.split.clone()),
             ("text columns", joined(&source.text_columns)),
             ("label column", source.label_column.clone()),
+            ("source revision", source.revision.clone()),
             ("language", source.language.clone()),
             ("sketch", sketched),
             ("source rows", source.rows.map(|rows| rows.to_string())),
@@ -155,7 +156,7 @@ impl Document for ShowDocument {
         let signers = self.signatures.iter().map(|signature| ("signed by", Some(signature.describe())));
         let keys = self.trusted_keys.as_ref().filter(|_| !self.signatures.is_empty()).map(KeyringSummary::describe);
         let rows: Vec<_> = rows.into_iter().chain(signers).chain([("trusted keys", keys)]).collect();
-        format!("{heading}{state}\n{}{}", fields(&rows), fields(&extra))
+        format!("{heading}{state}\n{}", fields_and_more(&rows, "further fields of the card", &extra))
     }
 
     fn lines(&self) -> Vec<String> {

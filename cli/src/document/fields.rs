@@ -20,20 +20,45 @@ pub(crate) fn fields(rows: &[(&str, Option<String>)]) -> String {
     fields_within(Table::new().width().map(usize::from), rows)
 }
 
+/// The same, and below a heading of their own more fields, whose labels are somebody's own and must not pass for ours. Values
+/// of both stand in one column.
+pub(crate) fn fields_and_more(
+    rows: &[(&str, Option<String>)],
+    heading: &str,
+    more: &[(&str, Option<String>)],
+) -> String {
+    let width = Table::new().width().map(usize::from);
+    let column = widest_label(rows.iter().chain(more));
+    let mut text = fields_in(width, column, rows);
+    let below = fields_in(width, column, more);
+    if !below.is_empty() {
+        text.push_str(&format!("{heading}:\n{below}"));
+    }
+    text
+}
+
 /// The same for a terminal of this many columns; `None` is no terminal.
 fn fields_within(width: Option<usize>, rows: &[(&str, Option<String>)]) -> String {
-    let shown: Vec<(String, String)> =
-        rows.iter().filter_map(|(label, value)| Some((printable(label), printable(value.as_ref()?)))).collect();
-    let length = |label: &str| label.chars().count();
-    let is_usual = |label: &usize| width.is_none() || *label <= MOST_LABEL;
-    let column = shown.iter().map(|(label, _)| length(label)).filter(is_usual).max().unwrap_or(MOST_LABEL);
+    fields_in(width, widest_label(rows), rows)
+}
+
+/// How wide the labels are, without those that stand alone.
+fn widest_label<'a>(rows: impl IntoIterator<Item = &'a (&'a str, Option<String>)>) -> usize {
+    let shown = rows.into_iter().filter(|(_, value)| value.is_some());
+    let lengths = shown.map(|(label, _)| printable(label).chars().count());
+    lengths.filter(|length| *length <= MOST_LABEL).max().unwrap_or(MOST_LABEL)
+}
+
+fn fields_in(width: Option<usize>, column: usize, rows: &[(&str, Option<String>)]) -> String {
+    let shown = rows.iter().filter_map(|(label, value)| Some((printable(label), printable(value.as_ref()?))));
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(column + GAP).max(MIN_VALUE));
     let style = Style::new().dimmed();
     let mut text = String::new();
-    for (label, value) in &shown {
-        let mut lines = wrapped(value, room).into_iter();
+    for (label, value) in shown {
+        let mut lines = wrapped(&value, room).into_iter();
         let indent = " ".repeat(column + GAP);
-        let _ = match length(label) <= column {
+        // A line for each field is what scripts read.
+        let _ = match label.chars().count() <= column || width.is_none() {
             true => writeln!(text, "{style}{label:column$}{style:#}  {}", lines.next().unwrap_or_default()),
             false => writeln!(text, "{style}{label}{style:#}"),
         };
@@ -88,11 +113,24 @@ mod tests {
         assert!(shown(None, &rows).iter().any(|line| line.ends_with("seven eight")));
     }
 
+    /// Whoever may name fields could name one as those that the command vouches for.
+    #[test]
+    fn fields_of_others_stand_below_a_heading_and_in_the_same_column() {
+        let some = |text: &str| Some(text.to_owned());
+        let rows = [("signed by", some("nobody"))];
+        let text = fields_and_more(&rows, "further fields", &[("x", some("1")), ("accuracy held", some("2"))]);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines, ["signed by      nobody", "further fields:", "x              1", "accuracy held  2"]);
+        let text = fields_and_more(&rows, "further fields", &[("x", None)]);
+        assert_eq!(anstream::adapter::strip_str(&text).to_string(), "signed by  nobody\n");
+    }
+
     #[test]
     fn one_long_label_does_not_push_all_values_aside() {
         let long = "a label that somebody has written at length";
         let rows = [("x", "1"), (long, "2")];
         assert_eq!(shown(Some(80), &rows), ["x  1", long, "   2"]);
-        assert_eq!(shown(None, &rows).len(), 2, "a line for each field is what scripts read");
+        assert_eq!(shown(None, &rows), ["x  1".to_owned(), format!("{long}  2")]);
     }
 }
