@@ -1,5 +1,7 @@
 //! What really came out: recorded, compared with rankings, exported.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::support::{Hub, at, kendall_tau, line, names, pool, target};
@@ -127,6 +129,38 @@ fn what_a_ranking_does_not_say_is_refused_and_a_name_alone_is_enough() {
     hub.ok(["record", "t", "--no-transfer", "--metric", "a=0.5", "--base", "acme/encoder"]);
     let group = hub.json(["outcomes", "t"])["groups"][0].clone();
     assert_eq!(at(&group, ["esms/0/name", "rankings", "no_transfer/mean"]), json!(["late", [], 0.5]));
+}
+
+/// In a log that is shared and kept for good, a mistyped lock would become a target of its own.
+#[test]
+fn a_mistyped_ranking_is_no_name_of_a_target() {
+    let (hub, names) = ranked();
+    hub.ok(["rank", "t.npz", "--lock", "trec.lock"]);
+    hub.write("notes", "no ranking");
+    let record = |target: &str| line(format!("record {target} {} --metric a=1", names[0]));
+    for (target, hint) in [
+        ("trec.lck", "did you mean trec.lock?"),
+        ("./trec.loc", "did you mean ./trec.lock?"),
+        ("lock.jsn", "did you mean lock.json?"),
+        ("emotion.lock", "a name without / that does not end in .json, .lock or .lck"),
+        ("emotion.LCK", "a name without /"),
+        ("locks/emotion", "a name without /"),
+    ] {
+        hub.refused_saying(2, record(target), &[&format!("{target}: there is no such file"), "hint: ", hint]);
+    }
+    hub.write("other.lock", "{}");
+    hub.refused_saying(2, record("other.lock"), &["other.lock is no ranking"]);
+    // A name may be like that of a file that is no ranking; and rankings themselves name their targets by paths and addresses.
+    hub.write("data/x.npz", target(60, 8, 3, 5));
+    hub.ok(["rank", "data/x.npz", "--lock", "x.lock"]);
+    hub.ok(record("x.lock"));
+    fs::remove_file(hub.path("data/x.npz")).unwrap();
+    for target in ["note", "trec", "hf://datasets/acme/cr", "data/x.npz"] {
+        let output = hub.run(record(target));
+        assert_eq!(output.code, 0, "{output:#?}");
+        assert!(output.stderr.contains(&format!("{target:?} is taken as the target's name")), "{output:#?}");
+    }
+    hub.ok(line(format!("record data/x.npz {} --withdraw a", names[0])));
 }
 
 #[test]

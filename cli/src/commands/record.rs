@@ -10,7 +10,7 @@ use esmhub_store_format::log::{Outcome as Measured, Target};
 use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
-use self::ranking::Ranking;
+use self::ranking::{Ranking, refuse_mistyped};
 use crate::context::Context;
 use crate::document::{Document, count, printable};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
@@ -19,8 +19,8 @@ use crate::values::parse_measured;
 /// Record what really came out on a target task, after fine-tuning on an ESM's source task first
 ///
 /// TARGET is the lock that `esmhub rank --lock FILE` wrote, or the document of `esmhub rank --json` in a file: then the score that the
-/// ESM had is recorded as well, and `esmhub outcomes` can tell how good the ranking was. Or it is a name for the target. What is
-/// recorded several times, such as with other seeds, counts by its mean.
+/// ESM had is recorded as well, and `esmhub outcomes` can tell how good the ranking was. Or it is a name for the target, without `/`.
+/// What is recorded several times, such as with other seeds, counts by its mean.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").args(["metrics", "withdraw"]).required(true).multiple(false))]
 #[command(group = ArgGroup::new("from").args(["reference", "no_transfer"]).required(true).multiple(false))]
@@ -78,6 +78,10 @@ impl Record {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let ranking = Ranking::read(Path::new(&self.target))?;
         let (registry, catalog) = context.open_catalog()?;
+        // What was recorded under a path can be recorded so again, and taken back, wherever that file is now.
+        if ranking.is_none() && !catalog.outcomes().any(|(_, known)| known.target == self.target) {
+            refuse_mistyped(&self.target)?;
+        }
         let esm = self.reference.as_ref().map(|reference| catalog.resolve(reference)).transpose()?;
         let score = match (&ranking, esm) {
             (Some(ranking), Some(esm)) => Some((ranking.score.clone(), ranking.score_of(esm, &self.target)?)),
@@ -85,8 +89,11 @@ impl Record {
         };
         let base = self.base(ranking.as_ref(), esm)?;
         if ranking.is_none() && self.withdraw.is_none() {
-            context
-                .note("no ranking was given: `esmhub outcomes` lists this outcome and cannot compare it with a score");
+            context.note(format!(
+                "no ranking was given: {:?} is taken as the target's name; `esmhub outcomes` lists this outcome and cannot compare it \
+                 with a score",
+                self.target
+            ));
         }
         let target = ranking.as_ref().map_or_else(|| self.target.clone(), |ranking| ranking.target.clone());
         let measured = |metric: &str, value: Option<f64>| Measured {

@@ -9,6 +9,8 @@ use esmhub_store_format::{Digest, Reference};
 use serde_json::Value;
 
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
+use crate::files::folder_of;
+use crate::hub::SCHEME;
 
 /// The document of 100,000 ESMs has about 40 MB.
 const MAX_BYTES: u64 = 64 << 20;
@@ -31,13 +33,8 @@ pub(super) struct Ranking {
 impl Ranking {
     /// The ranking in a file; `None` where there is no such file or it is none, and its path is a name.
     pub(super) fn read(path: &Path) -> Outcome<Option<Self>> {
-        let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         if !path.is_file() {
-            return match is_json {
-                true => Err(Failure::usage(format!("{}: there is no such file", path.display()))
-                    .hint("TARGET is a ranking in a file, or a name that does not end in .json")),
-                false => Ok(None),
-            };
+            return Ok(None);
         }
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(|error| Failure::io(path.display(), error))?;
@@ -54,7 +51,7 @@ impl Ranking {
                         .hint("rank again with --lock FILE"))
                 }
             },
-            _ if is_json => Err(Failure::usage(format!("{} is no ranking", path.display()))
+            _ if ends_as_rankings(path) => Err(Failure::usage(format!("{} is no ranking", path.display()))
                 .hint("TARGET is what `esmhub rank --lock FILE` or `esmhub rank --json` wrote, or a name")),
             _ => Ok(None),
         }
@@ -88,6 +85,48 @@ impl Ranking {
                 .hint("name the tag or digest that was ranked, or give the target's name in the place of the ranking")
         })
     }
+}
+
+/// That a target which is no file is not meant to be one: under a mistyped path, what came out would stand for good beside the
+/// target that it belongs to.
+///
+/// # Errors
+/// Where it reads as a path, or a ranking is called nearly so.
+pub(super) fn refuse_mistyped(target: &str) -> Outcome<()> {
+    let path = Path::new(target);
+    // Rankings of data sets on the hub name their target so.
+    if path.exists() || target.starts_with(SCHEME) {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("{target}: there is no such file"));
+    if let Some(near) = ranking_like(path) {
+        return Err(failure.hint(format!("did you mean {near}? A name for the target must be further from that")));
+    }
+    let is_path = target.contains(['/', std::path::MAIN_SEPARATOR]) || ends_as_rankings(path);
+    match is_path {
+        true => Err(failure
+            .hint("TARGET is a ranking in a file, or a name without / that does not end in .json, .lock or .lck")),
+        false => Ok(()),
+    }
+}
+
+fn ends_as_rankings(path: &Path) -> bool {
+    let is = |known: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    ["json", "lock", "lck"].into_iter().any(is)
+}
+
+/// A ranking beside it whose name is one edit away.
+fn ranking_like(path: &Path) -> Option<String> {
+    /// In a folder of more, nobody searches for a typing error.
+    const MAX_ENTRIES: usize = 10_000;
+    let wanted = path.file_name()?.to_str()?;
+    let names = std::fs::read_dir(folder_of(path)).ok()?.take(MAX_ENTRIES);
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut near: Vec<String> = names.filter(|name| strsim::damerau_levenshtein(wanted, name) == 1).collect();
+    near.sort();
+    let mut near = near.into_iter().map(|name| path.with_file_name(name));
+    let found = near.find(|path| matches!(Ranking::read(path), Ok(Some(_))))?;
+    Some(found.display().to_string())
 }
 
 /// The digest of `name:tag@digest`.
