@@ -11,6 +11,7 @@ use esmhub_store_format::log::Writer;
 use etcetera::BaseStrategy;
 
 use crate::arguments::{ColorChoice, DeviceChoice, Global, names_registry};
+use crate::closed;
 use crate::document::{self, Document, Form, printable, warning};
 use crate::failure::{Failure, Outcome};
 
@@ -171,9 +172,22 @@ impl Context {
             Ok(warned) => failure.beside(&warned),
             Err(_) => failure,
         };
+        let own = self.registry.as_deref();
+        if let Some((own, path)) = own.zip(failure.denied().map(Path::to_owned)) {
+            // One that is not shared is for its owner to open.
+            let shared = Registry::open(own, None).ok().filter(|registry| registry.settings().shared);
+            let root = shared.as_ref().map(Registry::location).filter(|root| path.starts_with(root));
+            return match root.map(|root| closed::advice(root, &path)) {
+                Some(Some(advice)) => failure.hint(advice),
+                Some(None) => {
+                    failure.hint("ask the registry's owner for access: it is shared with the group of its directory")
+                }
+                None => failure,
+            };
+        }
         let is_own =
             |absent: &Path, own: &Path| absent == own || std::fs::canonicalize(own).is_ok_and(|own| absent == own);
-        if !failure.absent().zip(self.registry.as_deref()).is_some_and(|(absent, own)| is_own(absent, own)) {
+        if !failure.absent().zip(own).is_some_and(|(absent, own)| is_own(absent, own)) {
             return failure;
         }
         let origin = if names_registry(std::env::args_os()) { "--registry" } else { "ESMHUB_REGISTRY" };

@@ -43,6 +43,8 @@ pub(crate) struct Failure {
     hint: Option<String>,
     /// Where a registry was expected and is none.
     absent: Option<PathBuf>,
+    /// A file of a registry that there is no right to.
+    denied: Option<PathBuf>,
 }
 
 /// What every fallible step of the command line returns.
@@ -51,7 +53,7 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A failure with a code of the contract.
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, absent: None }
+        Self { code, message: message.into(), hint: None, absent: None, denied: None }
     }
 
     /// A failure of the user's command line.
@@ -75,6 +77,11 @@ impl Failure {
     /// Where a registry was expected and is none.
     pub(crate) fn absent(&self) -> Option<&Path> {
         self.absent.as_deref()
+    }
+
+    /// A file of a registry that there is no right to.
+    pub(crate) fn denied(&self) -> Option<&Path> {
+        self.denied.as_deref()
     }
 
     /// With what it happened to in front, unless the message begins with it already.
@@ -137,7 +144,7 @@ impl Failure {
             }
             cause = source.source();
         }
-        Self { code, message, hint, absent: None }
+        Self { code, message, hint, absent: None, denied: None }
     }
 }
 
@@ -159,6 +166,11 @@ impl From<RegistryError> for Failure {
             let place = location.display();
             failure.message = format!("{place}: no registry there, {}", instead_of_registry(location));
             failure.absent = Some(location.clone());
+        }
+        if let RegistryError::Io { path, .. } = &error
+            && is_denied(&error)
+        {
+            failure.denied = Some(path.clone());
         }
         // The message counts them; whoever has to choose must see them.
         for (at, Candidate { name, tag, digest }) in error.candidates().iter().take(MAX_CANDIDATES).enumerate() {

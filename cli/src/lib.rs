@@ -9,6 +9,7 @@
 mod anchors;
 mod arguments;
 mod bug;
+mod closed;
 mod commands;
 mod completion;
 mod context;

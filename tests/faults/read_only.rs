@@ -160,6 +160,32 @@ fn what_may_not_be_read_or_written_is_named_with_what_to_do() {
     assert_eq!(OWNER.ok(&hub, "022", &["rank", "../t.npz", "-q"]).lines().count(), 2);
 }
 
+/// `--shared` looks after the group alone: what a publisher's umask hides from others closes the whole log to them, and advice to
+/// make it shared is of no use to anybody.
+#[test]
+fn what_a_publishers_umask_hid_in_a_shared_registry_is_named_with_its_owner_and_a_way_to_open_it() {
+    let Some(hub) = office("what_a_publishers_umask_hid_in_a_shared_registry") else { return };
+    OWNER.ok(&hub, "022", &["init", "--shared"]);
+    OWNER.ok(&hub, "022", &["publish", "../esms/a"]);
+    assert_eq!(STRANGER.ok(&hub, "022", &["list", "-q"]), "a:v1\n");
+    COLLEAGUE.ok(&hub, "077", &["publish", "../esms/b"]);
+    let output = STRANGER.run(&hub, "022", &["list"]);
+    assert_eq!(output.code, 1, "{output:#?}");
+    let hint = format!("log/00000000000000000002 belongs to user {}, whose umask hid it from others", COLLEAGUE.user);
+    for said in ["Permission denied", &hint, "chmod -R a+rX "] {
+        assert!(output.stderr.contains(said) && !output.stderr.contains("init --shared"), "{said}: {output:#?}");
+    }
+    // As it says; what others own stays as it is, and need not be changed.
+    let mut chmod = Command::new("chmod");
+    chmod.args(["-R", "a+rX"]).arg(pool(&hub)).current_dir(hub.path(""));
+    let user = [format!("--reuid={}", COLLEAGUE.user), format!("--regid={}", COLLEAGUE.group)];
+    let done = under(["setpriv", &user[0], &user[1], "--clear-groups"], &chmod).output().unwrap();
+    assert_eq!(STRANGER.ok(&hub, "022", &["list", "-q"]), "a:v1\nb:v1\n", "{done:#?}");
+    // Who may not write is no case for chmod.
+    let output = STRANGER.run(&hub, "022", &["publish", "../esms/c"]);
+    assert!(output.code == 1 && output.stderr.contains("shared with the group of its directory"), "{output:#?}");
+}
+
 #[test]
 fn members_of_the_group_can_write_whatever_their_umask() {
     for (maker, other) in [(OWNER, COLLEAGUE), (COLLEAGUE, OWNER)] {
