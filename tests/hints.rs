@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::support::loopback::{Loopback, Repository};
 use crate::support::{EsmFolder, Hub, csv, line, target, words};
 
 fn pool() -> Hub {
@@ -149,4 +150,37 @@ fn distilling_without_a_base_model_names_every_way_to_give_one() {
         ["publish", "esms/mr", "--distill"],
         &["--base MODEL", "an id of the hub", "ID=FOLDER", "--distill=FILE"],
     );
+}
+
+/// The address is what the user knows of it; its name here is another.
+#[test]
+fn what_came_from_the_hub_is_found_by_its_repository() {
+    let hub = Hub::new();
+    let esm = EsmFolder::new("reviews", 8, 1);
+    let server = Loopback::of_esms(std::slice::from_ref(&esm));
+    let mut command = hub.command();
+    command.args(["publish", "hf://owner/reviews", "--name", "ours"]).env("HF_ENDPOINT", server.endpoint());
+    assert_eq!(Hub::finish(command.env_remove("HF_HUB_OFFLINE")).code, 0);
+    let commit = Repository::of(&esm).commit;
+    for origin in
+        ["hf://owner/reviews".to_owned(), "hf://Owner/Reviews".to_owned(), format!("hf://owner/reviews@{commit}")]
+    {
+        assert_eq!(hub.json(["show", &origin])["name"], "ours", "{origin}");
+    }
+    hub.refused_saying(
+        13,
+        ["show", "hf://owner/other"],
+        &["hf://owner/other", "hint: `esmhub publish hf://owner/other`"],
+    );
+    hub.refused_saying(13, ["show", "hf://owner/reviews@0123"], &["hf://owner/reviews@0123"]);
+    for command in ["resolve", "pull", "log", "yank", "remove", "recompress"] {
+        let said = ["a repository of the hub is no reference", "hint: ", "`esmhub show hf://owner/reviews`"];
+        hub.refused_saying(2, [command, "hf://owner/reviews"], &said);
+    }
+    // Of several, the newest that is not yanked; the others are named.
+    hub.ok(["publish", "--set", "note=again", "--name", "again", "hf://owner/reviews"]);
+    let shown = hub.run(["show", "hf://owner/reviews"]);
+    assert!(shown.stdout.starts_with("again:v1\n") && shown.stderr.contains("as well: ours:v1"), "{shown:#?}");
+    hub.ok(["yank", "again:v1"]);
+    assert!(hub.ok(["show", "hf://owner/reviews"]).starts_with("ours:v1\n"));
 }

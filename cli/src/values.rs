@@ -8,6 +8,9 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
+use esmhub_store_format::Reference;
+
+use crate::hub::SCHEME;
 
 /// What `clap` prints of a value that is refused; the advice stands in a paragraph of its own, as that of every other error.
 pub(crate) fn refusal(expected: impl Display, hint: impl Display) -> String {
@@ -73,6 +76,17 @@ pub(crate) fn parse_texts(text: &str) -> Result<usize, String> {
 /// How many bytes something has.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     number(text, 1, "a number of bytes, at least 1", "write it without a unit: 90900000 are 90.9 MB")
+}
+
+/// A reference. Who writes a repository of the hub instead learns how to find what came from it.
+pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
+    match text.parse::<Reference>() {
+        Err(_) if text.starts_with(SCHEME) => Err(refusal(
+            "a repository of the hub is no reference",
+            format!("what came from it has a name here, which `esmhub show {text}` finds"),
+        )),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
 }
 
 /// `KEY=VALUE`.

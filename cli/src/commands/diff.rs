@@ -13,6 +13,7 @@ use self::facts::facts;
 use crate::context::Context;
 use crate::document::{Document, columns, count, fields, printable, strong};
 use crate::failure::Outcome;
+use crate::values::parse_reference;
 
 /// Show how two ESMs differ: their cards side by side, and how far their maps are apart
 ///
@@ -21,10 +22,10 @@ use crate::failure::Outcome;
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
     /// `name`, `name:tag` or `@digest`
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     left: Reference,
     /// The one to compare it with
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     right: Reference,
     /// Show what both have in common, too
     #[arg(long)]

@@ -12,12 +12,13 @@ use crate::context::Context;
 use crate::document::{Document, columns, time};
 use crate::failure::{Outcome, PARTIAL};
 use crate::trust::{Keyring, KeyringSummary, TrustOptions, Verdict};
+use crate::values::parse_reference;
 
 /// Show who published, signed, yanked or removed what, when, from where
 #[derive(Debug, Args)]
 pub(crate) struct Log {
     /// Only what happened to this ESM
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     reference: Option<Reference>,
     #[command(flatten)]
     trust: TrustOptions,

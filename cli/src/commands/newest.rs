@@ -6,6 +6,7 @@ use esmhub_registry::{Catalog, Esm, Pattern};
 use esmhub_store_format::Reference;
 
 use crate::failure::{Failure, INTEGRITY, NOT_FOUND, Outcome};
+use crate::hub::SCHEME;
 
 /// Of each name, its newest tag that is not yanked; in the order in which the names first appear in the log.
 pub(crate) fn newest<'a>(esms: impl Iterator<Item = &'a Esm>) -> Vec<&'a Esm> {
@@ -62,7 +63,10 @@ pub(crate) fn suggestion(catalog: &Catalog, pattern: &str) -> String {
 }
 
 fn referred<'a>(catalog: &'a Catalog, text: &str) -> Outcome<&'a Esm> {
-    let reference: Reference =
-        text.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`esmhub list` shows all names"))?;
+    let reference: Reference = text.parse().map_err(|error| match text.starts_with(SCHEME) {
+        true => Failure::usage(format!("{text}: a repository of the hub is no reference"))
+            .hint(format!("what came from it has a name here, which `esmhub show {text}` finds")),
+        false => Failure::usage(format!("{error}")).hint("`esmhub list` shows all names"),
+    })?;
     Ok(catalog.resolve(&reference)?)
 }

@@ -14,7 +14,7 @@ use self::ranking::{Ranking, refuse_mistyped};
 use crate::context::Context;
 use crate::document::{Document, count, printable};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
-use crate::values::parse_measured;
+use crate::values::{parse_measured, parse_reference};
 
 /// Record what really came out on a target task, after fine-tuning on an ESM's source task first
 ///
@@ -29,7 +29,7 @@ pub(crate) struct Record {
     #[arg(value_hint = clap::ValueHint::FilePath)]
     target: String,
     /// The ESM of the task that the model was fine-tuned on first: `name`, `name:tag` or `@digest`
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     reference: Option<Reference>,
     /// It was fine-tuned on the target alone
     #[arg(long)]

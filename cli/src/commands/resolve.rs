@@ -7,12 +7,13 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::document::Document;
 use crate::failure::Outcome;
+use crate::values::parse_reference;
 
 /// Print the full reference that a name, a tag or a few digits stand for
 #[derive(Debug, Args)]
 pub(crate) struct Resolve {
     /// `name`, `name:tag` or `@digest`
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     reference: Reference,
 }
 

@@ -1,10 +1,13 @@
 //! `esmhub show`: one ESM whole.
 
+mod sought;
+
 use clap::Args;
 use esmhub_store_format::card::{Derivation, Fidelity};
-use esmhub_store_format::{Card, Digest, Reference};
+use esmhub_store_format::{Card, Digest};
 use serde::Serialize;
 
+use self::sought::Sought;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, fields_and_more, strong, time};
 use crate::failure::Outcome;
@@ -14,9 +17,9 @@ use crate::trust::{KeyringSummary, TrustOptions, Verdict, judge};
 /// Show one ESM: its card, where it comes from, and what it is worth
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// `name`, `name:tag` or `@digest`
+    /// `name`, `name:tag` or `@digest`; or hf://OWNER/REPO, which an ESM came from
     #[arg(value_name = "REF")]
-    reference: Reference,
+    reference: Sought,
     #[command(flatten)]
     trust: TrustOptions,
 }
@@ -49,7 +52,7 @@ struct ShowDocument {
 impl Show {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
-        let esm = catalog.resolve(&self.reference)?;
+        let esm = self.reference.resolve(context, &catalog)?;
         let mut card = esm.card()?;
         let sketch = SketchSummary::of(&card);
         card.clear_sketch();
@@ -128,10 +131,10 @@ impl Document for ShowDocument {
             ("base digest", base.weights.map(|digest| digest.to_string())),
             ("pooling", pooled),
             ("source", dataset),
+            ("source revision", source.revision.clone()),
             ("split", source.split.clone()),
             ("text columns", joined(&source.text_columns)),
             ("label column", source.label_column.clone()),
-            ("source revision", source.revision.clone()),
             ("language", source.language.clone()),
             ("sketch", sketched),
             ("source rows", source.rows.map(|rows| rows.to_string())),

@@ -8,12 +8,13 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::document::Document;
 use crate::failure::Outcome;
+use crate::values::parse_reference;
 
 /// Hide an ESM from rankings and from bare names; it can still be pulled by exact reference
 #[derive(Debug, Args)]
 pub(crate) struct Yank {
     /// `name:tag`, or the digest of an ESM that has only one reference
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     reference: Reference,
     /// Show it again
     #[arg(long)]
@@ -27,7 +28,7 @@ pub(crate) struct Yank {
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
     /// `name:tag`, or the digest of an ESM that has only one reference
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_parser = parse_reference)]
     reference: Reference,
     /// Check everything and write nothing
     #[arg(long)]

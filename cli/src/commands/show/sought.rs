@@ -1,0 +1,69 @@
+//! What `show` takes: a reference, or the repository of the hub that an ESM came from.
+
+use std::str::FromStr;
+
+use esmhub_registry::{Catalog, Esm};
+use esmhub_store_format::Reference;
+
+use crate::context::Context;
+use crate::failure::{Failure, NOT_FOUND, Outcome};
+use crate::hub::SCHEME;
+use crate::source::{HubEsm, ORIGIN};
+use crate::values::parse_reference;
+
+/// So many other names are listed.
+const MAX_NAMED: usize = 5;
+
+/// A reference, or where an ESM came from.
+#[derive(Debug, Clone)]
+pub(super) enum Sought {
+    /// By its name or digest.
+    Reference(Reference),
+    /// By its repository, and its commit where one is given.
+    Origin(HubEsm),
+}
+
+impl FromStr for Sought {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.starts_with(SCHEME) {
+            true => text.parse().map(Self::Origin).map_err(|failure: Failure| failure.to_string()),
+            false => parse_reference(text).map(Self::Reference),
+        }
+    }
+}
+
+impl Sought {
+    /// The ESM that is meant; of several from one repository the newest that is not yanked, and the others are named.
+    pub(super) fn resolve<'a>(&self, context: &Context, catalog: &'a Catalog) -> Outcome<&'a Esm> {
+        let origin = match self {
+            Self::Reference(reference) => return Ok(catalog.resolve(reference)?),
+            Self::Origin(origin) => origin,
+        };
+        let mut found: Vec<&Esm> = catalog.esms().filter(|esm| came_from(esm, origin)).collect();
+        // Stable, so that the newest is the last.
+        found.sort_by_key(|esm| !esm.is_yanked());
+        let newest = found.pop().ok_or_else(|| {
+            Failure::new(NOT_FOUND, format!("no ESM of the registry came from {origin}"))
+                .hint(format!("`esmhub publish {origin}` takes it; `esmhub list` shows what there is"))
+        })?;
+        if !found.is_empty() {
+            let others: Vec<String> =
+                found.iter().rev().take(MAX_NAMED).map(|esm| esm.reference().to_string()).collect();
+            let more = found.len().saturating_sub(MAX_NAMED);
+            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+            context.note(format!("from {origin} as well: {}{rest}", others.join(", ")));
+        }
+        Ok(newest)
+    }
+}
+
+/// Repositories are told apart as the hub does, which takes names in any case.
+fn came_from(esm: &Esm, origin: &HubEsm) -> bool {
+    let stated = esm.card().ok().and_then(|card| card.extra.get(ORIGIN)?.parse::<HubEsm>().ok());
+    stated.is_some_and(|stated| {
+        let is_commit = |commit: &String| stated.revision.as_ref().is_some_and(|own| own.starts_with(commit));
+        stated.id.eq_ignore_ascii_case(&origin.id) && origin.revision.as_ref().is_none_or(is_commit)
+    })
+}
