@@ -149,6 +149,9 @@ fn all_esms_of_a_base_model_come_and_one_that_is_broken_costs_no_other() {
     let again = json_of(&online(&hub, &server, &FROM_HUB));
     assert_eq!((again["known"].as_u64(), again["published"].as_array().unwrap().len()), (Some(24), 0));
     assert!(!server.requests().iter().any(|path| path.contains("task")));
+    // What there is nothing of has no table; and of those that the filter leaves, so many are here.
+    let none = online(&hub, &server, &["publish", "--from-hub", "--base", "acme/encoder", "--filter", "name~task1"]);
+    assert!(none.stdout.ends_with("; 10 already there\n") && !none.stdout.contains("DIGEST"), "{none:#?}");
 
     // Another text about the same weights is no new ESM; other weights are.
     server.change("owner/task03", |repository| repository.commit = "3".repeat(40));
@@ -215,6 +218,25 @@ fn whoever_publishes_one_repository_is_told_whose_name_it_takes() {
     server.change("bob/reviews", |repository| *repository = esm("reviews", 5));
     assert_eq!(warns("hf://bob/reviews", &[]), None);
     assert_eq!(warns("hf://ada/reviews", &["--name", "mails"]), None);
+}
+
+/// The advice of a ranking whose ESMs match by name alone; and cards that have the digest already are left as they are.
+#[test]
+fn cards_without_a_digest_of_their_base_model_get_one_where_its_files_are_named() {
+    let esms: Vec<EsmFolder> = (0..3).map(|seed| EsmFolder::new(&format!("task{seed}"), D, seed)).collect();
+    let (hub, server) = (Hub::new(), Loopback::of_esms(&esms));
+    let with = |base: &str| json_of(&online(&hub, &server, &["publish", "--from-hub", "--base", base, "--json"]));
+    assert_eq!(with("acme/encoder")["published"].as_array().unwrap().len(), 3);
+    let base = format!("acme/encoder={}", tiny_model("bert-mean").display());
+    let published = with(&base);
+    assert_eq!(at(&published, ["known", "published/0/tag", "published/2/tag"]), json!([0, "v2", "v2"]));
+    assert!(hub.json(["show", "task1"])["card"]["base"]["weights"].is_string());
+    for base in ["acme/encoder", &base] {
+        let again = with(base);
+        assert_eq!((&again["known"], &again["published"]), (&json!(3), &json!([])), "{base}");
+    }
+    server.change("owner/task1", |repository| repository.commit = "3".repeat(40));
+    assert_eq!(with("acme/encoder")["known"], 3);
 }
 
 #[test]

@@ -97,6 +97,9 @@ impl Document for PublishDocument {
     const SCHEMA: &'static str = "esmhub.publish/1";
 
     fn table(&self) -> String {
+        if self.published.is_empty() {
+            return format!("{}\n", self.summary());
+        }
         let rows = self.published.iter().map(|esm| {
             let share = |r2: Option<f64>| r2.map_or_else(|| "-".to_owned(), |r2| format!("{r2:.3}"));
             let r2 = share(esm.fit.held_out.map(|held_out| held_out.r2));

@@ -1,10 +1,10 @@
 //! Reading sources side by side, from disk and from the Hugging Face Hub.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use esmhub_registry::{Catalog, NewEsm};
+use esmhub_registry::{Catalog, Esm, NewEsm};
 use esmhub_selection::hub::{Found, Hub};
 use esmhub_store_format::Digest;
 use rayon::prelude::*;
@@ -93,9 +93,12 @@ pub(super) fn from_hub(
     let there = There::of(catalog);
     // Who asks for something else than what the hub has wants it, whatever there is already.
     let asks_for_more = !options.adds_only_base();
+    let names_weights = options.base.as_ref().is_some_and(|base| base.weights.is_some());
     let (known, wanted): (Vec<Found>, Vec<Found>) =
-        found.into_iter().partition(|found| !asks_for_more && there.has_commit(found));
-    let mut prepared = Prepared { known: known.len() as u64, ..Prepared::default() };
+        found.into_iter().partition(|found| !asks_for_more && there.known(found, names_weights).is_some());
+    let known = known.iter().filter_map(|found| there.known(found, names_weights));
+    let mut prepared =
+        Prepared { known: known.filter(|esm| filter.matches(esm)).count() as u64, ..Prepared::default() };
     let bar = progress::bar(context.shows_progress(), wanted.len() as u64, "fetching ESMs");
     let is_over = AtomicBool::new(false);
     let fetched: Vec<Option<(String, Result<NewEsm, FetchFault>)>> = connected(|| {
@@ -159,36 +162,40 @@ fn connected<T: Send>(work: impl FnOnce() -> T + Send) -> Outcome<T> {
 }
 
 /// What the registry has of the hub already.
-struct There {
-    /// Repositories with the commit.
-    commits: HashSet<String>,
-    /// Repositories with the digest of the weights as they are stored.
-    weights: HashSet<(String, Digest)>,
+struct There<'a> {
+    /// By repository with the commit, the newest; and whether its card holds a digest of its base model.
+    commits: HashMap<String, (&'a Esm, bool)>,
+    /// By repository with the digest of the weights as they are stored: whether a card holds a digest of its base model.
+    weights: HashMap<(String, Digest), bool>,
 }
 
-impl There {
-    fn of(catalog: &Catalog) -> Self {
-        let mut there = Self { commits: HashSet::new(), weights: HashSet::new() };
-        for card in catalog.esms().filter_map(|esm| esm.card().ok()) {
+impl<'a> There<'a> {
+    fn of(catalog: &'a Catalog) -> Self {
+        let mut there = Self { commits: HashMap::new(), weights: HashMap::new() };
+        for (esm, card) in catalog.esms().filter_map(|esm| Some((esm, esm.card().ok()?))) {
             let Some(origin) = card.extra.get(ORIGIN) else { continue };
-            there.commits.insert(origin.clone());
+            there.commits.insert(origin.clone(), (esm, card.base.weights.is_some()));
             if let Some(id) = repository_of(origin) {
-                there.weights.insert((id, card.weights.digest));
+                *there.weights.entry((id, card.weights.digest)).or_default() |= card.base.weights.is_some();
             }
         }
         there
     }
 
-    fn has_commit(&self, found: &Found) -> bool {
+    /// The ESM as the hub has it; where the base model's digest is at hand, one whose card lacks it is not the same.
+    fn known(&self, found: &Found, names_weights: bool) -> Option<&'a Esm> {
+        found.sha.as_ref()?;
         let origin = HubEsm { id: found.id.clone(), revision: found.sha.clone() };
-        found.sha.is_some() && self.commits.contains(&origin.to_string())
+        let (esm, holds_digest) = self.commits.get(&origin.to_string())?;
+        (*holds_digest || !names_weights).then_some(*esm)
     }
 
-    /// Its text may have changed since; that is no new ESM.
+    /// Its text may have changed since; that is no new ESM, unless its card says more of the base model.
     fn has_weights(&self, esm: &NewEsm) -> bool {
         let card = esm.card();
         let id = card.extra.get(ORIGIN).and_then(|origin| repository_of(origin));
-        id.is_some_and(|id| self.weights.contains(&(id, card.weights.digest)))
+        let holds_digest = id.and_then(|id| self.weights.get(&(id, card.weights.digest)));
+        holds_digest.is_some_and(|holds| *holds || card.base.weights.is_none())
     }
 }
 

@@ -73,10 +73,12 @@ impl<'a> Matching<'a> {
         let mut doubts = Vec::new();
         if self.by_name > 0 {
             let what = count(self.by_name as u64, "ESM");
+            let (cards, them) = if self.by_name == 1 { ("its card holds", "it") } else { ("their cards hold", "them") };
+            let id = &base.id;
             let message = format!(
-                "{what} matched by the base model's name alone, {}: their cards hold no digest of it, as those of ESMs that \
-                 hfselect trained",
-                base.id
+                "{what} matched by the base model's name alone, {id}: {cards} no digest of it, as with ESMs that hfselect \
+                 trained; to publish {them} again with --base {id}=FOLDER (of the hub: --from-hub --base {id}=FOLDER) gives \
+                 {them} one"
             );
             // Where the target's own base model is a mere name as well, there was never a digest to expect.
             if base.weights.is_some() { doubts.push(message) } else { context.detail(message) }
