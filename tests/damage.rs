@@ -56,6 +56,23 @@ fn flipped_bit_in_an_object_costs_that_esm_alone() {
     assert_eq!(at(&ranking, ["ranked", "skipped/0/name"]), json!([2, "b"]));
 }
 
+/// Whoever still has what an ESM was made from need not wonder whether publishing it again has helped.
+#[test]
+fn weights_that_are_gone_come_back_with_the_esm_and_it_is_said() {
+    let hub = pool();
+    fs::remove_file(hub.object_of("b")).unwrap();
+    named_by_verify(&hub, "objects/", &["b:v1"]);
+    let source = hub.esm(&crate::support::EsmFolder::new("b", 8, 2));
+    let again = |arguments: &[&str]| {
+        let said = hub.json([&["publish", &source][..], arguments].concat());
+        at(&said, ["published/0/status", "published/0/tag", "entries"])
+    };
+    assert_eq!(again(&["--dry-run"]), json!(["restored", "v1", []]));
+    assert_eq!(again(&[]), json!(["restored", "v1", []]));
+    assert_eq!(hub.json(["verify"])["sound"], true);
+    assert_eq!(again(&[]), json!(["unchanged", "v1", []]));
+}
+
 #[test]
 fn every_bit_of_a_small_object_is_guarded() {
     let hub = pool();

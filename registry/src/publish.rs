@@ -159,6 +159,8 @@ pub enum Outcome {
     Added,
     /// The reference; the object was there.
     AddedReference,
+    /// The object, which had been lost; the reference was there.
+    Restored,
     /// Nothing.
     Unchanged,
 }
@@ -288,7 +290,8 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
         let outcome = match (wrote, is_new && used.insert(object)) {
             (true, true) => Outcome::Added,
             (true, false) => Outcome::AddedReference,
-            (false, _) => Outcome::Unchanged,
+            (false, true) => Outcome::Restored,
+            (false, false) => Outcome::Unchanged,
         };
         Publication {
             name: decision.name.clone(),

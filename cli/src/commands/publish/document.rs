@@ -62,6 +62,7 @@ pub(super) fn describe(source: String, esm: &NewEsm, done: Publication) -> Publi
         status: match done.outcome {
             Stored::Added => "added",
             Stored::AddedReference => "added-reference",
+            Stored::Restored => "restored",
             Stored::Unchanged => "unchanged",
         },
         yanked: done.yanked,
@@ -77,11 +78,15 @@ pub(super) fn describe(source: String, esm: &NewEsm, done: Publication) -> Publi
 impl PublishDocument {
     /// One line: how many were added, and how many were there already.
     pub(crate) fn summary(&self) -> String {
-        let added = self.published.iter().filter(|esm| esm.status != "unchanged").count() as u64;
-        let there = self.published.len() as u64 - added + self.known;
+        let of = |statuses: &[&str]| self.published.iter().filter(|esm| statuses.contains(&esm.status)).count() as u64;
+        let (added, restored) = (of(&["added", "added-reference"]), of(&["restored"]));
+        let there = of(&["unchanged"]) + self.known;
         let stored = self.published.iter().filter(|esm| esm.status == "added").map(|esm| esm.stored_bytes).sum();
         let verb = if self.dry_run { "would publish" } else { "published" };
         let mut text = format!("{verb} {} ({}) to {}", count(added, "ESM"), bytes(stored), self.registry);
+        if restored > 0 {
+            text.push_str(&format!("; weights of {} that were gone are back", count(restored, "ESM")));
+        }
         if there > 0 {
             text.push_str(&format!("; {there} already there"));
         }
@@ -104,6 +109,8 @@ impl Document for PublishDocument {
             let share = |r2: Option<f64>| r2.map_or_else(|| "-".to_owned(), |r2| format!("{r2:.3}"));
             let r2 = share(esm.fit.held_out.map(|held_out| held_out.r2));
             let mut status = match (esm.status, esm.yanked) {
+                ("restored", true) => "weights were gone and are back, yanked",
+                ("restored", false) => "weights were gone and are back",
                 ("unchanged", true) => "already there, yanked",
                 ("unchanged", false) => "already there",
                 ("added-reference", _) => "new reference, weights already there",

@@ -2,21 +2,21 @@
 
 use esmhub_registry::Esm;
 use esmhub_store_format::Card;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::hub::ESM_TAG;
 use crate::printable::printable;
 
-/// README.md of the repository. Everything from the card is quoted: in the front matter as JSON, which YAML is a superset of, in the
-/// text as code.
+/// README.md of the repository. Everything from the card is quoted: in the front matter as JSON, in the text as
+/// code.
 pub(super) fn model_card(esm: &Esm, card: &Card, repository: &str) -> String {
     let source = &card.source;
-    let mut matter = vec![format!("base_model: {}", json!(card.base.id))];
+    let mut matter = vec![format!("base_model: {}", yaml(&json!(card.base.id)))];
     // hfselect's own cards have both tags.
-    matter.push(format!("tags: {}", json!([ESM_TAG, format!("BaseLM:{}", card.base.id), "esmhub"])));
-    matter.extend(card.license.iter().map(|license| format!("license: {}", json!(license.to_lowercase()))));
-    matter.extend(source.dataset.iter().filter(|id| is_id(id)).map(|id| format!("datasets: {}", json!([id]))));
-    matter.extend(source.language.iter().map(|language| format!("language: {}", json!(language))));
+    matter.push(format!("tags: {}", yaml(&json!([ESM_TAG, format!("BaseLM:{}", card.base.id), "esmhub"]))));
+    matter.extend(card.license.iter().map(|license| format!("license: {}", yaml(&json!(license.to_lowercase())))));
+    matter.extend(source.dataset.iter().filter(|id| is_id(id)).map(|id| format!("datasets: {}", yaml(&json!([id])))));
+    matter.extend(source.language.iter().map(|language| format!("language: {}", yaml(&json!(language)))));
 
     let task = source.dataset.clone().unwrap_or_else(|| esm.name().to_string());
     let mut facts = vec![("Source task", task.clone())];
@@ -73,4 +73,26 @@ fn code(text: &str) -> String {
 fn plain(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { "MODEL".to_owned() }
+}
+
+/// JSON as YAML 1.1 takes it as well: what breaks a line there, or is not printable, goes as an escape. Both know those of four digits.
+fn yaml(json: &Value) -> String {
+    let is_plain = |c: char| !matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let escaped = |c: char| if is_plain(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+    json.to_string().chars().map(escaped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// PyYAML 6.0.4 reads the escapes as what they stand for, and refuses or changes U+0085, U+007F and U+009F where they stand as they are.
+    #[test]
+    fn what_breaks_lines_in_yaml_alone_is_escaped() {
+        let text = "a\u{85}b\u{2028}c\u{2029}d\u{feff}e\u{7f}f\u{9f}\u{e4}\u{65e5}\u{1f600}\"\\\n";
+        let yaml = yaml(&json!([text]));
+        assert_eq!(yaml, "[\"a\\u0085b\\u2028c\\u2029d\\ufeffe\\u007ff\\u009f\u{e4}\u{65e5}\u{1f600}\\\"\\\\\\n\"]");
+        assert_eq!(serde_json::from_str::<Value>(&yaml).unwrap(), json!([text]));
+    }
 }
