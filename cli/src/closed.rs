@@ -1,12 +1,38 @@
-//! What of a registry its user may not read, whose it is, and how it is opened.
+//! Why a registry, or a part of it, is not there for its user: what stands in its place, or who hid it and how it is opened.
 
+use std::error::Error;
+use std::fs;
 use std::path::Path;
+
+/// What is where a registry was expected: whoever has mistyped a path, or whose disk is not mounted, must not be told that
+/// a file is missing.
+pub(crate) fn instead_of_registry(location: &Path) -> &'static str {
+    match fs::metadata(location) {
+        Ok(found) if !found.is_dir() => "it is a file",
+        Ok(_) if fs::read_dir(location).is_ok_and(|mut entries| entries.next().is_none()) => "the directory is empty",
+        Ok(_) => "esmhub.toml is missing",
+        Err(_) => "the directory does not exist",
+    }
+}
+
+/// Whether an error comes from a missing right.
+pub(crate) fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let is_here = |io: &std::io::Error| io.kind() == std::io::ErrorKind::PermissionDenied;
+        if error.downcast_ref().is_some_and(is_here) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
 
 /// How the file at `path`, or the folder on the way to it, is opened to others; `None` where it is not for want of a right of
 /// reading below `root` that it failed.
 #[cfg(unix)]
 pub(crate) fn advice(root: &Path, path: &Path) -> Option<String> {
-    use std::fs::{self, File};
+    use std::fs::File;
     use std::io::ErrorKind::PermissionDenied;
     use std::os::unix::fs::MetadataExt;
 
@@ -43,7 +69,7 @@ pub(crate) fn advice(_root: &Path, _path: &Path) -> Option<String> {
 /// A user by name, as far as this machine's own list has them.
 #[cfg(unix)]
 fn owner(id: u32) -> String {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = users.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;

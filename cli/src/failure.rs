@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{Candidate, ErrorKind, RegistryError};
@@ -13,6 +12,7 @@ use esmhub_selection::{PickleError, ScoreError};
 use esmhub_store_format::FormatError;
 use esmhub_store_format::exchange::{ConfigError, WeightsError};
 
+use crate::closed::{instead_of_registry, is_denied};
 use crate::dataset::{DatasetError, Fault};
 use crate::document::printable;
 
@@ -182,30 +182,6 @@ impl From<RegistryError> for Failure {
             more => failure.message.push_str(&format!(" and {more} more")),
         }
         failure
-    }
-}
-
-/// Whether an error comes from a missing right.
-pub(crate) fn is_denied(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let is_here = |io: &std::io::Error| io.kind() == std::io::ErrorKind::PermissionDenied;
-        if error.downcast_ref().is_some_and(is_here) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-/// What is where a registry was expected: whoever has mistyped a path, or whose disk is not mounted, must not be told that
-/// a file is missing.
-fn instead_of_registry(location: &Path) -> &'static str {
-    match fs::metadata(location) {
-        Ok(found) if !found.is_dir() => "it is a file",
-        Ok(_) if fs::read_dir(location).is_ok_and(|mut entries| entries.next().is_none()) => "the directory is empty",
-        Ok(_) => "esmhub.toml is missing",
-        Err(_) => "the directory does not exist",
     }
 }
 

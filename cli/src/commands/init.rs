@@ -6,9 +6,10 @@ use clap::Args;
 use esmhub_registry::{Registry, RegistryError, Settings};
 use serde::Serialize;
 
+use crate::closed::is_denied;
 use crate::context::Context;
 use crate::document::Document;
-use crate::failure::{Failure, Outcome, is_denied};
+use crate::failure::{Failure, Outcome};
 use crate::values::parse_duration;
 
 /// Make an empty registry; one that is there already is left as it is

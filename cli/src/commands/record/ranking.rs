@@ -100,7 +100,7 @@ pub(super) fn refuse_mistyped(target: &str) -> Outcome<()> {
     }
     let failure = Failure::usage(format!("{target}: there is no such file"));
     if let Some(near) = ranking_like(path) {
-        return Err(failure.hint(format!("did you mean {near}? A name for the target must be further from that")));
+        return Err(failure.hint(format!("did you mean {near}? A name for the target must be less like that")));
     }
     let is_path = target.contains(['/', std::path::MAIN_SEPARATOR]) || ends_as_rankings(path);
     match is_path {
