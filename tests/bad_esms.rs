@@ -182,6 +182,10 @@ fn sources_that_are_none_are_refused() {
     hub.refused_saying(2, ["publish", "absent"], &["absent", "no such file or folder"]);
     hub.refused_saying(2, ["publish", "notes.txt"], &["notes.txt", "not a source", ".npz"]);
     hub.refused(2, ["publish"]);
+    hub.esm(&EsmFolder::new("inside", 8, 1));
+    for folder in ["esms", "esms/", "esms//"] {
+        hub.refused_saying(1, ["publish", folder], &["\nhint: to publish the folders inside it, write esms/*/\n"]);
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn a_marker_comes_back_from_a_copy_of_the_registry_and_from_no_other() {
     assert_eq!(dry["problems"][0]["what"], "marker");
     let repaired = hub.json(["verify", "--repair", "--from", "backup"]);
     assert_eq!(at(&repaired, ["sound", "quarantined"]), json!([true, 1]));
+    assert!(hub.ok(["verify"]).contains("1 file in the quarantine: nothing needs it, "));
     assert_eq!(repaired["repaired"]["restored"][0]["place"], "esmhub.toml");
     hub.ok(["pull", "b"]);
 }

@@ -160,6 +160,16 @@ fn extensions_of_a_card_are_hex_digits() {
     assert!(hex.contains("6f6e65") && hex.contains("74776f"), "{hex}");
 }
 
+#[test]
+fn verbose_says_what_was_made_of_each_source() {
+    let hub = pool();
+    hub.write("task.npz", pairs(60, 8, 1));
+    let output = hub.run(line("publish task.npz esms/mr --base acme/encoder --no-anchors --no-cache --dry-run -v"));
+    for said in ["task.npz: task, ridge on ", "esms/mr: mr, imported on 1000 pairs, dimension 8, int8, "] {
+        assert!(output.stderr.contains(said), "{said}: {output:#?}");
+    }
+}
+
 /// Whoever colours a JSON document, or mixes progress into it, breaks every script.
 #[test]
 fn json_has_no_colour_even_when_it_is_forced() {

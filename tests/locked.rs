@@ -145,8 +145,12 @@ fn flags_that_a_lock_decides_are_refused_beside_it() {
         "--label b",
         "--lock m.json",
     ] {
-        hub.refused(2, line(format!("rank t.npz --locked l.json {flag}")));
+        let message = hub.refused(2, line(format!("rank t.npz --locked l.json {flag}")));
+        // Who adds a column has been told by a table that columns must be named.
+        let hint = "\nhint: the lock holds all that decides the ranking, columns and settings";
+        assert_eq!(message.contains(hint), !flag.starts_with("--lock"), "{message}");
     }
+    assert!(!hub.refused(2, line("list --quiet --json")).contains("hint: the lock"));
 }
 
 #[test]

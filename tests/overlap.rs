@@ -100,6 +100,8 @@ fn max_overlap_leaves_out_what_holds_more_and_nothing_else() {
     assert!(output.stdout.contains("2 ESMs left out by --max-overlap"), "{output:#?}");
     assert!(output.stdout.contains("whole:v1") && output.stdout.contains("half:v1"), "{output:#?}");
     assert!(output.stderr.contains("1 ESM kept whose overlap with the target is not known"), "{output:#?}");
+    assert!(!output.stdout.contains("overlap is not known"), "once is enough: {output:#?}");
+    assert!(hub.ok(rank("")).contains("overlap is not known for 1 of 4 ESMs"));
     let ranking = hub.json(rank("--max-overlap 0.05"));
     assert_eq!(at(&ranking, ["ranked", "skipped", "left_out/0/name"]), json!([2, [], "whole"]));
     assert_eq!(at(&ranking, ["left_out/0/overlap", "left_out/1/name", "left_out/1/tag"]), json!([1.0, "half", "v1"]));

@@ -73,6 +73,12 @@ fn pulled_folder_published_where_it_came_from_is_the_esm_that_it_is() {
         assert!(output.stderr.contains(&format!("winner is {name}:{tag}")), "{output:#?}");
         fs::remove_dir_all(hub.path("winner")).unwrap();
     }
+    // Of several tags, it is named by the one that the table then shows.
+    hub.ok(["publish", &source, "--tag", "second", "--set", "origin=here"]);
+    hub.ok(["pull", "mr:second", "--output", "winner"]);
+    let output = hub.run(["publish", "winner"]);
+    assert!(output.stdout.contains("mr:first") && output.stderr.contains("winner is mr:first"), "{output:#?}");
+    fs::remove_dir_all(hub.path("winner")).unwrap();
     // Under another name it is another reference to the same card; with other weights, or another card, another ESM.
     hub.ok(["pull", "fitted", "--output", "winner"]);
     let renamed = hub.json(["publish", "winner", "--name", "renamed"]);

@@ -165,7 +165,11 @@ fn an_unsigned_newer_tag_does_not_hide_the_signed_one() {
     // The filter is asked first.
     let filtered = hub.json(line(format!("{RANK} --filter name~trec")));
     assert_eq!((names(&filtered), filtered["unsigned"].clone()), (vec!["trec"], json!(0)));
-    hub.refused_saying(16, line(format!("{RANK} --filter name=cola")), &["every ESM", "hint: "]);
+    hub.refused_saying(
+        16,
+        line(format!("{RANK} --filter name=cola")),
+        &["error: no ESM that is asked for has a signature by a key of ", "hint: "],
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_link_is_followed_in_the_users_folder_and_refused_in_the_registry() {
     // To show something is no reason to fail for it; nobody is trusted then, and that is said.
     let said = hub.run(["show", "mr"]);
     assert!(said.code == 0 && said.stderr.contains("no key is trusted: trusted-keys"), "{said:?}");
-    assert!(said.stdout.contains("not trusted"), "{said:?}");
+    assert!(said.stdout.contains("compared with no trusted keys"), "{said:?}");
     fs::create_dir_all(hub.path("home/.config/esmhub")).unwrap();
     // One that leads nowhere is not as if there were none: the registry's file would be taken instead.
     let user = hub.path("home/.config/esmhub/trusted-keys");
@@ -227,6 +227,10 @@ fn log_and_list_say_what_is_signed_and_log_by_whom() {
     for said in ["SIGNED BY".to_owned(), format!("  ada@engine ({})\n", by[0]), format!("  {}, not trusted\n", by[1])] {
         assert!(table.contains(&said), "{said}: {table}");
     }
+    // Nobody has been asked whom they trust: that is no verdict on the key.
+    let table = hub.ok(line("log mr"));
+    assert!(table.contains(&format!("{}, compared with no trusted keys\n", by[0])), "{table}");
+    assert!(!table.contains("not trusted"), "{table}");
     let list = hub.ok(["list"]);
     let last = |name: &str| list.lines().find(|line| line.contains(name)).unwrap().split_whitespace().last().unwrap();
     assert_eq!([last("DIGEST"), last("mr:v1"), last("trec:v1")], ["SIGNATURES", "2", "-"], "{list}");

@@ -62,6 +62,14 @@ fn scores_that_cannot_be_told_apart_share_a_group() {
 }
 
 #[test]
+fn one_esm_scores_and_several_score() {
+    let hub = pool();
+    let said = |filter: &str| hub.ok(["rank", "t.npz", "--filter", filter]);
+    assert!(said("name=helps").contains("1 of 1 ESM scores above no transfer, 1 distinguishably"));
+    assert!(said("name~helps").contains("2 of 2 ESMs score above no transfer"));
+}
+
+#[test]
 fn a_pool_that_does_not_help_is_told_so() {
     let hub = pool();
     hub.ok(["yank", "helps:v1"]);

@@ -8,12 +8,23 @@ use clap::{CommandFactory, Parser};
 use crate::arguments::Arguments;
 use crate::{bug, commands, help};
 
+/// Prints why a command line is refused, or what it asks clap for, and ends the process.
+fn refuse(error: &clap::Error) -> ! {
+    let code = error.exit_code();
+    // Where nobody can read it, the exit code still says it.
+    let _ = error.print();
+    if let Some(hint) = commands::hint_for(error) {
+        anstream::eprintln!("\nhint: {hint}");
+    }
+    std::process::exit(code)
+}
+
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     std::panic::set_hook(Box::new(bug::remember_panic));
     let words: Vec<OsString> = std::env::args_os().collect();
     help::print_if_wanted(&Arguments::command(), &words);
-    let arguments = Arguments::parse_from(words);
+    let arguments = Arguments::try_parse_from(words).unwrap_or_else(|error| refuse(&error));
     // A bug must not look like any other failure: exit code 101, whichever thread it happens on.
     let code = std::panic::catch_unwind(move || commands::run(arguments));
     ExitCode::from(code.unwrap_or_else(|_| bug::report_bug()))

@@ -29,6 +29,11 @@ use crate::arguments::{Arguments, Command};
 use crate::context::Context;
 use crate::failure::Outcome;
 
+/// Advice on a command line that is refused, where there is more to say than what clap knows.
+pub(crate) fn hint_for(error: &clap::Error) -> Option<&'static str> {
+    rank::hint_for(error)
+}
+
 /// Runs the command; the process's exit code.
 pub(crate) fn run(arguments: Arguments) -> u8 {
     let context = Context::new(&arguments.global);

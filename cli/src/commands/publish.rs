@@ -196,6 +196,7 @@ impl Publish {
         // What the pool says now: others may have set anchors while texts were embedded.
         let now = registry.catalog()?;
         context.notice(now.notice());
+        prepared.iter().for_each(|(source, esm)| context.detail(document::detail(source, esm)));
         doubts::warn(context, &now, &prepared, self.no_anchors);
         let mut document = store(context, &registry, prepared, key.as_ref(), self.dry_run)?;
         (document.skipped, document.known) = (skipped, known);

@@ -250,13 +250,15 @@ impl Document for VerifyDocument {
         }
         if self.quarantined > 0 {
             let quarantined = count(self.quarantined, "file");
+            let (them, copies) = match self.quarantined {
+                1 => ("it", "it may be the last copy"),
+                _ => ("them", "they may be the last copies"),
+            };
             text.push_str(&match self.problems.is_empty() {
                 true => {
-                    format!("{quarantined} in the quarantine: nothing needs them, delete the folder when you like\n")
+                    format!("{quarantined} in the quarantine: nothing needs {them}, delete the folder when you like\n")
                 }
-                false => format!(
-                    "{quarantined} in the quarantine: keep them until all is sound, they may be the last copies\n"
-                ),
+                false => format!("{quarantined} in the quarantine: keep {them} until all is sound, {copies}\n"),
             });
         }
         if !self.staged.is_empty() {

@@ -70,7 +70,7 @@ pub(crate) fn distilled(map: &DenseMap, x: &Embeddings, quality: &Quality) -> Ou
 fn config_hint(folder: &Path) -> String {
     let mut entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
     if entries.any(|entry| entry.path().join("config.json").is_file()) {
-        return format!("to publish the folders inside it, write {}/*/", folder.display());
+        return format!("to publish the folders inside it, write {}/*/", folder.components().as_path().display());
     }
     "an ESM is a folder as hfselect's save_pretrained writes it".to_owned()
 }

@@ -109,13 +109,18 @@ impl Guard {
 
     fn refusal(&self, found: &str) -> Failure {
         let place = self.0.place();
-        Failure::new(INTEGRITY, format!("expected a signature by a key of {place}, found {found}")).hint(
+        self.advised(format!("expected a signature by a key of {place}, found {found}"))
+    }
+
+    fn advised(&self, message: String) -> Failure {
+        Failure::new(INTEGRITY, message).hint(
             "ask its publisher for `esmhub publish --sign`, or trust a key of theirs; `esmhub show` lists all signatures",
         )
     }
 
     /// That nothing is left of what was asked for.
     pub(crate) fn nothing_left(&self) -> Failure {
-        self.refusal("none, or others, on all of them").at("every ESM")
+        let place = self.0.place();
+        self.advised(format!("no ESM that is asked for has a signature by a key of {place}"))
     }
 }

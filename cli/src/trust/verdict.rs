@@ -22,6 +22,9 @@ pub(crate) struct Verdict {
     trusted: bool,
     /// Why it does not verify.
     problem: Option<&'static str>,
+    /// Whether there were keys to compare it with.
+    #[serde(skip)]
+    compared: bool,
     /// The log entry that holds it.
     entry: u64,
     /// As `ssh-keygen -Y verify` reads it.
@@ -33,12 +36,13 @@ const OF_SOMETHING_ELSE: &str = "it is not of this reference and content";
 impl Verdict {
     /// That on a signature of a statement, which a log entry holds.
     pub(crate) fn of(signature: &[u8], entry: u64, statement: &str, keyring: &Keyring) -> Self {
+        let compared = keyring.summary().is_some();
         let seal = match Seal::read(signature) {
             Ok(seal) => seal,
             Err(problem) => {
                 let (key, fingerprint, principal, signature) = (None, None, None, None);
                 let (valid, trusted, problem) = (false, false, Some(problem));
-                return Self { key, fingerprint, principal, valid, trusted, problem, entry, signature };
+                return Self { key, fingerprint, principal, valid, trusted, problem, compared, entry, signature };
             }
         };
         let valid = seal.verifies(statement);
@@ -50,6 +54,7 @@ impl Verdict {
             trusted: principal.is_some(),
             principal,
             valid,
+            compared,
             problem: (!valid).then_some(OF_SOMETHING_ELSE),
             entry,
             signature: seal.to_armored(),
@@ -61,7 +66,8 @@ impl Verdict {
         let by = self.fingerprint.as_deref().unwrap_or("nobody known");
         match (&self.principal, self.problem) {
             (Some(principal), _) => format!("{principal} ({by})"),
-            (None, None) => format!("{by}, not trusted"),
+            (None, None) if self.compared => format!("{by}, not trusted"),
+            (None, None) => format!("{by}, compared with no trusted keys"),
             (None, Some(problem)) => format!("{by}, does not verify: {problem}"),
         }
     }

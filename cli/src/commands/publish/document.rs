@@ -75,6 +75,20 @@ pub(super) fn describe(source: String, esm: &NewEsm, done: Publication) -> Publi
     }
 }
 
+/// What was made of a source, for whoever asks for details.
+pub(super) fn detail(source: &str, esm: &NewEsm) -> String {
+    let card = esm.card();
+    let rows = card.fit.rows.map_or_else(String::new, |rows| format!(" on {}", count(rows, "pair")));
+    format!(
+        "{source}: {}, {}{rows}, dimension {}, {}, {}",
+        esm.name(),
+        card.fit.method,
+        card.weights.dimension,
+        card.weights.shape(),
+        bytes(card.weights.bytes)
+    )
+}
+
 impl PublishDocument {
     /// One line: how many were added, and how many were there already.
     pub(crate) fn summary(&self) -> String {

@@ -10,7 +10,7 @@ use esmhub_registry::{Catalog, Esm, NewEsm, Registry};
 use esmhub_store_format::exchange::{
     Config, MAX_CONFIG_BYTES, MAX_SAFETENSORS_BYTES, read_safetensors, write_safetensors,
 };
-use esmhub_store_format::{Card, Codec, Object};
+use esmhub_store_format::{Card, Codec, Object, Reference};
 
 use crate::context::Context;
 use crate::failure::Outcome;
@@ -49,6 +49,7 @@ pub(super) fn recognise(
         });
         match (same, failed) {
             (Some((reference, esm)), _) => {
+                let reference = tagged(catalog, &reference).unwrap_or(reference);
                 named.push(format!("{} is {reference}", folder.display()));
                 found.insert(folder.clone(), esm);
             }
@@ -69,6 +70,14 @@ pub(super) fn recognise(
         context.note(format!("taken for what it is, byte for byte as `pull` writes it: {first}{rest}"));
     }
     Ok(found)
+}
+
+/// The tag by which publishing knows an ESM of several: the first that is not yanked.
+fn tagged(catalog: &Catalog, reference: &Reference) -> Option<Reference> {
+    let digest = catalog.resolve(reference).ok()?.digest();
+    let same: Vec<&Esm> = catalog.tags(reference.name()?).filter(|esm| esm.digest() == digest).collect();
+    let first = same.iter().find(|esm| !esm.is_yanked()).or(same.first())?;
+    Some(first.reference())
 }
 
 /// The folders, each with the ESMs that `pull` would write the same `config.json` of: those of the name that it suggests first,

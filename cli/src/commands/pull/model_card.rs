@@ -77,7 +77,8 @@ fn plain(text: &str) -> String {
 
 /// JSON as YAML 1.1 takes it as well: what breaks a line there, or is not printable, goes as an escape. Both know those of four digits.
 fn yaml(json: &Value) -> String {
-    let is_plain = |c: char| !matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let is_plain =
+        |c: char| !matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     let escaped = |c: char| if is_plain(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
     json.to_string().chars().map(escaped).collect()
 }

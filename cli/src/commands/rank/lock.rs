@@ -8,6 +8,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 pub(super) use self::file::Lock;
 pub(super) use self::reproduce::Reproduced;
@@ -45,6 +46,21 @@ pub(super) fn following(words: impl IntoIterator<Item = String>) -> Vec<String> 
         }
     }
     kept
+}
+
+/// Advice where something is given beside `--locked` that the lock decides.
+pub(crate) fn hint_for(error: &clap::Error) -> Option<&'static str> {
+    let mut options = Vec::new();
+    for kind in [ContextKind::InvalidArg, ContextKind::PriorArg] {
+        match error.get(kind) {
+            Some(ContextValue::String(option)) => options.push(option.as_str()),
+            Some(ContextValue::Strings(several)) => options.extend(several.iter().map(String::as_str)),
+            _ => {}
+        }
+    }
+    let names = |name: &str| options.iter().any(|option| option.split(' ').next() == Some(name));
+    (error.kind() == ErrorKind::ArgumentConflict && names("--locked") && !names("--lock"))
+        .then_some("the lock holds all that decides the ranking, columns and settings: leave such options out")
 }
 
 /// Whether to write a lock, or to follow one.

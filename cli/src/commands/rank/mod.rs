@@ -21,6 +21,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use esmhub_selection::{Precision, Score, ScoreError};
 
+pub(crate) use lock::hint_for;
 pub(crate) use output::{RankDocument, Ranked, Skipped, letters as tie_letters};
 pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
 

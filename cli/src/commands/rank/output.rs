@@ -63,6 +63,9 @@ pub(crate) struct RankDocument {
     /// Whether the target came as texts.
     #[serde(skip)]
     pub(crate) has_texts: bool,
+    /// Whether `--max-overlap` was given, which says itself what it could not judge.
+    #[serde(skip)]
+    is_overlap_limited: bool,
 }
 
 #[derive(Serialize)]
@@ -231,6 +234,7 @@ impl RankDocument {
         };
         Self {
             has_texts: target.texts.is_some(),
+            is_overlap_limited: rank.max_overlap.is_some(),
             shown: if rank.top.is_none() { 10 } else { results.len() },
             target: TargetSummary {
                 digest,

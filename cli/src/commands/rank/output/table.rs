@@ -24,7 +24,7 @@ impl RankDocument {
         if !self.left_out.is_empty() {
             text.push_str(&format!("{}\n", overlap::summary(&self.left_out)));
         }
-        if let Some(unknown) = self.unknown_overlap() {
+        if let Some(unknown) = self.unknown_overlap().filter(|_| !self.is_overlap_limited) {
             text.push_str(&format!("{unknown}\n"));
         }
         if self.cached > 0 {
@@ -80,13 +80,16 @@ impl RankDocument {
         let Self { above, compared, better, ranked, .. } = *self;
         let of_first = if compared == ranked { String::new() } else { format!(" of the first {compared}") };
         let all = count(ranked as u64, "ESM");
+        let score = if above == 1 { "scores" } else { "score" };
         let mut verdict = match (above, better) {
             (0, _) => "no source scores above no transfer: fine-tune on the target alone".to_owned(),
             (_, 0) if compared > 0 => format!(
-                "{above} of {all} score above no transfer, none{of_first} distinguishably: fine-tune on the target alone, or try several"
+                "{above} of {all} {score} above no transfer, none{of_first} distinguishably: fine-tune on the target alone, or try several"
             ),
-            (_, 0) => format!("{above} of {all} score above no transfer"),
-            (_, better) => format!("{above} of {all} score above no transfer, {better}{of_first} distinguishably (*)"),
+            (_, 0) => format!("{above} of {all} {score} above no transfer"),
+            (_, better) => {
+                format!("{above} of {all} {score} above no transfer, {better}{of_first} distinguishably (*)")
+            }
         };
         if self.ranked > shown {
             verdict.push_str("; --top 0 shows all");
