@@ -5,19 +5,20 @@ mod doubts;
 mod names;
 mod prepared;
 mod pulled;
+mod store;
 mod texts;
 
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args};
-use esmhub_registry::{Catalog, NewEsm, PublishOptions, Registry, Sign};
+use esmhub_registry::{Catalog, Registry};
 use esmhub_selection::Embeddings;
 use esmhub_store_format::card::BaseModel;
-use esmhub_store_format::log::Target;
 use esmhub_store_format::{AnchorSet, Name, Tag};
 
 pub(crate) use document::PublishDocument;
+pub(crate) use store::store;
 use names::Names;
 use prepared::{Prepared, from_hub, prepare};
 
@@ -28,9 +29,8 @@ use crate::dataset::read_embeddings;
 use crate::failure::{Failure, Outcome};
 use crate::filter::Filter;
 use crate::model::Model;
-use crate::progress;
 use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, SourceOptions, parse_share, read_texts};
-use crate::trust::{SignOptions, SigningKey};
+use crate::trust::SignOptions;
 use crate::values::{often_one_of, one_of, parse_pair, parse_texts};
 
 /// Put ESMs into the registry: all of them, or none
@@ -272,35 +272,4 @@ impl Publish {
             seed: self.seed,
         })
     }
-}
-
-/// Publishes what was prepared as one transaction, and signs it where there is a key.
-pub(crate) fn store(
-    context: &Context,
-    registry: &Registry,
-    prepared: Vec<(String, NewEsm)>,
-    key: Option<&SigningKey>,
-    dry_run: bool,
-) -> Outcome<PublishDocument> {
-    let (sources, batch): (Vec<String>, Vec<NewEsm>) = prepared.into_iter().unzip();
-    let bar = progress::bar(context.shows_progress(), batch.len() as u64, "publishing");
-    let sign = key.map(|key| |target: &Target| key.sign(target));
-    let options = PublishOptions {
-        dry_run,
-        sign: sign.as_ref().map(|sign| sign as &Sign<'_>),
-        threads: context.threads,
-        progress: Some(&|done, _all| bar.set_position(done as u64)),
-    };
-    let publishing = registry.publish(&batch, &context.signature(), &options)?;
-    bar.finish_and_clear();
-    context.notice(publishing.notice.as_ref());
-    let described = sources.into_iter().zip(&batch).zip(publishing.esms);
-    Ok(PublishDocument {
-        registry: registry.location().display().to_string(),
-        entries: publishing.entries,
-        dry_run,
-        skipped: Vec::new(),
-        known: 0,
-        published: described.map(|((source, esm), done)| document::describe(source, esm, done)).collect(),
-    })
 }
