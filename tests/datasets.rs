@@ -341,6 +341,7 @@ fn an_esm_of_the_targets_own_data_set_is_warned_of_and_left_out_where_that_is_as
     assert_eq!(same(&without["left_out"]), ["own", "own-subset"]);
     assert_eq!(without["left_out"][0]["overlap"], Value::Null);
     assert_eq!(without["ranked"], 4);
+    assert_eq!(ranked(&hub, &server, target, "--max-overlap 100%")["ranked"], 6);
     // The same rows in a file come from nowhere.
     hub.write("rows.csv", csv(&words(40, 1)));
     assert_eq!(same(&hub.json(rank_line("rows.csv", ""))["results"]), Vec::<String>::new());

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use esmhub_selection::hub::{Hub, HubError, HubSettings, Kind};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::given;
@@ -188,6 +189,111 @@ fn pythons_client_and_this_one_have_one_cache() {
     assert!(after.keys().all(|name| before.contains_key(name) || !name.contains("/blobs/")), "{after:?}");
 }
 
+/// Whoever waited must not take away, be it for a moment, what another process has just been given.
+#[test]
+fn a_link_is_there_at_every_moment() {
+    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
+    let path = fetch(&server, &cache, LARGE.0).unwrap().unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let missed = scope.spawn(|| {
+            let mut missed = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                missed += usize::from(fs::read(&path).is_err());
+            }
+            missed
+        });
+        // As each that finds another link there does.
+        for round in 0..200 {
+            if round % 2 == 0 {
+                fs::remove_file(path.with_extension("other")).ok();
+                fs::write(path.with_extension("other"), LARGE.1).unwrap();
+                fs::rename(path.with_extension("other"), &path).unwrap();
+            }
+            server.change(ID, |repository| repository.terse = round % 2 == 0);
+            fetch(&server, &cache, LARGE.0).unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(missed.join().unwrap(), 0);
+    });
+}
+
+/// A mirror is taken at its word as long as nobody says better.
+#[test]
+fn what_a_mirror_gave_is_fetched_again_where_its_digest_is_another() {
+    let (mirror, honest, cache) = (serving(&[(LARGE.0, b"bad")]), serving(&[LARGE]), tempfile::tempdir().unwrap());
+    mirror.change(ID, |repository| repository.terse = true);
+    assert_eq!(mirror.commit(ID), honest.commit(ID));
+    assert_eq!(fs::read(fetch(&mirror, &cache, LARGE.0).unwrap().unwrap()).unwrap(), b"bad");
+    assert_eq!(fs::read(fetch(&honest, &cache, LARGE.0).unwrap().unwrap()).unwrap(), LARGE.1);
+}
+
+#[test]
+fn what_is_no_plain_file_in_the_cache_is_not_written_through() {
+    let blobs = "hub/models--acme--model/blobs";
+    for place in [
+        format!("{blobs}/{LARGE_DIGEST}.esmhub.incomplete"),
+        format!("hub/.locks/models--acme--model/{LARGE_DIGEST}.lock"),
+    ] {
+        for target in ["victim", "absent"] {
+            let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
+            fs::write(cache.path().join("victim"), b"mine").unwrap();
+            let place = cache.path().join(&place);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(cache.path().join(target), &place).unwrap();
+            assert!(matches!(fetch(&server, &cache, LARGE.0), Err(HubError::Cache { .. })));
+            assert_eq!(fs::read(cache.path().join("victim")).unwrap(), b"mine");
+            assert!(!cache.path().join("absent").exists());
+        }
+    }
+}
+
+#[test]
+fn another_commit_than_the_one_that_was_asked_for_is_refused() {
+    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
+    let commit = server.commit(ID);
+    assert!(client(&server, &cache).open(Kind::Model, ID, Some(&commit)).is_ok());
+    let body = format!("{{\"sha\": \"{}\", \"siblings\": []}}", "c".repeat(40));
+    server.fails("/api/models/acme/model/revision", &[Fault::Body(body)]);
+    let refused = client(&server, &cache).open(Kind::Model, ID, Some(&commit)).unwrap_err();
+    assert!(matches!(&refused, HubError::Answer { expected, .. } if *expected == commit), "{refused}");
+}
+
+#[test]
+fn a_digest_that_is_none_does_not_pass_for_nothing_said() {
+    for stated in ["../../evil", "abc", ""] {
+        let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
+        let body = json!({"sha": server.commit(ID), "siblings": [
+            {"rfilename": LARGE.0, "size": 3, "lfs": {"sha256": stated}},
+        ]});
+        server.fails("/api/models/acme/model/revision", &[Fault::Body(body.to_string())]);
+        assert!(matches!(fetch(&server, &cache, LARGE.0), Err(HubError::Answer { .. })), "{stated}");
+    }
+}
+
+/// What a reader of the whole cache can do offline, it can do online.
+#[test]
+fn a_cache_that_may_only_be_read_serves_what_it_holds() {
+    use std::os::unix::fs::PermissionsExt;
+    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
+    let open = |cache: &TempDir| {
+        let hub = client(&server, cache);
+        let repository = hub.open(Kind::Model, ID, None).unwrap();
+        let found = repository.file(LARGE.0, None, &|_, _| ()).unwrap();
+        assert!(repository.file("absent.json", None, &|_, _| ()).unwrap().is_none());
+        repository.remember_files().unwrap();
+        repository.remember_revision().unwrap();
+        found.unwrap()
+    };
+    open(&cache);
+    let repository = cache.path().join("hub/models--acme--model");
+    let notes = ["refs", "refs/main", ".esmhub", ".no_exist"].map(|name| repository.join(name));
+    let set = |mode| notes.iter().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap());
+    set(0o555);
+    assert_eq!(fs::read(open(&cache)).unwrap(), LARGE.1);
+    set(0o755);
+}
+
 #[test]
 fn two_that_want_the_same_fetch_it_once() {
     let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
@@ -222,6 +328,24 @@ fn a_mirror_that_lists_names_alone_will_do() {
     }
     assert_eq!(server.sent(), 300_000 + 9);
     assert!(tree(cache.path()).contains_key(&format!("hub/models--acme--model/blobs/{LARGE_DIGEST}")));
+    // git's digest is of the size as well, which this one does not say.
+    let cache = tempfile::tempdir().unwrap();
+    let body = json!({"sha": server.commit(ID), "siblings": [{"rfilename": SMALL.0, "blobId": SMALL_DIGEST}]});
+    server.fails("/api/models/acme/model/revision", &[Fault::Body(body.to_string())]);
+    assert_eq!(fs::read(fetch(&server, &cache, SMALL.0).unwrap().unwrap()).unwrap(), SMALL.1);
+}
+
+/// Where nothing else would show that two pieces do not belong together.
+#[test]
+fn what_goes_on_elsewhere_or_begins_anew_is_never_put_behind_what_is_there() {
+    let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at * 7) as u8).collect();
+    for fault in [Fault::Elsewhere, Fault::Whole] {
+        let (server, cache) = (serving(&[("a.json", &bytes)]), tempfile::tempdir().unwrap());
+        server.change(ID, |repository| repository.terse = true);
+        server.fails("/resolve/", &[Fault::Cut(100_000), fault.clone()]);
+        let path = fetch(&server, &cache, "a.json").unwrap().unwrap();
+        assert!(fs::read(path).unwrap() == bytes, "{fault:?}");
+    }
 }
 
 #[test]

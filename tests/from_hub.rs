@@ -196,6 +196,41 @@ fn a_repository_takes_no_name_that_an_esm_from_elsewhere_has() {
     let later = online(&hub, &server, &FROM_HUB);
     assert_eq!(published(&later), ["bob/Reviews:v2", "zoe/news:v1"], "{later:#?}");
     assert_eq!(hub.json(["show", "mails"])["other_tags"], json!([]));
+
+    // One that is of another task by now, and one whose name a colleague has published under since, begin anew; and so does one
+    // whose owner is called as no name may be.
+    server.change("bob/esm-of-reviews", |repository| *repository = esm("songs", 9));
+    let other = hub.esm(&EsmFolder::new("news", D, 10));
+    hub.ok(["publish", "--codec", "f32", &other]);
+    server.change("ada/news", |repository| {
+        *repository = Repository { commit: "d".repeat(40), ..esm("news", 11) };
+    });
+    server.put("con/esm", esm("mails", 12));
+    let last = published(&online(&hub, &server, &FROM_HUB));
+    assert_eq!(&last[..2], ["ada/news:v1", "songs:v1"], "{last:?}");
+    assert!(last[2].starts_with("hub/") && last.len() == 3, "{last:?}");
+    hub.refused_saying(2, ["publish", &own, "--set", "origin=hf://ada/news@main"], &["origin"]);
+}
+
+/// Anybody may tag a repository as an ESM of a base model.
+#[test]
+fn one_repository_that_cannot_be_read_stops_no_other() {
+    let hub = Hub::new();
+    let esms: Vec<EsmFolder> = (0..3).map(|seed| EsmFolder::new(&format!("task{seed}"), D, seed)).collect();
+    let server = Loopback::of_esms(&esms);
+    // A list of files longer than any, and one that never comes.
+    server.fails("/api/models/owner/task1/revision", &[Fault::Body(" ".repeat(17 << 20))]);
+    server.fails("/api/models/owner/task2/revision", &vec![Fault::Cut(0); 9]);
+    server.change("owner/task2", |repository| repository.private = true);
+    let done = online(&hub, &server, &FROM_HUB);
+    assert_eq!(done.code, 3, "{done:#?}");
+    let document = json_of(&done);
+    assert_eq!(document["published"].as_array().unwrap().len(), 1, "{document}");
+    assert!(
+        at(&document, ["skipped/0/reason"])[0].as_str().unwrap().contains("more than 16777216 bytes"),
+        "{document}"
+    );
+    assert_eq!(server.requests().iter().filter(|path| path.contains("task1/revision")).count(), 1);
 }
 
 #[test]

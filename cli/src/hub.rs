@@ -81,6 +81,12 @@ fn settings(context: &Context) -> Outcome<HubSettings> {
         let token = std::fs::read_to_string(file).ok()?.trim().to_owned();
         (!token.is_empty()).then_some(token)
     });
+    if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err(Failure::usage(
+            "the token of the hub holds a space, a line break or another character that none has",
+        )
+        .hint("look at HF_TOKEN, or at the file `token` in HF_HOME"));
+    }
     let endpoint = env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
     Ok(HubSettings {
         endpoint: endpoint.unwrap_or_else(|| ENDPOINT.to_owned()),

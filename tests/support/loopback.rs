@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     Other,
     /// An answer that does not say how long it is, and never ends.
     Endless,
+    /// This, where a listing was asked for.
+    Body(String),
     /// An empty page of a listing, with these headers.
     Page(String),
 }
@@ -214,6 +216,10 @@ impl Shared {
         if let Some(Fault::Status(status, headers)) = fault {
             write!(stream, "HTTP/1.1 {status} Fault\r\n{headers}")?;
             return send(&mut stream, b"{}", usize::MAX);
+        }
+        if let Some(Fault::Body(body)) = fault {
+            write!(stream, "HTTP/1.1 200 OK\r\n")?;
+            return send(&mut stream, body.as_bytes(), usize::MAX);
         }
         if let Some(Fault::Page(headers)) = fault {
             write!(stream, "HTTP/1.1 200 OK\r\n{headers}")?;

@@ -18,9 +18,9 @@ use esmhub_store_format::card::BaseModel;
 use esmhub_store_format::{AnchorSet, Name, Tag};
 
 pub(crate) use document::PublishDocument;
-pub(crate) use store::store;
 use names::Names;
 use prepared::{Prepared, from_hub, prepare};
+pub(crate) use store::store;
 
 use crate::anchors::base_embeddings;
 use crate::context::Context;
@@ -28,8 +28,9 @@ use crate::data::{Data, DataOptions};
 use crate::dataset::read_embeddings;
 use crate::failure::{Failure, Outcome};
 use crate::filter::Filter;
+use crate::hub::SCHEME;
 use crate::model::Model;
-use crate::source::{CodecChoice, PenaltyChoice, Quality, RankChoice, SourceOptions, parse_share, read_texts};
+use crate::source::{CodecChoice, ORIGIN, PenaltyChoice, Quality, RankChoice, SourceOptions, parse_share, read_texts};
 use crate::trust::SignOptions;
 use crate::values::{often_one_of, one_of, parse_pair, parse_texts};
 
@@ -158,6 +159,10 @@ impl Publish {
         }
         if let Some(base) = &self.base {
             base.require_id()?;
+        }
+        if self.extra.iter().any(|(key, value)| key == ORIGIN && value.starts_with(SCHEME)) {
+            return Err(Failure::usage(format!("--set {ORIGIN}={SCHEME}… would say that it was fetched from there"))
+                .hint("leave it out: what is published from the hub says so itself"));
         }
         // Before hours of work: is there a registry, and a key?
         let (registry, catalog) = context.open_catalog()?;

@@ -37,10 +37,10 @@ pub(crate) struct Pull {
     #[arg(long, value_name = "OWNER/REPO", conflicts_with = "output", value_parser = to_hub::parse_repository)]
     to_hub: Option<String>,
     /// With --to-hub: a repository that is made for it is private
-    #[arg(long, requires = "to_hub")]
+    #[arg(long, requires = "to_hub", conflicts_with = "output")]
     private: bool,
     /// With --to-hub: take the place of an ESM of another task or base model in that repository
-    #[arg(long, requires = "to_hub")]
+    #[arg(long, requires = "to_hub", conflicts_with = "output")]
     replace: bool,
     #[command(flatten)]
     require: RequireOptions,

@@ -3,6 +3,11 @@
 use crate::encoder::{EncoderError, ModelFiles};
 use crate::hub::{Hub, HubError, Kind};
 
+/// The most bytes of one file of weights; larger models come in shards.
+const MAX_WEIGHTS_BYTES: u64 = 16 << 30;
+/// The most bytes of a tokenizer or a configuration.
+const MAX_TEXT_BYTES: u64 = 64 << 20;
+
 /// A model could not be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,7 +46,9 @@ pub fn fetch(
     let repository = hub.open(Kind::Model, id, revision)?;
     let commit = repository.commit().to_owned();
     let found = ModelFiles::collect(Some(commit), &mut |name| {
-        let found = repository.file(name, None, &|here, all| progress(name, here, all))?;
+        let is_weights = [".safetensors", ".bin"].iter().any(|end| name.ends_with(end));
+        let limit = if is_weights { MAX_WEIGHTS_BYTES } else { MAX_TEXT_BYTES };
+        let found = repository.file(name, Some(limit), &|here, all| progress(name, here, all))?;
         // Other programs cache only the files that they need themselves. That modules.json is not here does not mean
         // that the model has none, and without it the pooling would silently be another one.
         match found {

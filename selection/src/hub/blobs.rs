@@ -3,17 +3,18 @@
 //! The digests are those that the list of files promises, checked when the content comes: no name in the cache is one that an answer
 //! to a download chooses.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::process;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// How long another process is waited for that fetches the same.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The digest that the list of files promises for one: that of git LFS where it is a large file, else that of git.
@@ -36,8 +37,8 @@ impl Promise {
     /// Of what the list says; `None` where it says nothing that is a digest.
     pub(super) fn of(sha256: Option<&str>, blob: Option<&str>) -> Option<Self> {
         let digest = |text: &str, digits| {
-            let is_digest = text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            is_digest.then(|| text.to_owned())
+            let is_digest = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+            is_digest.then(|| text.to_ascii_lowercase())
         };
         match sha256 {
             Some(text) => digest(text, 64).map(Self::Large),
@@ -87,7 +88,7 @@ pub(super) fn is_inside(name: &str) -> bool {
 /// where the file system has no locks.
 pub(super) fn wait_for_turn(lock: &Path) -> io::Result<Option<File>> {
     fs::create_dir_all(lock.parent().unwrap_or(lock))?;
-    let (file, begin) = (File::create(lock)?, Instant::now());
+    let (file, begin) = (open_plain(lock)?, Instant::now());
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
@@ -97,25 +98,47 @@ pub(super) fn wait_for_turn(lock: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Makes `name` in the folder of a commit mean the blob `digest`; `snapshots/COMMIT/` and `blobs/` lie in `repository`.
+/// Opens a file to read and write, and makes it where there is none. What is no plain file is refused: a link would lead the bytes
+/// elsewhere, and a pipe waits for ever.
+pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not a plain file", path.display())));
+    }
+    OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)
+}
+
+/// A name that no other process gives, on this machine or another.
+pub(super) fn own_name(path: &Path) -> PathBuf {
+    let moment = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let thread = format!("{:?}", thread::current().id());
+    let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
+    path.with_added_extension(format!("{}-{thread}-{moment}", process::id()))
+}
+
+/// Makes `name` in the folder of a commit mean the blob `digest`; `snapshots/COMMIT/` and `blobs/` lie in `repository`. It means that, or
+/// what it has meant, at every moment: another process may read it.
 pub(super) fn link(repository: &Path, commit: &str, name: &str, digest: &str) -> io::Result<()> {
     let link = repository.join("snapshots").join(commit).join(name);
     fs::create_dir_all(link.parent().unwrap_or(&link))?;
-    match fs::remove_file(&link) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     // Relative, as Python's are: a cache may be moved.
     let mut target: PathBuf = Path::new(name).components().map(|_| "..").collect();
     target.extend(["..", "blobs", digest]);
-    let blob = repository.join("blobs").join(digest);
-    match symlink(&target, &link) {
-        Ok(()) => Ok(()),
-        // Another process made it meanwhile.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // Where links are a privilege.
-        Err(_) => fs::hard_link(&blob, &link).or_else(|_| fs::copy(&blob, &link).map(|_| ())),
+    if fs::read_link(&link).is_ok_and(|found| found == target) {
+        return Ok(());
     }
+    let (blob, made) = (repository.join("blobs").join(digest), own_name(&link));
+    // Links can be a privilege.
+    symlink(&target, &made).or_else(|_| fs::hard_link(&blob, &made)).or_else(|_| fs::copy(&blob, &made).map(|_| ()))?;
+    let renamed = fs::rename(&made, &link);
+    if renamed.is_err() {
+        let _ = fs::remove_file(&made);
+    }
+    renamed
+}
+
+/// Whether a name in the folder of a commit is a link to another content than this.
+pub(super) fn is_of_another(link: &Path, promise: &Promise) -> bool {
+    fs::read_link(link).is_ok_and(|target| target.file_name().is_some_and(|name| name != promise.digest()))
 }
 
 #[cfg(unix)]

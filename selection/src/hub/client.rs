@@ -15,9 +15,9 @@ use super::patience::{Trouble, patiently, retry_after};
 
 /// A page of a listing; that of a repository with tens of thousands of files has a few megabytes.
 pub(super) const MAX_PAGE_BYTES: u64 = 16 << 20;
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes a second below which a transfer is given up.
-const SLOWEST: u64 = 64 << 10;
+pub(super) const SLOWEST: u64 = 64 << 10;
 
 /// How to reach the hub. The environment is the caller's to read; only a proxy is taken from it, by the HTTP client.
 #[derive(Debug, Clone)]
@@ -61,6 +61,12 @@ impl Hub {
         self.settings.token.is_some()
     }
 
+    /// Whether the hub answers at all.
+    pub fn is_there(&self) -> bool {
+        let asked = self.request(&format!("{}/api/models", self.settings.endpoint)).query("limit", "1").call();
+        asked.is_ok_and(|answer| answer.status().as_u16() < 500 && answer.status().as_u16() != 429)
+    }
+
     /// Whether it only looks into its cache.
     pub fn is_offline(&self) -> bool {
         self.settings.offline
@@ -77,7 +83,15 @@ impl Hub {
                 return Err(self.refused(&response, what));
             }
             let next = header(&response, "link").and_then(next_page);
-            let body = response.body_mut().with_config().limit(MAX_PAGE_BYTES).read_to_vec().map_err(failed)?;
+            let body = response.body_mut().with_config().limit(MAX_PAGE_BYTES).read_to_vec();
+            let body = body.map_err(|source| match source {
+                // It will be as long the next time.
+                ureq::Error::BodyExceedsLimit(_) => {
+                    let found = format!("more than {MAX_PAGE_BYTES} bytes");
+                    Trouble::lasting(self.settings.answer_error(what, found, "a shorter answer".into()))
+                }
+                source => failed(source),
+            })?;
             Ok(Page { body, next })
         })
     }
@@ -133,7 +147,7 @@ impl HubSettings {
 }
 
 fn time_for(bytes: u64) -> Duration {
-    TIMEOUT + Duration::from_secs(bytes / SLOWEST)
+    TIMEOUT.saturating_add(Duration::from_secs(bytes / SLOWEST))
 }
 
 /// A header of an answer, where it is there and is text.

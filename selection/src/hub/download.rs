@@ -3,24 +3,27 @@
 //! What comes is counted against what was promised or allowed before it is written, checked against its digest before it has a name,
 //! and goes on where a connection broke, in this run or the next.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 use ureq::Body;
 use ureq::http::Response;
 
-use super::blobs::{Hasher, Promise, link, wait_for_turn};
-use super::client::header;
+use super::blobs::{Hasher, Promise, link, open_plain, own_name, wait_for_turn};
+use super::client::{SLOWEST, TIMEOUT, header};
 use super::patience::{Trouble, patiently};
 use super::ranges::begins_at;
 use super::{Hub, HubError};
 
 /// What one read brings at most.
 const CHUNK: usize = 64 << 10;
-/// Attempts that brought so many bytes more than any before were not in vain.
+/// Attempts that brought so many bytes more than any before, and no fewer a second than is bearable, were not in vain.
 const PROGRESS: u64 = 1 << 20;
+/// The most bytes of a file of which neither the list nor the caller says how many it may have.
+const MOST: u64 = 16 << 30;
 
 /// A file at one commit, and where the cache keeps it.
 pub(super) struct Download<'a> {
@@ -67,9 +70,9 @@ impl Download<'_> {
         let digest = match known {
             Some(digest) => digest,
             None => {
+                let part = self.repository.join("blobs").join(format!("{key}.esmhub.incomplete"));
                 // Whoever could not have the lock writes to a file of their own.
-                let own = if lock.is_some() { String::new() } else { format!(".{}", std::process::id()) };
-                let part = self.repository.join("blobs").join(format!("{key}.esmhub{own}.incomplete"));
+                let part = if lock.is_some() { part } else { own_name(&part) };
                 let digest = self.fetch(&part);
                 if lock.is_none() && digest.is_err() {
                     let _ = fs::remove_file(&part);
@@ -90,9 +93,10 @@ impl Download<'_> {
     fn fetch(&self, part: &Path) -> Result<String, HubError> {
         let (mut best, mut before) = (0, 0);
         let digest = loop {
+            let begin = Instant::now();
             match patiently(|| self.attempt(part, &mut best)) {
                 // A connection that breaks again and again brings a large file all the same.
-                Err(_) if best >= before + PROGRESS => before = best,
+                Err(_) if best >= before + PROGRESS.max(begin.elapsed().as_secs() * SLOWEST) => before = best,
                 digest => break digest?,
             }
         };
@@ -122,7 +126,7 @@ impl Download<'_> {
 
     /// The answer to the request, which is one that goes on where `part` ends, or begins anew.
     fn ask(&self, part: &Part) -> Result<Response<Body>, Trouble> {
-        let left = self.bytes.or(self.limit).unwrap_or(u64::MAX).saturating_sub(part.here);
+        let left = self.bytes.or(self.limit).unwrap_or(MOST).saturating_sub(part.here);
         let mut request = self.hub.download(&self.url, left);
         if part.here > 0 {
             request = request.header("range", format!("bytes={}-", part.here));
@@ -149,26 +153,35 @@ impl Download<'_> {
             return Err(Trouble::lasting(self.too_large(all, limit)));
         }
         // One byte more than there may be, to see that there is more.
-        let most = all.or(self.limit);
-        let left = most.map_or(u64::MAX, |most| most.saturating_sub(part.here).saturating_add(1));
+        let most = all.or(self.limit).unwrap_or(MOST);
+        let left = most.saturating_sub(part.here).saturating_add(1);
         let mut body = response.body_mut().with_config().limit(u64::MAX).reader().take(left);
         let mut chunk = vec![0; CHUNK];
+        let (mut since, mut came) = (Instant::now(), 0);
         loop {
+            if since.elapsed() >= TIMEOUT {
+                if came < TIMEOUT.as_secs() * SLOWEST {
+                    let slow = format!("{came} bytes came in {} seconds", since.elapsed().as_secs());
+                    return Err(self.broken(slow.into()));
+                }
+                (since, came) = (Instant::now(), 0);
+            }
             let count = match body.read(&mut chunk) {
                 Ok(0) => return Ok(()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.broken(Box::new(error))),
             };
-            let came = chunk.get(..count).unwrap_or_default();
-            if most.is_some_and(|most| part.here + count as u64 > most) {
+            came += count as u64;
+            if part.here + count as u64 > most {
                 part.forget().map_err(|source| Trouble::lasting(self.cache_error(source)))?;
                 return Err(match all {
                     Some(all) => self.wrong("more bytes".into(), format!("{all}")),
-                    None => Trouble::lasting(self.too_large(part.here + count as u64, most.unwrap_or_default())),
+                    None => Trouble::lasting(self.too_large(part.here + count as u64, most)),
                 });
             }
-            part.add(came).map_err(|source| Trouble::lasting(self.cache_error(source)))?;
+            part.add(chunk.get(..count).unwrap_or_default())
+                .map_err(|source| Trouble::lasting(self.cache_error(source)))?;
             (self.progress)(part.here, all.unwrap_or(0));
         }
     }
@@ -195,7 +208,7 @@ impl Download<'_> {
     /// What is here of the file.
     fn open(&self, path: &Path) -> io::Result<Part> {
         fs::create_dir_all(path.parent().unwrap_or(path))?;
-        let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
+        let mut file = open_plain(path)?;
         let (mut hasher, mut here, mut chunk) = (self.hasher(), 0, vec![0; CHUNK]);
         loop {
             match file.read(&mut chunk) {

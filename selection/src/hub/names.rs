@@ -12,7 +12,8 @@ pub(super) const ENCODED: &AsciiSet =
 pub(super) fn check_names(id: &str, revision: &str) -> Result<(), HubError> {
     let refused =
         |what, found: &str, expected| Err(HubError::Name { what, found: found.chars().take(128).collect(), expected });
-    if id.len() > 200 || id.split('/').count() > 2 || !id.split('/').all(is_segment) {
+    // The hub has no id with `--`, which parts owner and name in the cache.
+    if id.len() > 200 || id.contains("--") || id.split('/').count() > 2 || !id.split('/').all(is_segment) {
         return refused("the id", id, "owner/name of letters, digits, '.', '_' and '-'");
     }
     if revision.len() > 200 || !revision.split('/').all(is_segment) {

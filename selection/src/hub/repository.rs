@@ -7,7 +7,7 @@ use hf_hub::{Repo, RepoType};
 use percent_encoding::utf8_percent_encode;
 use serde::{Deserialize, Serialize};
 
-use super::blobs::{Promise, is_inside};
+use super::blobs::{Promise, is_inside, is_of_another};
 use super::download::Download;
 use super::names::{ENCODED, check_names, is_commit};
 use super::{Hub, HubError};
@@ -86,6 +86,10 @@ impl Hub {
             opened.commit = commit;
         } else {
             let listing = opened.listing()?;
+            if is_commit(&opened.revision) && !listing.sha.eq_ignore_ascii_case(&opened.revision) {
+                let found = format!("the commit {}", listing.sha);
+                return Err(self.settings.answer_error(LISTING, found, opened.revision.clone()));
+            }
             (opened.commit, opened.listed) = (listing.sha, Some(listing.siblings));
         }
         Ok(opened)
@@ -127,7 +131,9 @@ impl Repository<'_> {
         }
         // One of another size was cut, by whomever.
         let is_whole = |bytes: u64| sibling.size.is_none_or(|size| size == bytes);
-        if !fs::metadata(&path).is_ok_and(|found| is_whole(found.len())) {
+        // And one of another digest was taken from elsewhere, on the word of a mirror.
+        let is_other = sibling.promise().is_some_and(|promise| is_of_another(&path, &promise));
+        if is_other || !fs::metadata(&path).is_ok_and(|found| is_whole(found.len())) {
             self.download(sibling, limit, progress)?;
         }
         Ok(Some(path))
@@ -205,6 +211,10 @@ impl Repository<'_> {
     pub fn remember_files(&self) -> Result<(), HubError> {
         let Some(listed) = &self.listed else { return Ok(()) };
         let path = self.kept_listing();
+        if path.exists() {
+            // A commit has its files for ever.
+            return Ok(());
+        }
         let write = || {
             fs::create_dir_all(path.parent().unwrap_or(&path))?;
             // Whole or not at all: another process may read it.
@@ -212,7 +222,7 @@ impl Repository<'_> {
             fs::write(&part, serde_json::to_vec(listed)?)?;
             fs::rename(&part, &path)
         };
-        write().map_err(|source| HubError::Cache { path: path.clone(), source })
+        noted(write(), path)
     }
 
     fn kept_listing(&self) -> PathBuf {
@@ -227,8 +237,11 @@ impl Repository<'_> {
         if self.listed.is_none() {
             return Ok(());
         }
-        let noted = self.hub.cache.repo(self.repo(&self.revision)).create_ref(&self.commit);
-        noted.map_err(|source| HubError::Cache { path: self.folder().join("refs").join(&self.revision), source })
+        let path = self.folder().join("refs").join(&self.revision);
+        if fs::read_to_string(&path).is_ok_and(|known| known == self.commit) {
+            return Ok(());
+        }
+        noted(self.hub.cache.repo(self.repo(&self.revision)).create_ref(&self.commit), path)
     }
 
     /// What the cache lacks.
@@ -260,11 +273,14 @@ impl Repository<'_> {
 
     fn remember_absent(&self, name: &str) -> Result<(), HubError> {
         let path = self.absent(name);
+        if path.exists() {
+            return Ok(());
+        }
         let written = match path.parent() {
             Some(folder) => fs::create_dir_all(folder).and_then(|()| fs::write(&path, [])),
             None => Ok(()),
         };
-        written.map_err(|source| HubError::Cache { path, source })
+        noted(written, path)
     }
 
     /// The commit that the revision stands for, and its files with their sizes.
@@ -280,8 +296,16 @@ impl Repository<'_> {
         let wrong = |found| self.hub.settings.answer_error(LISTING, found, "a commit and its files".into());
         let listing = serde_json::from_slice::<Listing>(&page.body).ok().filter(|listing| is_commit(&listing.sha));
         let listing = listing.ok_or_else(|| wrong(format!("{} bytes", page.body.len())))?;
-        match listing.siblings.iter().find(|sibling| !is_inside(&sibling.rfilename)) {
-            Some(outside) => Err(wrong(format!("a file named {:?}", outside.rfilename))),
+        if let Some(outside) = listing.siblings.iter().find(|sibling| !is_inside(&sibling.rfilename)) {
+            return Err(wrong(format!("a file named {:?}", outside.rfilename)));
+        }
+        // Whoever states no digest is taken at their word; whoever states none of that form wants to be.
+        let is_odd = |sibling: &&Sibling| {
+            let stated = sibling.lfs.as_ref().and_then(|large| large.sha256.as_deref());
+            stated.is_some_and(|text| Promise::of(Some(text), None).is_none())
+        };
+        match listing.siblings.iter().find(is_odd) {
+            Some(odd) => Err(wrong(format!("no SHA-256 of {:?}", odd.rfilename))),
             None => Ok(listing),
         }
     }
@@ -304,5 +328,14 @@ impl Repository<'_> {
             progress,
         };
         download.run()
+    }
+}
+
+/// Notes help who is offline later. A cache that its user may only read goes without.
+fn noted(written: std::io::Result<()>, path: PathBuf) -> Result<(), HubError> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match written {
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => Ok(()),
+        written => written.map_err(|source| HubError::Cache { path, source }),
     }
 }

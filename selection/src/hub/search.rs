@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::names::check_names;
 use super::{Hub, HubError};
 
-/// The largest answer to a search that is taken: more repositories than there will be of one kind.
+/// The largest answer to a search that is taken: more repositories than there will be of one kind, and more text about them.
 const MAX_FOUND: usize = 1_000_000;
+const MAX_FOUND_BYTES: usize = 256 << 20;
 
 /// A repository that a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -60,15 +61,16 @@ impl Hub {
         let mut query: Vec<(&str, &str)> = tags.iter().map(|tag| ("filter", *tag)).collect();
         query.extend([("limit", "1000"), ("expand[]", "sha"), ("expand[]", "tags")]);
         let mut url = format!("{}/api/models", self.settings.endpoint);
-        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let (mut found, mut seen, mut bytes) = (Vec::new(), HashSet::new(), 0);
         loop {
             let page = self.get(WHAT, &url, &query)?;
             let expected = || "a list of models with their ids".to_owned();
             let wrong = |what: String| self.settings.answer_error(WHAT, what, expected());
             let models: Vec<Found> = serde_json::from_slice(&page.body)
                 .map_err(|error| wrong(format!("{} bytes: {error}", page.body.len())))?;
-            if found.len() + models.len() > MAX_FOUND {
-                return Err(wrong(format!("more than {MAX_FOUND}")));
+            bytes += page.body.len();
+            if found.len() + models.len() > MAX_FOUND || bytes > MAX_FOUND_BYTES {
+                return Err(wrong(format!("more than {MAX_FOUND} models, or {MAX_FOUND_BYTES} bytes")));
             }
             let before = found.len();
             for model in models {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use esmhub_registry::{Catalog, NewEsm};
-use esmhub_store_format::Name;
+use esmhub_store_format::{Card, Name};
 
 use super::prepared::repository_of;
 use crate::context::Context;
@@ -18,8 +18,8 @@ const MAX_LISTED: usize = 5;
 
 /// Who has which name.
 pub(super) struct Names {
-    /// Under which name the newest ESM of each repository is.
-    homes: HashMap<String, Name>,
+    /// Under which name the newest ESM of each repository is, and of which task it is.
+    homes: HashMap<String, (Name, Option<String>)>,
     /// By the keys of all names: from which repository the newest ESM is, if from one.
     taken: HashMap<String, Option<String>>,
 }
@@ -30,14 +30,15 @@ impl Names {
         for esm in catalog.esms() {
             // They come in the order in which they were published.
             let id = esm.card().ok().and_then(|card| repository_of(card.extra.get(ORIGIN)?));
-            names.homes.extend(id.iter().map(|id| (id.clone(), esm.name().clone())));
+            let task = esm.card().ok().and_then(|card| task_of(&card));
+            names.homes.extend(id.iter().map(|id| (id.clone(), (esm.name().clone(), task.clone()))));
             names.taken.insert(esm.name().key(), id);
         }
         names
     }
 
-    /// Gives each ESM the name that its repository has here already; else that of its task, where nobody has it; else `OWNER/TASK`,
-    /// or the repository's own.
+    /// Gives each ESM the name that its repository has here already, unless it is of another task by now, or others have published
+    /// under it since; else that of its task, where nobody has it; else `OWNER/TASK`, or the repository's own.
     pub(super) fn give(mut self, context: &Context, mut esms: Vec<(String, NewEsm)>) -> Vec<(String, NewEsm)> {
         // The hub's order is that of the day.
         esms.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -53,10 +54,14 @@ impl Names {
             let Some(id) = esm.card().extra.get(ORIGIN).and_then(|origin| repository_of(origin)) else {
                 return (source, esm);
             };
-            let name = match self.homes.get(&id) {
-                Some(home) => home.clone(),
+            let home = self.homes.get(&id).filter(|(name, task)| {
+                let is_newest = self.taken.get(&name.key()).is_some_and(|newest| newest.as_ref() == Some(&id));
+                is_newest && *task == task_of(esm.card())
+            });
+            let name = match home {
+                Some((home, _)) => home.clone(),
                 None => {
-                    let name = self.first_free(&id, esm.name(), &contested);
+                    let name = self.first_free(&id, &esm, &contested);
                     if name != *esm.name() {
                         renamed.push(name.to_string());
                     }
@@ -96,12 +101,18 @@ impl Names {
         }
     }
 
-    fn first_free(&self, id: &str, task: &Name, contested: &HashSet<String>) -> Name {
-        let owner = id.split('/').next().unwrap_or_default();
-        let own = [format!("{owner}/{task}"), id.to_owned()].into_iter().filter_map(|name| name.parse().ok());
+    fn first_free(&self, id: &str, esm: &NewEsm, contested: &HashSet<String>) -> Name {
+        let (task, owner) = (esm.name(), id.split('/').next().unwrap_or_default());
+        // The last is always a name, and nobody else's: owners can be called as no name may be.
+        let own = [format!("{owner}/{task}"), id.to_owned(), format!("hub/{}", esm.card_digest().short())];
         let bare = Some(task.clone()).filter(|task| !contested.contains(&task.key()));
-        let mut names = bare.into_iter().chain(own);
-        // Where all are gone, it becomes a tag of its task's name.
+        let mut names = bare.into_iter().chain(own.into_iter().filter_map(|name| name.parse().ok()));
         names.find(|name| !self.taken.contains_key(&name.key())).unwrap_or_else(|| task.clone())
     }
+}
+
+/// Data set and subset, in any case.
+fn task_of(card: &Card) -> Option<String> {
+    let subset = card.source.subset.as_deref().unwrap_or_default();
+    card.source.dataset.as_ref().map(|dataset| format!("{dataset} {subset}").to_ascii_lowercase())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use esmhub_registry::{Catalog, Esm, NewEsm};
-use esmhub_selection::hub::{Found, Hub};
+use esmhub_selection::hub::{Found, Hub, HubError};
 use esmhub_store_format::Digest;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use super::names::Names;
 use crate::context::Context;
 use crate::failure::{Failure, OTHER, Outcome};
 use crate::filter::Filter;
-use crate::hub::{self, BASE_TAG, ESM_TAG};
+use crate::hub::{self, BASE_TAG, ESM_TAG, SCHEME, at_revision};
 use crate::progress;
 use crate::source::{FetchFault, HubEsm, ORIGIN, Source, SourceOptions};
 
@@ -106,7 +106,11 @@ pub(super) fn from_hub(
             if is_over.load(Ordering::Relaxed) {
                 return None;
             }
-            let fetched = fetch_one(&hub, found, options);
+            let mut fetched = fetch_one(&hub, found, options);
+            // One repository that stalls is its own fault, as long as the hub answers for others.
+            if matches!(&fetched, Err(FetchFault::Hub(HubError::Request { .. }))) && hub.is_there() {
+                fetched = fetched.map_err(|fault| FetchFault::Esm(fault.into()));
+            }
             if fetched.as_ref().is_err_and(FetchFault::is_about_the_hub) {
                 is_over.store(true, Ordering::Relaxed);
             }
@@ -201,5 +205,5 @@ impl<'a> There<'a> {
 
 /// The repository that a card says its ESM is from.
 pub(super) fn repository_of(origin: &str) -> Option<String> {
-    Some(origin.parse::<HubEsm>().ok()?.id)
+    Some(at_revision(origin.strip_prefix(SCHEME)?).0.to_owned())
 }

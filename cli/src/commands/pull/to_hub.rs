@@ -160,7 +160,7 @@ fn look(hub: &Hub, id: &str, files: &[(&str, Vec<u8>)], replaces: bool) -> Outco
     for (name, bytes) in files {
         if !repository.holds(name, bytes)? {
             let pushed = files.iter().find(|(name, _)| *name == CONFIG).and_then(|(_, bytes)| esm_of(bytes));
-            let other = pushed.filter(|pushed| pushed != &there && !replaces);
+            let other = pushed.filter(|pushed| !pushed.is_version_of(&there) && !replaces);
             return match other {
                 None => Ok(Found::Other(commit)),
                 Some(pushed) => Err(Failure::new(
@@ -183,11 +183,29 @@ fn config_of(repository: &Repository<'_>) -> Outcome<Option<Vec<u8>>> {
         .transpose()
 }
 
-/// Of what an ESM is, by its config.json: its task and its base model. Models have such a file as well, and theirs names no base model.
-fn esm_of(config: &[u8]) -> Option<String> {
+/// Of what an ESM is, by its config.json.
+struct Made {
+    task: Option<String>,
+    base: String,
+}
+
+impl Made {
+    fn is_version_of(&self, other: &Self) -> bool {
+        // Of what says no task, nobody knows.
+        self.task.is_some() && self.task == other.task && self.base == other.base
+    }
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} for {}", self.task.as_deref().unwrap_or("a task that it does not name"), self.base)
+    }
+}
+
+/// Models have a config.json as well, and theirs names no base model.
+fn esm_of(config: &[u8]) -> Option<Made> {
     let config = Config::from_json(config).ok().filter(|config| !config.base.id.is_empty())?;
-    let task = config.default_name().unwrap_or_else(|| "a task that it does not name".to_owned());
-    Some(format!("{task} for {}", config.base.id))
+    Some(Made { task: config.default_name(), base: config.base.id })
 }
 
 impl Document for PushDocument {

@@ -85,7 +85,9 @@ impl Overlaps {
                 Some((overlap, compared)) if overlap > most => {
                     left_out.push(LeftOut::new(esm, Some(overlap), Some(compared)));
                 }
-                None if self.same_data.contains(&esm.digest()) => left_out.push(LeftOut::new(esm, None, None)),
+                None if most < 1.0 && self.same_data.contains(&esm.digest()) => {
+                    left_out.push(LeftOut::new(esm, None, None))
+                }
                 _ => kept.push(esm),
             }
         }
@@ -93,7 +95,8 @@ impl Overlaps {
         let share = |esm: &LeftOut| esm.overlap.unwrap_or(f64::INFINITY);
         left_out.sort_by(|a, b| share(b).total_cmp(&share(a)).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
         if kept.is_empty() && !left_out.is_empty() {
-            let message = format!("every ESM holds more than {} of the target's texts", percent(most));
+            let message =
+                format!("every ESM holds more than {} of the target's texts, or is of its data set", percent(most));
             return Err(Failure::new(OTHER, format!("{message}: {}", listed(&left_out, LeftOut::described)))
                 .hint("rank without --max-overlap to see them all the same"));
         }
@@ -148,9 +151,14 @@ impl Overlaps {
 
 /// Whether a source is the data set that the target is from. Another subset is another data set; another split is the same.
 fn is_same_data(source: &Source, target: &DataOrigin) -> bool {
-    let is_it = source.dataset.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(&target.id));
-    let subset = source.subset.as_deref().filter(|subset| !["", "default"].contains(subset));
-    is_it && subset.is_none_or(|subset| subset.eq_ignore_ascii_case(&target.subset))
+    // Those that are older than owners on the hub are known by their bare names as well.
+    let (bare, last) = (|id: &str| !id.contains('/'), |id: &str| id.rsplit('/').next().map(str::to_ascii_lowercase));
+    let is_it = source.dataset.as_ref().is_some_and(|id| {
+        id.eq_ignore_ascii_case(&target.id) || (bare(id) || bare(&target.id)) && last(id) == last(&target.id)
+    });
+    let is_known = |subset: &&str| !["", "default"].contains(subset);
+    let subsets = source.subset.as_deref().filter(is_known).zip(Some(&*target.subset).filter(is_known));
+    is_it && subsets.is_none_or(|(source, target)| source.eq_ignore_ascii_case(target))
 }
 
 impl LeftOut {
@@ -176,7 +184,10 @@ impl LeftOut {
 /// What was left out, for people.
 pub(super) fn summary(left_out: &[LeftOut]) -> String {
     let what = count(left_out.len() as u64, "ESM");
-    format!("{what} left out by --max-overlap, holding texts of the target: {}", listed(left_out, LeftOut::described))
+    format!(
+        "{what} left out by --max-overlap, holding texts of the target or made from its data set: {}",
+        listed(left_out, LeftOut::described)
+    )
 }
 
 fn described(name: &str, tag: &str, share: f64, compared: u64) -> String {
