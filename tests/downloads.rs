@@ -1,36 +1,33 @@
-//! The cache that is shared with Python's huggingface_hub: what comes into it from a hub that breaks off, lies, or is a mirror.
+//! What comes from a hub that breaks off, lies, or is a mirror.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use esmhub_selection::hub::{Hub, HubError, HubSettings, Kind};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::given;
 use crate::support::loopback::{Fault, Loopback, Repository};
 
-const ID: &str = "acme/model";
-const SMALL: (&str, &[u8]) = ("deep/er/a.json", b"hello\n");
+pub(crate) const ID: &str = "acme/model";
+pub(crate) const SMALL: (&str, &[u8]) = ("deep/er/a.json", b"hello\n");
 /// As `git hash-object` calls `SMALL`.
-const SMALL_DIGEST: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
-const LARGE: (&str, &[u8]) = ("b.safetensors", b"abc");
+pub(crate) const SMALL_DIGEST: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
+pub(crate) const LARGE: (&str, &[u8]) = ("b.safetensors", b"abc");
 /// As FIPS 180-4 calls `LARGE`.
-const LARGE_DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+pub(crate) const LARGE_DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-fn serving(files: &[(&str, &[u8])]) -> Loopback {
+pub(crate) fn serving(files: &[(&str, &[u8])]) -> Loopback {
     let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
     Loopback::new([(ID.to_owned(), Repository::of_files(files))], 1000)
 }
 
-fn client(server: &Loopback, cache: &TempDir) -> Hub {
+pub(crate) fn client(server: &Loopback, cache: &TempDir) -> Hub {
     Hub::new(HubSettings { endpoint: server.endpoint(), cache: cache.path().join("hub"), token: None, offline: false })
 }
 
-fn fetch(server: &Loopback, cache: &TempDir, name: &str) -> Result<Option<PathBuf>, HubError> {
+pub(crate) fn fetch(server: &Loopback, cache: &TempDir, name: &str) -> Result<Option<PathBuf>, HubError> {
     fetch_at_most(server, cache, name, Some(1 << 30))
 }
 
@@ -49,7 +46,7 @@ fn all_at_once<T: Clone + Sync>(cases: &[T], check: impl Fn(T) + Sync) {
 }
 
 /// Every file below a folder with its bytes; links as what they name.
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut left = vec![folder.to_owned()];
     while let Some(next) = left.pop() {
@@ -69,30 +66,6 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// An answer's `ETag` was once the name of the file that it was written to.
-#[test]
-fn content_is_called_by_its_digest_whatever_an_answer_calls_it() {
-    let (server, cache) = (serving(&[SMALL, LARGE]), tempfile::tempdir().unwrap());
-    let commit = server.commit(ID);
-    server.fails("/resolve/", &vec![Fault::Named("../../../evil"); 9]);
-    server.fails("/cdn/", &vec![Fault::Named("/tmp/evil"); 9]);
-    for (name, bytes) in [SMALL, LARGE] {
-        let path = fetch(&server, &cache, name).unwrap().unwrap();
-        assert_eq!(fs::read(path).unwrap(), bytes);
-    }
-    let files = [
-        (format!("blobs/{SMALL_DIGEST}"), SMALL.1.to_vec()),
-        (format!("blobs/{LARGE_DIGEST}"), LARGE.1.to_vec()),
-        (format!("snapshots/{commit}/deep/er/a.json"), format!("../../../../blobs/{SMALL_DIGEST}").into_bytes()),
-        (format!("snapshots/{commit}/b.safetensors"), format!("../../blobs/{LARGE_DIGEST}").into_bytes()),
-    ];
-    let mut expected: BTreeMap<_, _> =
-        files.into_iter().map(|(name, bytes)| (format!("hub/models--acme--model/{name}"), bytes)).collect();
-    for digest in [SMALL_DIGEST, LARGE_DIGEST] {
-        expected.insert(format!("hub/.locks/models--acme--model/{digest}.lock"), Vec::new());
-    }
-    assert_eq!(tree(cache.path()), expected);
-}
-
 #[test]
 fn content_of_another_digest_is_refused_and_not_kept() {
     all_at_once(&[(SMALL, SMALL_DIGEST), (LARGE, LARGE_DIGEST)], |((name, bytes), digest)| {
@@ -146,119 +119,9 @@ fn connections_that_break_again_and_again_bring_a_large_file_all_the_same() {
     assert_eq!(server.sent(), 12 << 20);
 }
 
-#[test]
-fn what_the_cache_holds_under_another_commit_is_not_fetched_again() {
-    let (server, cache) = (serving(&[SMALL, LARGE]), tempfile::tempdir().unwrap());
-    for (name, _) in [SMALL, LARGE] {
-        fetch(&server, &cache, name).unwrap();
-    }
-    server.change(ID, |repository| repository.commit = "c".repeat(40));
-    server.sent();
-    for (name, bytes) in [SMALL, LARGE] {
-        let path = fetch(&server, &cache, name).unwrap().unwrap();
-        assert!(path.starts_with(cache.path().join("hub/models--acme--model/snapshots").join("c".repeat(40))));
-        assert_eq!(fs::read(path).unwrap(), bytes);
-    }
-    assert_eq!(server.sent(), 0);
-    // A file that was cut is no content.
-    fs::write(cache.path().join("hub/models--acme--model/blobs").join(LARGE_DIGEST), b"ab").unwrap();
-    assert_eq!(fs::read(fetch(&server, &cache, LARGE.0).unwrap().unwrap()).unwrap(), LARGE.1);
-}
-
 /// Either finds what the other has fetched, where the other has put it, and fetches nothing.
-#[test]
-fn pythons_client_and_this_one_have_one_cache() {
-    let Some(environment) = given("ESMHUB_TEST_PYTHON", "pythons_client_and_this_one_have_one_cache") else { return };
-    let (server, cache) = (serving(&[SMALL, LARGE]), tempfile::tempdir().unwrap());
-    let python = |name: &str| {
-        let script = "import sys, huggingface_hub as hub; print(hub.hf_hub_download(sys.argv[1], sys.argv[2]))";
-        let mut command = Command::new(environment.join("bin/python"));
-        command.args(["-c", script, ID, name]).env("HF_HOME", cache.path()).env("HF_ENDPOINT", server.endpoint());
-        let output = command.env("HF_HUB_DISABLE_XET", "1").env_remove("HF_HUB_OFFLINE").output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
-    };
-    let ours = fetch(&server, &cache, SMALL.0).unwrap().unwrap();
-    let theirs = python(LARGE.0);
-    let (before, _) = (tree(cache.path()), server.sent());
-    assert_eq!(python(SMALL.0), ours);
-    assert_eq!(fetch(&server, &cache, LARGE.0).unwrap().unwrap(), theirs);
-    assert_eq!(server.sent(), 0);
-    let after = tree(cache.path());
-    assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)));
-    assert!(after.keys().all(|name| before.contains_key(name) || !name.contains("/blobs/")), "{after:?}");
-}
-
 /// Whoever waited must not take away, be it for a moment, what another process has just been given.
-#[test]
-fn a_link_is_there_at_every_moment() {
-    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-    let path = fetch(&server, &cache, LARGE.0).unwrap().unwrap();
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let missed = scope.spawn(|| {
-            let mut missed = 0;
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                missed += usize::from(fs::read(&path).is_err());
-            }
-            missed
-        });
-        // As each that finds another link there does.
-        for round in 0..200 {
-            if round % 2 == 0 {
-                fs::remove_file(path.with_extension("other")).ok();
-                fs::write(path.with_extension("other"), LARGE.1).unwrap();
-                fs::rename(path.with_extension("other"), &path).unwrap();
-            }
-            server.change(ID, |repository| repository.terse = round % 2 == 0);
-            fetch(&server, &cache, LARGE.0).unwrap();
-        }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert_eq!(missed.join().unwrap(), 0);
-    });
-}
-
 /// A mirror is taken at its word as long as nobody says better.
-#[test]
-fn what_a_mirror_gave_is_fetched_again_where_its_digest_is_another() {
-    let (mirror, honest, cache) = (serving(&[(LARGE.0, b"bad")]), serving(&[LARGE]), tempfile::tempdir().unwrap());
-    mirror.change(ID, |repository| repository.terse = true);
-    assert_eq!(mirror.commit(ID), honest.commit(ID));
-    assert_eq!(fs::read(fetch(&mirror, &cache, LARGE.0).unwrap().unwrap()).unwrap(), b"bad");
-    assert_eq!(fs::read(fetch(&honest, &cache, LARGE.0).unwrap().unwrap()).unwrap(), LARGE.1);
-}
-
-#[test]
-fn what_is_no_plain_file_in_the_cache_is_not_written_through() {
-    let blobs = "hub/models--acme--model/blobs";
-    for place in [
-        format!("{blobs}/{LARGE_DIGEST}.esmhub.incomplete"),
-        format!("hub/.locks/models--acme--model/{LARGE_DIGEST}.lock"),
-    ] {
-        for target in ["victim", "absent"] {
-            let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-            fs::write(cache.path().join("victim"), b"mine").unwrap();
-            let place = cache.path().join(&place);
-            fs::create_dir_all(place.parent().unwrap()).unwrap();
-            std::os::unix::fs::symlink(cache.path().join(target), &place).unwrap();
-            assert!(matches!(fetch(&server, &cache, LARGE.0), Err(HubError::Cache { .. })));
-            assert_eq!(fs::read(cache.path().join("victim")).unwrap(), b"mine");
-            assert!(!cache.path().join("absent").exists());
-        }
-    }
-}
-
-#[test]
-fn another_commit_than_the_one_that_was_asked_for_is_refused() {
-    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-    let commit = server.commit(ID);
-    assert!(client(&server, &cache).open(Kind::Model, ID, Some(&commit)).is_ok());
-    let body = format!("{{\"sha\": \"{}\", \"siblings\": []}}", "c".repeat(40));
-    server.fails("/api/models/acme/model/revision", &[Fault::Body(body)]);
-    let refused = client(&server, &cache).open(Kind::Model, ID, Some(&commit)).unwrap_err();
-    assert!(matches!(&refused, HubError::Answer { expected, .. } if *expected == commit), "{refused}");
-}
-
 #[test]
 fn a_digest_that_is_none_does_not_pass_for_nothing_said() {
     for stated in ["../../evil", "abc", ""] {
@@ -272,69 +135,7 @@ fn a_digest_that_is_none_does_not_pass_for_nothing_said() {
 }
 
 /// What a reader of the whole cache can do offline, it can do online.
-#[test]
-fn a_cache_that_may_only_be_read_serves_what_it_holds() {
-    use std::os::unix::fs::PermissionsExt;
-    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-    let open = |cache: &TempDir| {
-        let hub = client(&server, cache);
-        let repository = hub.open(Kind::Model, ID, None).unwrap();
-        let found = repository.file(LARGE.0, None, &|_, _| ()).unwrap();
-        assert!(repository.file("absent.json", None, &|_, _| ()).unwrap().is_none());
-        repository.remember_files().unwrap();
-        repository.remember_revision().unwrap();
-        found.unwrap()
-    };
-    open(&cache);
-    let repository = cache.path().join("hub/models--acme--model");
-    let notes = ["refs", "refs/main", ".esmhub", ".no_exist"].map(|name| repository.join(name));
-    let set = |mode| notes.iter().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap());
-    set(0o555);
-    assert_eq!(fs::read(open(&cache)).unwrap(), LARGE.1);
-    set(0o755);
-}
-
-#[test]
-fn two_that_want_the_same_fetch_it_once() {
-    let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-    let locks = cache.path().join("hub/.locks/models--acme--model");
-    fs::create_dir_all(&locks).unwrap();
-    let lock = File::create(locks.join(format!("{LARGE_DIGEST}.lock"))).unwrap();
-    lock.lock().unwrap();
-    std::thread::scope(|scope| {
-        let fetched: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| fetch(&server, &cache, LARGE.0).unwrap().unwrap())).collect();
-        std::thread::sleep(Duration::from_millis(300));
-        assert_eq!(server.sent(), 0);
-        drop(lock);
-        for path in fetched {
-            assert_eq!(fs::read(path.join().unwrap()).unwrap(), LARGE.1);
-        }
-    });
-    assert_eq!(server.sent(), LARGE.1.len() as u64);
-}
-
 /// No sizes, no digests: what came is counted and called by what it is.
-#[test]
-fn a_mirror_that_lists_names_alone_will_do() {
-    let bytes = vec![7; 300_000];
-    let (server, cache) = (serving(&[SMALL, LARGE, ("c.json", &bytes)]), tempfile::tempdir().unwrap());
-    server.change(ID, |repository| repository.terse = true);
-    server.fails("/c.json", &[Fault::Cut(100_000), Fault::Status(404, "")]);
-    fetch(&server, &cache, "c.json").unwrap_err();
-    for (name, expected) in [SMALL, LARGE, ("c.json", &bytes)] {
-        let path = fetch(&server, &cache, name).unwrap().unwrap();
-        assert!(fs::read(path).unwrap() == expected);
-    }
-    assert_eq!(server.sent(), 300_000 + 9);
-    assert!(tree(cache.path()).contains_key(&format!("hub/models--acme--model/blobs/{LARGE_DIGEST}")));
-    // git's digest is of the size as well, which this one does not say.
-    let cache = tempfile::tempdir().unwrap();
-    let body = json!({"sha": server.commit(ID), "siblings": [{"rfilename": SMALL.0, "blobId": SMALL_DIGEST}]});
-    server.fails("/api/models/acme/model/revision", &[Fault::Body(body.to_string())]);
-    assert_eq!(fs::read(fetch(&server, &cache, SMALL.0).unwrap().unwrap()).unwrap(), SMALL.1);
-}
-
 /// Where nothing else would show that two pieces do not belong together.
 #[test]
 fn what_goes_on_elsewhere_or_begins_anew_is_never_put_behind_what_is_there() {

@@ -34,6 +34,8 @@ mod history;
 mod hostile;
 #[cfg(unix)]
 mod hostile_links;
+#[cfg(unix)]
+mod hub_cache;
 mod locked;
 mod low_rank;
 mod man;

@@ -13,6 +13,7 @@ mod client;
 mod dataset;
 mod download;
 mod error;
+mod listing;
 mod names;
 mod patience;
 mod ranges;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use hf_hub::{Repo, RepoType};
 use percent_encoding::utf8_percent_encode;
-use serde::{Deserialize, Serialize};
 
-use super::blobs::{Promise, is_inside, is_of_another};
+use super::blobs::is_of_another;
 use super::download::Download;
+use super::listing::{Listing, Sibling};
 use super::names::{ENCODED, check_names, is_commit};
 use super::{Hub, HubError};
 
@@ -33,38 +33,6 @@ pub struct Repository<'a> {
     commit: String,
     /// Its files; `None` offline.
     listed: Option<Vec<Sibling>>,
-}
-
-#[derive(Deserialize)]
-struct Listing {
-    sha: String,
-    siblings: Vec<Sibling>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Sibling {
-    rfilename: String,
-    size: Option<u64>,
-    #[serde(rename = "blobId", skip_serializing)]
-    blob: Option<String>,
-    #[serde(skip_serializing)]
-    lfs: Option<Large>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Large {
-    sha256: Option<String>,
-}
-
-impl Sibling {
-    /// The digest that its content has, where the hub says it.
-    fn promise(&self) -> Option<Promise> {
-        match &self.lfs {
-            Some(large) => Promise::of(large.sha256.as_deref(), None),
-            // git's digest begins with the size.
-            None => Promise::of(None, self.blob.as_deref().filter(|_| self.size.is_some())),
-        }
-    }
 }
 
 impl Hub {
@@ -120,7 +88,7 @@ impl Repository<'_> {
     ) -> Result<Option<PathBuf>, HubError> {
         let path = self.snapshot().join(name);
         let Some(listed) = &self.listed else { return Ok(path.exists().then_some(path)) };
-        let Some(sibling) = listed.iter().find(|sibling| sibling.rfilename == name) else {
+        let Some(sibling) = listed.iter().find(|sibling| sibling.name == name) else {
             self.remember_absent(name)?;
             return Ok(None);
         };
@@ -180,7 +148,7 @@ impl Repository<'_> {
     /// Whether the repository is known to have no such file; offline that is not the same as that the cache has none.
     pub fn is_absent(&self, name: &str) -> bool {
         match &self.listed {
-            Some(listed) => !listed.iter().any(|sibling| sibling.rfilename == name),
+            Some(listed) => !listed.iter().any(|sibling| sibling.name == name),
             None => self.absent(name).exists(),
         }
     }
@@ -191,17 +159,17 @@ impl Repository<'_> {
     /// [`HubError::NotCached`], [`HubError::Answer`].
     pub fn files(&self) -> Result<Vec<String>, HubError> {
         if let Some(listed) = &self.listed {
-            return Ok(listed.iter().map(|sibling| sibling.rfilename.clone()).collect());
+            return Ok(listed.iter().map(|sibling| sibling.name.clone()).collect());
         }
         let missing = |_| self.not_cached(LISTING);
         let bytes = fs::read(self.kept_listing()).map_err(missing)?;
         let kept: Vec<Sibling> = serde_json::from_slice(&bytes).map_err(|_| self.not_cached(LISTING))?;
-        Ok(kept.into_iter().map(|sibling| sibling.rfilename).collect())
+        Ok(kept.into_iter().map(|sibling| sibling.name).collect())
     }
 
     /// The bytes of a file, where the hub says it.
     pub fn bytes_of(&self, name: &str) -> Option<u64> {
-        self.listed.as_ref()?.iter().find(|sibling| sibling.rfilename == name)?.size
+        self.listed.as_ref()?.iter().find(|sibling| sibling.name == name)?.size
     }
 
     /// Keeps the list of files beside the cache's own files, for those who are offline: what the cache holds need not be all.
@@ -294,24 +262,11 @@ impl Repository<'_> {
         let url = format!("{endpoint}/api/{kind}/{}/revision/{revision}", self.id);
         let page = self.hub.get(&what, &url, &[("blobs", "true")])?;
         let wrong = |found| self.hub.settings.answer_error(LISTING, found, "a commit and its files".into());
-        let listing = serde_json::from_slice::<Listing>(&page.body).ok().filter(|listing| is_commit(&listing.sha));
-        let listing = listing.ok_or_else(|| wrong(format!("{} bytes", page.body.len())))?;
-        if let Some(outside) = listing.siblings.iter().find(|sibling| !is_inside(&sibling.rfilename)) {
-            return Err(wrong(format!("a file named {:?}", outside.rfilename)));
-        }
-        // Whoever states no digest is taken at their word; whoever states none of that form wants to be.
-        let is_odd = |sibling: &&Sibling| {
-            let stated = sibling.lfs.as_ref().and_then(|large| large.sha256.as_deref());
-            stated.is_some_and(|text| Promise::of(Some(text), None).is_none())
-        };
-        match listing.siblings.iter().find(is_odd) {
-            Some(odd) => Err(wrong(format!("no SHA-256 of {:?}", odd.rfilename))),
-            None => Ok(listing),
-        }
+        Listing::read(&page.body).map_err(wrong)
     }
 
     fn download(&self, sibling: &Sibling, limit: Option<u64>, progress: &dyn Fn(u64, u64)) -> Result<(), HubError> {
-        let name = &sibling.rfilename;
+        let name = &sibling.name;
         let repository = self.folder();
         let locks = self.hub.settings.cache.join(".locks").join(repository.file_name().unwrap_or_default());
         let download = Download {
