@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::loopback::{Fault, Loopback, Repository};
-use crate::support::{EsmFolder, Hub, Output, at, csv, line, parquet, parquet_with, tiny_base, words};
+use crate::support::{EsmFolder, Hub, Output, at, csv, line, parquet, parquet_with, tiny_base, tiny_model, words};
 
 type Rows = Vec<(String, &'static str)>;
 
@@ -309,6 +309,28 @@ fn a_row_that_is_cut_is_not_taken_for_a_whole_one() {
     let server = Loopback::new([("datasets/acme/cut".to_owned(), repository)], 10);
     let ranking = ranked(&hub, &server, "hf://datasets/acme/cut", &format!("--rows {count} --sample first"));
     assert_eq!(at(&ranking, ["target/rows", "target/classes"]), json!([count, 2]));
+}
+
+/// hfselect takes the mean of what is called `sentence-transformers/…`, whatever the files say: its ESMs are of those embeddings.
+#[test]
+fn esms_of_other_embeddings_of_the_same_model_are_warned_of() {
+    let warns = |base: &str, model: &str| {
+        let hub = Hub::new();
+        let source = hub.esm(&EsmFolder::new("esm", 32, 1).set("base_model_name", base));
+        hub.ok(["publish", "--codec", "f32", &source]);
+        hub.write("rows.csv", csv(&words(40, 1)));
+        let model = tiny_model(model).display().to_string();
+        let done = hub.run(line(format!(
+            "rank rows.csv --text text --label label --max-length 24 --base {base}={model} --report r.html"
+        )));
+        assert_eq!(done.code, 0, "{done:#?}");
+        let said = done.stderr.contains("their scores mean little");
+        assert_eq!(std::fs::read_to_string(hub.path("r.html")).unwrap().contains("their scores mean little"), said);
+        said
+    };
+    assert!(warns("acme/e5", "bert-mean") && warns("sentence-transformers/tiny", "bert"));
+    assert!(!warns("sentence-transformers/tiny", "bert-mean") && !warns("acme/bert", "bert"));
+    assert!(!warns("acme/roberta", "roberta") && !warns("acme/distilbert", "distilbert"));
 }
 
 /// What was made of the target itself wins, and means nothing; ESMs of the hub have no sketch that would show it.

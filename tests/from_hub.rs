@@ -248,11 +248,15 @@ fn whoever_publishes_one_repository_is_told_whose_name_it_takes() {
     };
     assert_eq!(warns("hf://ada/reviews", &[]), None);
     assert!(warns("hf://bob/reviews", &[]).is_some_and(|said| said.contains("was the ESM of hf://ada/reviews")));
-    assert!(warns("hf://eve/mails", &[]).is_some_and(|said| said.contains("--name eve/mails keeps both")));
+    assert!(warns("hf://eve/mails", &[]).is_some_and(|said| said.contains("with --name eve/mails both would stay")));
     // The next commit of the same repository, and a name that was asked for, are meant.
     server.change("bob/reviews", |repository| *repository = esm("reviews", 5));
     assert_eq!(warns("hf://bob/reviews", &[]), None);
     assert_eq!(warns("hf://ada/reviews", &["--name", "mails"]), None);
+    // What is there already takes no name, and a folder can take one of the hub's.
+    assert_eq!(warns("hf://ada/reviews", &[]), None);
+    let trained = hub.esm(&EsmFolder::new("reviews", D, 6));
+    assert!(warns(&trained, &[]).is_some_and(|said| said.contains("was the ESM of hf://bob/reviews")));
 }
 
 /// The advice of a ranking whose ESMs match by name alone; and cards that have the digest already are left as they are.
@@ -266,6 +270,13 @@ fn cards_without_a_digest_of_their_base_model_get_one_where_its_files_are_named(
     let published = with(&base);
     assert_eq!(at(&published, ["known", "published/0/tag", "published/2/tag"]), json!([0, "v2", "v2"]));
     assert!(hub.json(["show", "task1"])["card"]["base"]["weights"].is_string());
+    // In the codec that it had, which nobody has taken back.
+    let exact = Hub::new();
+    for base in ["acme/encoder", &base] {
+        let codec: &[&str] = if base.contains('=') { &[] } else { &["--codec", "f32"] };
+        let arguments = [&["publish", "--from-hub", "--base", base, "--json"][..], codec].concat();
+        assert_eq!(json_of(&online(&exact, &server, &arguments))["published"][0]["codec"], "f32", "{base}");
+    }
     for base in ["acme/encoder", &base] {
         let again = with(base);
         assert_eq!((&again["known"], &again["published"]), (&json!(3), &json!([])), "{base}");

@@ -112,7 +112,7 @@ fn the_readmes_commands_bring_a_registry_back_as_a_whole() {
     hub.refused_saying(16, ["list"], &["it was there when this user last looked", "verify --repair"]);
     let output = shell(&hub, &format!("esmhub verify{repaired}"));
     assert!(output.code == 16 && output.stdout.contains("restored from the index"), "{output:#?}");
-    assert_eq!(at(&hub.json(["publish", &newer]), ["published/0/status", "entries"]), json!(["unchanged", []]));
+    assert_eq!(at(&hub.json(["publish", &newer]), ["published/0/status", "entries"]), json!(["restored", []]));
     hub.ok(["verify"]);
     assert_eq!(hub.ok(["list", "-q"]).lines().count(), 3);
 }

@@ -106,7 +106,7 @@ fn esms_without_a_digest_match_by_name_with_a_warning() {
     let warning = "warning: 1 ESM matched by the base model's name alone, tiny: its card holds no digest of it";
     assert!(output.stderr.contains(warning), "{output:#?}");
     // As it advises; a newer tag takes the place of the one without.
-    assert!(output.stderr.contains("publish it again with --base tiny=FOLDER (of the hub: --from-hub"), "{output:#?}");
+    assert!(output.stderr.contains("Published again with --base ID=FOLDER, its card will get one"), "{output:#?}");
     hub.ok(["publish", "esms/a", "--base", &base]);
     let output = hub.run(line(format!("rank t.csv --text text --label label --max-length 24 --base {base}")));
     assert!(output.code == 0 && !output.stderr.contains("name alone"), "{output:#?}");

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use esmhub_selection::encoder::{Device, Digests, Encoder, ModelFiles, Pooling};
+use esmhub_selection::encoder::{Architecture, Device, Digests, Encoder, ModelFiles, Pooling};
 use esmhub_store_format::Digest;
 use esmhub_store_format::card::BaseModel;
 
@@ -69,6 +69,11 @@ fn looks_like_a_path(text: &str) -> bool {
 }
 
 impl Model {
+    /// The model of an id, whatever folder is called so here.
+    pub(crate) fn by_id(id: &str) -> Self {
+        Self { id: Some(id.to_owned()), revision: None, folder: None }
+    }
+
     /// The id by which ESMs know it.
     ///
     /// # Errors
@@ -77,9 +82,13 @@ impl Model {
         if self.id.is_some() {
             return Ok(());
         }
-        let folder = self.folder.as_deref().unwrap_or("FOLDER".as_ref()).display();
-        Err(Failure::usage(format!("{folder} does not say under which id the pool knows this base model"))
-            .hint(format!("write --base ID={folder}, with the model's Hugging Face id")))
+        let folder = self.folder.as_deref().unwrap_or("FOLDER".as_ref()).display().to_string();
+        let failure = Failure::usage(format!("{folder} does not say under which id the pool knows this base model"));
+        // An id that happens to be a folder as well.
+        Err(failure.hint(match folder.split('/').count() == 2 && !looks_like_a_path(&folder) {
+            true => format!("there is a folder of this name here, and it was taken: write --base {folder}={folder}"),
+            false => format!("write --base ID={folder}, with the model's Hugging Face id"),
+        }))
     }
 
     /// Its Hugging Face id, where it was given.
@@ -194,6 +203,11 @@ pub(crate) struct LoadedModel {
 }
 
 impl LoadedModel {
+    /// Of which family it is.
+    pub(crate) fn architecture(&self) -> Outcome<Architecture> {
+        Ok(self.files.architecture()?)
+    }
+
     /// What embeds. Its tensors are read when it is asked for the first time.
     pub(crate) fn encoder(&self) -> Outcome<&Encoder> {
         if let Some(encoder) = self.encoder.get() {

@@ -142,6 +142,14 @@ impl ModelFiles {
         Ok((config.hidden, pooling))
     }
 
+    /// Of which family it is.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::output`].
+    pub fn architecture(&self) -> Result<Architecture, EncoderError> {
+        Ok(self.read_settings()?.0.architecture)
+    }
+
     fn read_settings(&self) -> Result<(ModelConfig, Pooling), EncoderError> {
         let config = ModelConfig::read(&self.config)?;
         let pooling = match &self.sentence {

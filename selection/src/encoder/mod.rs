@@ -50,4 +50,4 @@ pub use embed::{DEFAULT_MAX_LENGTH, Encoder};
 pub use error::EncoderError;
 pub use fetch::{FetchError, fetch};
 pub use files::{Digests, ModelFiles};
-pub use pooling::{Pooling, PoolingError};
+pub use pooling::{Pooling, PoolingError, hfselect_pooling};

@@ -5,6 +5,17 @@ pub use esmhub_store_format::card::{Pooling, PoolingError};
 use super::EncoderError;
 use super::config::{Architecture, setting_error, short};
 
+/// As hfselect 0.2.1 pools a model that it knows under this id (`get_pooled_output`), whatever its files say: a BERT by its mean where
+/// `sentence-transformers` stands in the id, else by its pooler output. `None` of families that it does not know.
+pub fn hfselect_pooling(architecture: Architecture, id: &str) -> Option<Pooling> {
+    match architecture {
+        Architecture::Bert if id.contains("sentence-transformers") => Some(Pooling::Mean),
+        Architecture::Bert => Some(Pooling::Pooler),
+        Architecture::DistilBert | Architecture::Roberta => Some(Pooling::Cls),
+        _ => None,
+    }
+}
+
 /// What a folder without sentence-transformers files gives: what the family's classifiers read.
 ///
 /// Where hfselect knows the family, that is its rule (`get_pooled_output`): BERT gives its pooler output, DistilBERT and RoBERTa

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use esmhub_registry::{Catalog, NewEsm};
-use esmhub_store_format::{Card, Name};
+use esmhub_store_format::{Card, Digest, Name};
 
 use super::prepared::repository_of;
 use crate::context::Context;
@@ -20,18 +20,21 @@ const MAX_LISTED: usize = 5;
 pub(super) struct Names {
     /// Under which name the newest ESM of each repository is, and of which task it is.
     homes: HashMap<String, (Name, Option<String>)>,
+    /// The cards under each name.
+    cards: HashSet<(String, Digest)>,
     /// By the keys of all names: from which repository the newest ESM is, if from one.
     taken: HashMap<String, Option<String>>,
 }
 
 impl Names {
     pub(super) fn of(catalog: &Catalog) -> Self {
-        let mut names = Self { homes: HashMap::new(), taken: HashMap::new() };
+        let mut names = Self { homes: HashMap::new(), cards: HashSet::new(), taken: HashMap::new() };
         for esm in catalog.esms() {
             // They come in the order in which they were published.
             let id = esm.card().ok().and_then(|card| repository_of(card.extra.get(ORIGIN)?));
             let task = esm.card().ok().and_then(|card| task_of(&card));
             names.homes.extend(id.iter().map(|id| (id.clone(), (esm.name().clone(), task.clone()))));
+            names.cards.insert((esm.name().key(), esm.digest()));
             names.taken.insert(esm.name().key(), id);
         }
         names
@@ -84,20 +87,21 @@ impl Names {
         named
     }
 
-    /// Warns of ESMs of the hub that take over a name from an ESM from elsewhere, which nobody has said they should.
+    /// Warns of ESMs that take over a name from the hub's, or for one of the hub's, which nobody has said they should.
     pub(super) fn warn(&self, context: &Context, esms: &[(String, NewEsm)]) {
         for (source, esm) in esms {
             let id = esm.card().extra.get(ORIGIN).and_then(|origin| repository_of(origin));
-            let (Some(id), Some(before)) = (id, self.taken.get(&esm.name().key())) else { continue };
-            if before.as_ref() != Some(&id) {
-                let name = esm.name();
-                let was =
-                    before.as_ref().map_or_else(|| "another ESM".to_owned(), |id| format!("the ESM of hf://{id}"));
-                let owner = id.split('/').next().unwrap_or_default();
-                context.warn(format!(
-                    "{name} was {was}, and means {source} from now on; --name {owner}/{name} keeps both"
-                ));
+            let (name, key) = (esm.name(), esm.name().key());
+            let Some(before) = self.taken.get(&key).filter(|before| **before != id) else { continue };
+            // What is there already stays where it is.
+            if self.cards.contains(&(key, esm.card_digest())) {
+                continue;
             }
+            let was = before.as_ref().map_or_else(|| "another ESM".to_owned(), |id| format!("the ESM of hf://{id}"));
+            let owner = id.as_ref().and_then(|id| id.split('/').next()).unwrap_or("NAMESPACE");
+            context.warn(format!(
+                "{name} was {was}, and means {source} from now on; with --name {owner}/{name} both would stay"
+            ));
         }
     }
 

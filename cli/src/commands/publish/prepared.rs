@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use esmhub_registry::{Catalog, Esm, NewEsm};
 use esmhub_selection::hub::{Found, Hub, HubError};
-use esmhub_store_format::Digest;
+use esmhub_store_format::{Codec, Digest};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::failure::{Failure, OTHER, Outcome};
 use crate::filter::Filter;
 use crate::hub::{self, BASE_TAG, ESM_TAG, SCHEME, at_revision};
 use crate::progress;
-use crate::source::{FetchFault, HubEsm, ORIGIN, Source, SourceOptions};
+use crate::source::{CodecChoice, FetchFault, HubEsm, ORIGIN, Source, SourceOptions};
 
 /// Requests wait for the network and not for the processor.
 const CONNECTIONS: usize = 8;
@@ -106,7 +106,7 @@ pub(super) fn from_hub(
             if is_over.load(Ordering::Relaxed) {
                 return None;
             }
-            let mut fetched = fetch_one(&hub, found, options);
+            let mut fetched = fetch_one(&hub, found, &there.as_before(found, options));
             // One repository that stalls is its own fault, as long as the hub answers for others.
             if matches!(&fetched, Err(FetchFault::Hub(HubError::Request { .. }))) && hub.is_there() {
                 fetched = fetched.map_err(|fault| FetchFault::Esm(fault.into()));
@@ -171,15 +171,18 @@ struct There<'a> {
     commits: HashMap<String, (&'a Esm, bool)>,
     /// By repository with the digest of the weights as they are stored: whether a card holds a digest of its base model.
     weights: HashMap<(String, Digest), bool>,
+    /// By repository, in which codec the newest was written.
+    codecs: HashMap<String, Codec>,
 }
 
 impl<'a> There<'a> {
     fn of(catalog: &'a Catalog) -> Self {
-        let mut there = Self { commits: HashMap::new(), weights: HashMap::new() };
+        let mut there = Self { commits: HashMap::new(), weights: HashMap::new(), codecs: HashMap::new() };
         for (esm, card) in catalog.esms().filter_map(|esm| Some((esm, esm.card().ok()?))) {
             let Some(origin) = card.extra.get(ORIGIN) else { continue };
             there.commits.insert(origin.clone(), (esm, card.base.weights.is_some()));
             if let Some(id) = repository_of(origin) {
+                there.codecs.extend(Codec::from_code(card.weights.codec).map(|codec| (id.clone(), codec)));
                 *there.weights.entry((id, card.weights.digest)).or_default() |= card.base.weights.is_some();
             }
         }
@@ -192,6 +195,15 @@ impl<'a> There<'a> {
         let origin = HubEsm { id: found.id.clone(), revision: found.sha.clone() };
         let (esm, holds_digest) = self.commits.get(&origin.to_string())?;
         (*holds_digest || !names_weights).then_some(*esm)
+    }
+
+    /// The options, but that the weights of a repository that is here already go on to be written as they are, where nobody says how.
+    fn as_before(&self, found: &Found, options: &SourceOptions) -> SourceOptions {
+        let mut options = options.clone();
+        if let (CodecChoice::Auto, Some(codec)) = (options.quality.codec, self.codecs.get(&found.id)) {
+            options.quality.codec = CodecChoice::Exactly(*codec);
+        }
+        options
     }
 
     /// Its text may have changed since; that is no new ESM, unless its card says more of the base model.

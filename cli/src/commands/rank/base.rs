@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use esmhub_registry::Esm;
-use esmhub_store_format::Digest;
+use esmhub_selection::encoder::{Architecture, hfselect_pooling};
 use esmhub_store_format::card::{BaseModel, Method};
+use esmhub_store_format::{Card, Digest};
 
 use super::output::Skipped;
 use crate::context::Context;
@@ -73,12 +74,15 @@ impl<'a> Matching<'a> {
         let mut doubts = Vec::new();
         if self.by_name > 0 {
             let what = count(self.by_name as u64, "ESM");
-            let (cards, them) = if self.by_name == 1 { ("its card holds", "it") } else { ("their cards hold", "them") };
+            let (cards, them) = if self.by_name == 1 {
+                ("its card holds", "its card will")
+            } else {
+                ("their cards hold", "their cards")
+            };
             let id = &base.id;
             let message = format!(
-                "{what} matched by the base model's name alone, {id}: {cards} no digest of it, as with ESMs that hfselect \
-                 trained; to publish {them} again with --base {id}=FOLDER (of the hub: --from-hub --base {id}=FOLDER) gives \
-                 {them} one"
+                "{what} matched by the base model's name alone, {id}: {cards} no digest of it. Published again with --base ID=FOLDER, \
+                 {them} get one"
             );
             // Where the target's own base model is a mere name as well, there was never a digest to expect.
             if base.weights.is_some() { doubts.push(message) } else { context.detail(message) }
@@ -95,6 +99,23 @@ impl<'a> Matching<'a> {
             doubts.push(format!("{what} of {} left out: made with other weights of that name", base.id));
         }
         doubts
+    }
+
+    /// hfselect goes by a model's name, and not by what its files say of the pooling: its maps are then of other embeddings.
+    pub(super) fn pooled_otherwise(&self, architecture: Option<Architecture>, base: &BaseModel) -> Option<String> {
+        let theirs = hfselect_pooling(architecture?, &base.id)?;
+        let ours = base.pooling.filter(|ours| *ours != theirs)?;
+        let is_theirs = |card: &Card| card.fit.method == Method::Imported && card.base.pooling.is_none();
+        let number = self.esms.iter().filter(|esm| esm.card().is_ok_and(|card| is_theirs(&card))).count();
+        (number > 0).then(|| {
+            format!(
+                "{} made elsewhere, as by hfselect, which pools {} by {theirs}; here it pools by {ours}, as its files say: their scores mean \
+                 little. A copy of the model's folder without modules.json and 1_Pooling, as --base {}=FOLDER, pools as hfselect does",
+                count(number as u64, "ESM"),
+                base.id,
+                base.id
+            )
+        })
     }
 
     /// Maps that have not seen the same texts are wrong in different places, and their scores differ by that, too.

@@ -131,7 +131,7 @@ impl Overlaps {
         if !same.is_empty() {
             same.sort();
             context.warn(format!(
-                "the source of {} is the target's own data set, {}, which flatters the score: {}; --max-overlap 5% leaves such out",
+                "the source of {} is called as the target's own data set, {}, which flatters the score: {}; --max-overlap 5% leaves such out",
                 count(same.len() as u64, "ESM"),
                 self.data,
                 listed(&same, Clone::clone)

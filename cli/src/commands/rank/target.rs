@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use esmhub_registry::Esm;
+use esmhub_selection::encoder::Architecture;
 use esmhub_selection::{Embeddings, Labels};
 use esmhub_store_format::Digest;
 use esmhub_store_format::card::BaseModel;
@@ -29,6 +30,8 @@ pub(super) struct LoadedTarget {
     pub(super) labels: Labels,
     /// The base model; its id is empty where it is not known.
     pub(super) base: BaseModel,
+    /// The family of the base model that embedded its texts.
+    pub(super) architecture: Option<Architecture>,
     /// Rows that were left out because they have no label.
     pub(super) unlabelled: usize,
     /// Its texts, those of rows that were not sampled too; `None` where the file holds none.
@@ -89,14 +92,17 @@ impl LoadedTarget {
         let set = rank.choose(table.labels.as_deref().unwrap_or_default())?;
         let model = match &rank.base {
             Some(model) => model.clone(),
-            None => only_base(pool)?.id.parse::<Model>()?,
+            // The pool's own word is an id, whatever folder is called so here.
+            None => Model::by_id(&only_base(pool)?.id),
         };
         let loaded = model.load(context)?;
         let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let x = embed(context, &loaded, &texts, rank.max_length)?;
+        let architecture = loaded.architecture().map_err(|failure| failure.at(&model))?;
         let base = BaseModel { max_length: u32::try_from(rank.max_length).ok(), ..model.for_matching(loaded.base) };
         let mut loaded = Self { texts: Some(TextSet::of(&table.texts)), origin, ..Self::new(rank, x, base, set) };
         loaded.texts_digest = Some(loaded.digest_of(&texts));
+        loaded.architecture = Some(architecture);
         Ok(loaded)
     }
 
@@ -110,6 +116,7 @@ impl LoadedTarget {
             unlabelled: set.unlabelled,
             texts: None,
             texts_digest: None,
+            architecture: None,
             concerns: set.concerns,
         }
     }
