@@ -65,7 +65,6 @@ pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// An answer's `ETag` was once the name of the file that it was written to.
 #[test]
 fn content_of_another_digest_is_refused_and_not_kept() {
     all_at_once(&[(SMALL, SMALL_DIGEST), (LARGE, LARGE_DIGEST)], |((name, bytes), digest)| {
@@ -119,9 +118,6 @@ fn connections_that_break_again_and_again_bring_a_large_file_all_the_same() {
     assert_eq!(server.sent(), 12 << 20);
 }
 
-/// Either finds what the other has fetched, where the other has put it, and fetches nothing.
-/// Whoever waited must not take away, be it for a moment, what another process has just been given.
-/// A mirror is taken at its word as long as nobody says better.
 #[test]
 fn a_digest_that_is_none_does_not_pass_for_nothing_said() {
     for stated in ["../../evil", "abc", ""] {
@@ -134,8 +130,6 @@ fn a_digest_that_is_none_does_not_pass_for_nothing_said() {
     }
 }
 
-/// What a reader of the whole cache can do offline, it can do online.
-/// No sizes, no digests: what came is counted and called by what it is.
 /// Where nothing else would show that two pieces do not belong together.
 #[test]
 fn what_goes_on_elsewhere_or_begins_anew_is_never_put_behind_what_is_there() {
