@@ -218,18 +218,15 @@ fn one_repository_that_cannot_be_read_stops_no_other() {
     let hub = Hub::new();
     let esms: Vec<EsmFolder> = (0..3).map(|seed| EsmFolder::new(&format!("task{seed}"), D, seed)).collect();
     let server = Loopback::of_esms(&esms);
-    // A list of files longer than any, and one that never comes.
+    // A list of files longer than any, and a file whose connection breaks each time.
     server.fails("/api/models/owner/task1/revision", &[Fault::Body(" ".repeat(17 << 20))]);
-    server.fails("/api/models/owner/task2/revision", &vec![Fault::Cut(0); 9]);
-    server.change("owner/task2", |repository| repository.private = true);
+    server.fails("/owner/task2/resolve", &vec![Fault::Cut(0); 6]);
     let done = online(&hub, &server, &FROM_HUB);
     assert_eq!(done.code, 3, "{done:#?}");
     let document = json_of(&done);
     assert_eq!(document["published"].as_array().unwrap().len(), 1, "{document}");
-    assert!(
-        at(&document, ["skipped/0/reason"])[0].as_str().unwrap().contains("more than 16777216 bytes"),
-        "{document}"
-    );
+    let reason = |place: usize| document["skipped"][place]["reason"].as_str().unwrap();
+    assert!(reason(0).contains("more than 16777216 bytes") && reason(1).contains("config.json"), "{document}");
     assert_eq!(server.requests().iter().filter(|path| path.contains("task1/revision")).count(), 1);
 }
 
