@@ -355,6 +355,8 @@ fn an_esm_of_the_targets_own_data_set_is_warned_of_and_left_out_where_that_is_as
     };
     assert_eq!(same(&ranking["results"]), ["own", "own-subset"]);
     let warned = online(&hub, &server, &rank_line(target, "--report r.html"));
+    let commit = &server.commit("datasets/acme/letters")[..12];
+    assert!(warned.stdout.contains(&format!("mails/train at {commit}, 70 rows")), "{warned:#?}");
     assert!(warned.stderr.contains("own data set, acme/letters") && warned.stderr.contains(": own-subset:v1, own:v1;"));
     let page = std::fs::read_to_string(hub.path("r.html")).unwrap();
     assert_eq!(page.matches("data-same-data=\"true\"").count(), 2);

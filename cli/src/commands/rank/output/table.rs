@@ -7,7 +7,8 @@ use crate::document::{columns, count, printable, strong};
 
 impl RankDocument {
     pub(super) fn to_table(&self) -> String {
-        let mut text = format!("{}  {}\n\n", strong(&printable(&self.target.source)), printable(&self.subject()));
+        let part = printable(&self.part());
+        let mut text = format!("{}  {part}{}\n\n", strong(&printable(&self.target.source)), printable(&self.subject()));
         let shown = self.shown.min(self.results.len());
         let with_ties = self.results.iter().any(|esm| esm.tie_group.is_some());
         let with_overlap = self.results.iter().take(shown).any(|esm| overlap::shows(esm.overlap));
@@ -45,6 +46,15 @@ impl RankDocument {
             text.push_str(&format!("{} of other base models left out\n", count(self.other_base as u64, "ESM")));
         }
         text
+    }
+
+    /// Which part of which commit of a data set on the hub it is.
+    fn part(&self) -> String {
+        let target = &self.target;
+        let Some(commit) = &target.revision else { return String::new() };
+        let commit: String = commit.chars().take(12).collect();
+        let [subset, split] = [&target.subset, &target.split].map(|part| part.as_deref().unwrap_or("?"));
+        format!("{subset}/{split} at {commit}, ")
     }
 
     /// The ESMs that are shown, and the baseline in its place among all that were ranked.
