@@ -14,6 +14,15 @@ use crate::downloads::{ID, LARGE, LARGE_DIGEST, SMALL, SMALL_DIGEST, client, fet
 use crate::support::given;
 use crate::support::loopback::Fault;
 
+/// The lock of `LARGE`, as another process holds it.
+fn held(cache: &TempDir) -> File {
+    let locks = cache.path().join("hub/.locks/models--acme--model");
+    fs::create_dir_all(&locks).unwrap();
+    let lock = File::create(locks.join(format!("{LARGE_DIGEST}.lock"))).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
 /// An answer's `ETag` was once the name of the file that it was written to.
 #[test]
 fn content_is_called_by_its_digest_whatever_an_answer_calls_it() {
@@ -86,10 +95,7 @@ fn pythons_client_and_this_one_have_one_cache() {
 #[test]
 fn a_file_that_one_process_was_given_stays_while_others_are_given_it() {
     let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-    let locks = cache.path().join("hub/.locks/models--acme--model");
-    fs::create_dir_all(&locks).unwrap();
-    let lock = File::create(locks.join(format!("{LARGE_DIGEST}.lock"))).unwrap();
-    lock.lock().unwrap();
+    let lock = held(&cache);
     let read = |path: PathBuf| (0..2000).all(|_| fs::read(&path).is_ok_and(|bytes| bytes == LARGE.1));
     std::thread::scope(|scope| {
         let waiting: Vec<_> =
@@ -167,10 +173,7 @@ fn a_cache_that_may_only_be_read_serves_what_it_holds() {
 #[test]
 fn two_that_want_the_same_fetch_it_once() {
     let (server, cache) = (serving(&[LARGE]), tempfile::tempdir().unwrap());
-    let locks = cache.path().join("hub/.locks/models--acme--model");
-    fs::create_dir_all(&locks).unwrap();
-    let lock = File::create(locks.join(format!("{LARGE_DIGEST}.lock"))).unwrap();
-    lock.lock().unwrap();
+    let lock = held(&cache);
     std::thread::scope(|scope| {
         let fetched: Vec<_> =
             (0..3).map(|_| scope.spawn(|| fetch(&server, &cache, LARGE.0).unwrap().unwrap())).collect();

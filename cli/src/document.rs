@@ -107,6 +107,16 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// The first five of several things, and how many more there are: `a, b and 3 more`.
+pub(crate) fn listed<T>(things: &[T], describe: impl Fn(&T) -> String) -> String {
+    const MOST: usize = 5;
+    let mut text = things.iter().take(MOST).map(describe).collect::<Vec<_>>().join(", ");
+    if things.len() > MOST {
+        text.push_str(&format!(" and {} more", things.len() - MOST));
+    }
+    text
+}
+
 /// A time in a log entry, as UTC to the second.
 pub(crate) fn time(milliseconds: u64) -> String {
     let at = i64::try_from(milliseconds).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());

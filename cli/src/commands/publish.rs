@@ -190,7 +190,7 @@ impl Publish {
                 let known = pulled::recognise(context, (&registry, &catalog), &self.sources, &options)?;
                 let esms = prepare(context, &self.sources, &options, &known)?;
                 if self.name.is_none() {
-                    Names::of(&catalog).warn(context, &esms);
+                    Names::warn(context, &catalog, &esms);
                 }
                 Prepared { esms, ..Prepared::default() }
             }

@@ -6,7 +6,8 @@
 //! the revision stands for when it is opened.
 //!
 //! What passes is waited for: connections that break, answers that say *too many requests* (429; as long as they say) or *not now*
-//! (5xx). What comes is checked against the digests that the hub's list of files promises, and goes on where it broke off. It never reads the environment (the HTTP client alone looks there for a proxy), and offline it asks nobody.
+//! (5xx). What comes is checked against the digests that the hub's list of files promises, and goes on where it broke off. It never
+//! reads the environment (the HTTP client alone looks there for a proxy), and offline it asks nobody.
 
 mod blobs;
 mod client;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hf_hub::{Repo, RepoType};
 use percent_encoding::utf8_percent_encode;
 
-use super::blobs::is_of_another;
+use super::blobs::{is_of_another, own_name};
 use super::download::Download;
 use super::listing::{Listing, Sibling};
 use super::names::{ENCODED, check_names, is_commit};
@@ -179,15 +179,15 @@ impl Repository<'_> {
     pub fn remember_files(&self) -> Result<(), HubError> {
         let Some(listed) = &self.listed else { return Ok(()) };
         let path = self.kept_listing();
-        if path.exists() {
-            // A commit has its files for ever.
-            return Ok(());
-        }
         let write = || {
+            let bytes = serde_json::to_vec(listed)?;
+            if fs::read(&path).is_ok_and(|kept| kept == bytes) {
+                return Ok(());
+            }
             fs::create_dir_all(path.parent().unwrap_or(&path))?;
             // Whole or not at all: another process may read it.
-            let part = path.with_extension(format!("{}.part", std::process::id()));
-            fs::write(&part, serde_json::to_vec(listed)?)?;
+            let part = own_name(&path);
+            fs::write(&part, bytes)?;
             fs::rename(&part, &path)
         };
         noted(write(), path)

@@ -10,11 +10,7 @@ use esmhub_store_format::{Card, Digest, Name};
 
 use super::prepared::repository_of;
 use crate::context::Context;
-use crate::document::count;
-use crate::source::ORIGIN;
-
-/// So many names are listed.
-const MAX_LISTED: usize = 5;
+use crate::document::{count, listed};
 
 /// Who has which name.
 pub(super) struct Names {
@@ -28,14 +24,25 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of(catalog: &Catalog) -> Self {
+        Self::of_those(catalog, |_| true)
+    }
+
+    /// Reads the cards of the names with these keys alone.
+    fn of_those(catalog: &Catalog, is_wanted: impl Fn(&String) -> bool) -> Self {
         let mut names = Self { homes: HashMap::new(), cards: HashSet::new(), taken: HashMap::new() };
         for esm in catalog.esms() {
+            let key = esm.name().key();
+            if !is_wanted(&key) {
+                continue;
+            }
             // They come in the order in which they were published.
-            let id = esm.card().ok().and_then(|card| repository_of(card.extra.get(ORIGIN)?));
-            let task = esm.card().ok().and_then(|card| task_of(&card));
-            names.homes.extend(id.iter().map(|id| (id.clone(), (esm.name().clone(), task.clone()))));
-            names.cards.insert((esm.name().key(), esm.digest()));
-            names.taken.insert(esm.name().key(), id);
+            let card = esm.card().ok();
+            let id = card.as_ref().and_then(repository_of);
+            if let Some((id, card)) = id.clone().zip(card) {
+                names.homes.insert(id, (esm.name().clone(), task_of(&card)));
+            }
+            names.cards.insert((key.clone(), esm.digest()));
+            names.taken.insert(key, id);
         }
         names
     }
@@ -54,7 +61,7 @@ impl Names {
         let contested: HashSet<String> = contested.collect();
         let mut renamed = Vec::new();
         let named = esms.into_iter().map(|(source, esm)| {
-            let Some(id) = esm.card().extra.get(ORIGIN).and_then(|origin| repository_of(origin)) else {
+            let Some(id) = repository_of(esm.card()) else {
                 return (source, esm);
             };
             let home = self.homes.get(&id).filter(|(name, task)| {
@@ -76,25 +83,25 @@ impl Names {
         });
         let named = named.collect();
         if !renamed.is_empty() {
-            let (first, rest) = renamed.split_at(renamed.len().min(MAX_LISTED));
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             context.note(format!(
-                "{} called after who made it, since ESMs of other repositories are of the same task: {}{more}",
+                "{} called after who made it, since ESMs of other repositories are of the same task: {}",
                 count(renamed.len() as u64, "ESM"),
-                first.join(", ")
+                listed(&renamed, Clone::clone)
             ));
         }
         named
     }
 
     /// Warns of ESMs that take over a name from the hub's, or for one of the hub's, which nobody has said they should.
-    pub(super) fn warn(&self, context: &Context, esms: &[(String, NewEsm)]) {
+    pub(super) fn warn(context: &Context, catalog: &Catalog, esms: &[(String, NewEsm)]) {
+        let keys: HashSet<String> = esms.iter().map(|(_, esm)| esm.name().key()).collect();
+        let there = Self::of_those(catalog, |key| keys.contains(key));
         for (source, esm) in esms {
-            let id = esm.card().extra.get(ORIGIN).and_then(|origin| repository_of(origin));
+            let id = repository_of(esm.card());
             let (name, key) = (esm.name(), esm.name().key());
-            let Some(before) = self.taken.get(&key).filter(|before| **before != id) else { continue };
+            let Some(before) = there.taken.get(&key).filter(|before| **before != id) else { continue };
             // What is there already stays where it is.
-            if self.cards.contains(&(key, esm.card_digest())) {
+            if there.cards.contains(&(key, esm.card_digest())) {
                 continue;
             }
             let was = before.as_ref().map_or_else(|| "another ESM".to_owned(), |id| format!("the ESM of hf://{id}"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use esmhub_registry::{Catalog, Esm, NewEsm};
 use esmhub_selection::hub::{Found, Hub, HubError};
-use esmhub_store_format::{Codec, Digest};
+use esmhub_store_format::{Card, Codec, Digest};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -181,7 +181,7 @@ impl<'a> There<'a> {
         for (esm, card) in catalog.esms().filter_map(|esm| Some((esm, esm.card().ok()?))) {
             let Some(origin) = card.extra.get(ORIGIN) else { continue };
             there.commits.insert(origin.clone(), (esm, card.base.weights.is_some()));
-            if let Some(id) = repository_of(origin) {
+            if let Some(id) = repository_of(&card) {
                 there.codecs.extend(Codec::from_code(card.weights.codec).map(|codec| (id.clone(), codec)));
                 *there.weights.entry((id, card.weights.digest)).or_default() |= card.base.weights.is_some();
             }
@@ -209,13 +209,12 @@ impl<'a> There<'a> {
     /// Its text may have changed since; that is no new ESM, unless its card says more of the base model.
     fn has_weights(&self, esm: &NewEsm) -> bool {
         let card = esm.card();
-        let id = card.extra.get(ORIGIN).and_then(|origin| repository_of(origin));
-        let holds_digest = id.and_then(|id| self.weights.get(&(id, card.weights.digest)));
+        let holds_digest = repository_of(card).and_then(|id| self.weights.get(&(id, card.weights.digest)));
         holds_digest.is_some_and(|holds| *holds || card.base.weights.is_none())
     }
 }
 
 /// The repository that a card says its ESM is from.
-pub(super) fn repository_of(origin: &str) -> Option<String> {
-    Some(at_revision(origin.strip_prefix(SCHEME)?).0.to_owned())
+pub(super) fn repository_of(card: &Card) -> Option<String> {
+    Some(at_revision(card.extra.get(ORIGIN)?.strip_prefix(SCHEME)?).0.to_owned())
 }

@@ -13,11 +13,9 @@ use esmhub_store_format::exchange::{
 use esmhub_store_format::{Card, Codec, Object, Reference};
 
 use crate::context::Context;
+use crate::document::listed;
 use crate::failure::Outcome;
 use crate::source::{SourceOptions, read_at_most};
-
-/// So many folders are named.
-const MAX_NAMED: usize = 5;
 
 /// The ESMs of those folders that hold, byte for byte, what `pull` writes of them. What cannot be read is left to whoever
 /// publishes it.
@@ -64,10 +62,8 @@ pub(super) fn recognise(
         }
     }
     if !named.is_empty() {
-        let first = named.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
-        let more = named.len().saturating_sub(MAX_NAMED);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        context.note(format!("taken for what it is, byte for byte as `pull` writes it: {first}{rest}"));
+        let folders = listed(&named, Clone::clone);
+        context.note(format!("taken for what it is, byte for byte as `pull` writes it: {folders}"));
     }
     Ok(found)
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::output::Ranked;
 use crate::context::Context;
 use crate::data::DataOrigin;
-use crate::document::count;
+use crate::document::{count, listed};
 use crate::failure::{Failure, OTHER, Outcome};
 use crate::values::refusal;
 
@@ -24,8 +24,6 @@ const NOTABLE: f64 = 0.05;
 const LEAST_FOUND: u64 = 2;
 /// An estimate from fewer texts than this is coarse, and says so.
 const FEW: u64 = 100;
-/// So many ESMs are named in a warning.
-const MAX_NAMES: usize = 5;
 
 /// What the cards of a pool tell of the target's texts.
 pub(super) struct Overlaps {
@@ -192,15 +190,6 @@ pub(super) fn summary(left_out: &[LeftOut]) -> String {
 
 fn described(name: &str, tag: &str, share: f64, compared: u64) -> String {
     format!("{name}:{tag} (about {}, {compared} compared)", percent(share))
-}
-
-/// The first few of several things, and how many more there are.
-fn listed<T>(things: &[T], describe: impl Fn(&T) -> String) -> String {
-    let mut text = things.iter().take(MAX_NAMES).map(describe).collect::<Vec<_>>().join(", ");
-    if things.len() > MAX_NAMES {
-        text.push_str(&format!(" and {} more", things.len() - MAX_NAMES));
-    }
-    text
 }
 
 /// An overlap in a table; where it was estimated from few texts, from how many.

@@ -6,13 +6,11 @@ use esmhub_registry::{Catalog, Esm};
 use esmhub_store_format::Reference;
 
 use crate::context::Context;
+use crate::document::listed;
 use crate::failure::{Failure, NOT_FOUND, Outcome};
 use crate::hub::SCHEME;
 use crate::source::{HubEsm, ORIGIN};
 use crate::values::parse_reference;
-
-/// So many other names are listed.
-const MAX_NAMED: usize = 5;
 
 /// A reference, or where an ESM came from.
 #[derive(Debug, Clone)]
@@ -49,11 +47,9 @@ impl Sought {
                 .hint(format!("`esmhub publish {origin}` takes it; `esmhub list` shows what there is"))
         })?;
         if !found.is_empty() {
-            let others: Vec<String> =
-                found.iter().rev().take(MAX_NAMED).map(|esm| esm.reference().to_string()).collect();
-            let more = found.len().saturating_sub(MAX_NAMED);
-            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-            context.note(format!("from {origin} as well: {}{rest}", others.join(", ")));
+            found.reverse();
+            let others = listed(&found, |esm| esm.reference().to_string());
+            context.note(format!("from {origin} as well: {others}"));
         }
         Ok(newest)
     }
