@@ -44,6 +44,31 @@ fn append(hub: &Hub, records: Vec<Record>) {
     fs::write(hub.entry(2), entry.to_frame().unwrap().0).unwrap();
 }
 
+/// The exit code of a command whose stderr is on a disk without room.
+#[cfg(target_os = "linux")]
+fn code_with_full_stderr(hub: &Hub, arguments: &[&str]) -> Option<i32> {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    hub.command().args(arguments).stderr(full).output().unwrap().status.code()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn stderr_that_cannot_be_written_changes_no_exit_code() {
+    let hub = pool();
+    let cases: [(i32, &[&str]); 5] = [
+        (13, &["show", "absent"]),
+        (10, &["list", "--registry", "absent"]),
+        (2, &["rank", "t.npz", "--codec", "f32"]),
+        (0, &["publish", "esms/mr", "--name", "other", "-v", "--json"]),
+        (0, &["rank", "t.npz", "--json"]),
+    ];
+    for (code, arguments) in cases {
+        assert_eq!(code_with_full_stderr(&hub, arguments), Some(code), "{arguments:?}");
+    }
+    // There was something to be said beside the errors, too.
+    assert!(!hub.run(["publish", "esms/mr", "--name", "third", "-v"]).stderr.is_empty());
+}
+
 #[test]
 fn folder_that_is_no_registry_is_ten() {
     let hub = pool();

@@ -4,6 +4,7 @@ use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
 use crate::document::printable;
+use crate::say;
 
 /// A bug in esmhub.
 const BUG: u8 = 101;
@@ -25,10 +26,10 @@ pub(crate) fn remember_panic(panic: &PanicHookInfo<'_>) {
 pub(crate) fn report_bug() -> u8 {
     let what = LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    anstream::eprintln!(
+    say::line(format_args!(
         "error: this is a bug in esmhub {version}: {}\n\n\
          hint: nothing acknowledged is lost; please report it with the command that you ran",
         printable(&what)
-    );
+    ));
     BUG
 }

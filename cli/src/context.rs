@@ -14,6 +14,7 @@ use crate::arguments::{ColorChoice, DeviceChoice, Global, names_registry};
 use crate::closed;
 use crate::document::{self, Document, Form, printable, warning};
 use crate::failure::{Failure, Outcome};
+use crate::say;
 
 /// The program as cards and log entries name it.
 pub(crate) const PROGRAM: &str = concat!("esmhub ", env!("CARGO_PKG_VERSION"));
@@ -139,13 +140,13 @@ impl Context {
 
     /// Something that the user should know, on stderr.
     pub(crate) fn warn(&self, message: impl std::fmt::Display) {
-        anstream::eprintln!("{} {}", warning(), printable(&message.to_string()));
+        say::line(format_args!("{} {}", warning(), printable(&message.to_string())));
     }
 
     /// Something that happened by the way, on stderr; not with `--quiet`.
     pub(crate) fn note(&self, message: impl std::fmt::Display) {
         if self.form != Form::Lines {
-            anstream::eprintln!("{}", printable(&message.to_string()));
+            say::line(printable(&message.to_string()));
         }
     }
 
@@ -161,7 +162,7 @@ impl Context {
     /// Something that only `--verbose` asks for, on stderr.
     pub(crate) fn detail(&self, message: impl std::fmt::Display) {
         if self.verbose {
-            anstream::eprintln!("{}", printable(&message.to_string()));
+            say::line(printable(&message.to_string()));
         }
     }
 
@@ -203,7 +204,7 @@ impl Context {
             document.remarks().iter().for_each(|remark| self.warn(remark));
             let mut said = HashSet::new();
             for hint in document.hints().into_iter().filter(|hint| said.insert(hint.clone())) {
-                anstream::eprintln!("\nhint: {}", printable(&hint));
+                say::hint(printable(&hint));
             }
         }
         Ok(document.exit_code())

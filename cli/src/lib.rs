@@ -27,6 +27,7 @@ mod printable;
 mod program;
 mod progress;
 mod report;
+mod say;
 mod source;
 mod texts;
 pub mod trust;

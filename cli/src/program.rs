@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::arguments::Arguments;
-use crate::{bug, commands, help};
+use crate::{bug, commands, help, say};
 
 /// Prints why a command line is refused, or what it asks clap for, and ends the process.
 fn refuse(error: &clap::Error) -> ! {
@@ -14,7 +14,7 @@ fn refuse(error: &clap::Error) -> ! {
     // Where nobody can read it, the exit code still says it.
     let _ = error.print();
     if let Some(hint) = commands::hint_for(error) {
-        anstream::eprintln!("\nhint: {hint}");
+        say::hint(hint);
     }
     std::process::exit(code)
 }

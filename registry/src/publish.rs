@@ -187,6 +187,9 @@ impl Registry {
         let mut transaction = Transaction::begin(self, by)?;
         let mut signing = Signing::new(options.sign);
         let mut plan = Plan::new(transaction.catalog(), batch, &mut signing)?;
+        // What stood before its object was looked at: of others who publish the same at this moment, one puts the object there and
+        // another one the reference, and nothing was ever lost.
+        let stood: Vec<bool> = plan.decisions.iter().map(|decision| matches!(decision.how, How::Held { .. })).collect();
         let placed = self.place_objects(batch, options)?;
         let mut entries = Vec::new();
         if !options.dry_run {
@@ -199,7 +202,11 @@ impl Registry {
             self.settle_references(&plan, &entries)?;
             self.replace_missing(batch, options)?;
         }
-        Ok(Publishing { esms: publications(batch, &plan, &placed, &entries), entries, notice: transaction.finish() })
+        Ok(Publishing {
+            esms: publications(batch, (&plan, &stood), &placed, &entries),
+            entries,
+            notice: transaction.finish(),
+        })
     }
 
     /// Puts every object of the batch in place, each once, several at a time; and then makes their names last.
@@ -273,10 +280,16 @@ fn partly(error: RegistryError, transaction: &Transaction<'_>, entries: &[u64], 
     RegistryError::Partial { published: published.count(), all, source: Box::new(error) }
 }
 
-fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>, entries: &[u64]) -> Vec<Publication> {
+/// `stood` are those whose references were there before anything was done.
+fn publications(
+    batch: &[NewEsm],
+    (plan, stood): (&Plan, &[bool]),
+    placed: &HashMap<Digest, Placed>,
+    entries: &[u64],
+) -> Vec<Publication> {
     let mut seen = HashSet::new();
     let mut used = HashSet::new();
-    let one = |(esm, decision): (&NewEsm, &Decision)| {
+    let one = |((esm, decision), stood): ((&NewEsm, &Decision), &bool)| {
         let object = esm.card.weights.digest;
         let Placed { stored_bytes, is_new } =
             placed.get(&object).copied().unwrap_or(Placed { stored_bytes: 0, is_new: false });
@@ -290,8 +303,8 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
         let outcome = match (wrote, is_new && used.insert(object)) {
             (true, true) => Outcome::Added,
             (true, false) => Outcome::AddedReference,
-            (false, true) => Outcome::Restored,
-            (false, false) => Outcome::Unchanged,
+            (false, true) if *stood => Outcome::Restored,
+            (false, _) => Outcome::Unchanged,
         };
         Publication {
             name: decision.name.clone(),
@@ -305,5 +318,5 @@ fn publications(batch: &[NewEsm], plan: &Plan, placed: &HashMap<Digest, Placed>,
             signed: decision.signature.map(|how| is_own(how).0),
         }
     };
-    batch.iter().zip(&plan.decisions).map(one).collect()
+    batch.iter().zip(&plan.decisions).zip(stood).map(one).collect()
 }

@@ -33,11 +33,12 @@ fn call_that_fails_is_never_taken_for_one_that_worked() {
             let name = format!("{call}-{error}-{at}");
             let folders = ["a", "b"].map(|part| esm(&hub, &format!("{name}-{part}")));
             let before = Held::in_folder(&hub.path("pool"));
-            let (output, injected) = run_failing(&hub, call, error, at, &["publish", &folders[0], &folders[1]]);
+            let (output, calls) = run_failing(&hub, call, error, at, &["publish", &folders[0], &folders[1]]);
+            let injected = calls.is_injected();
             let held = Held::in_folder(&hub.path("pool"));
             assert!(held == before || held.0.len() == before.0.len() + 2, "{name}: half a batch");
-            // Printing comes last: by then it is done, and the exit code still says that something went wrong.
-            let printing = call == "write" && held != before;
+            // Printing comes last: by then it is done or has failed, and the exit code still says that something went wrong.
+            let printing = call == "write" && (held != before || calls.say_error() && output.stderr.is_empty());
             match output.code {
                 0 => assert_eq!(held.0.len(), before.0.len() + 2, "{name}: acknowledged and lost"),
                 1 => assert!(output.stderr.contains(said) || printing, "{name}: {output:#?}"),
@@ -72,25 +73,40 @@ const KEEPING: [(&str, &str, &str); 7] = [
     ("unlink", "EIO", "Input/output error"),
 ];
 
-/// Runs the command while the call of this number fails; what it said, and whether one did.
-fn run_failing(hub: &Hub, call: &str, error: &str, at: usize, arguments: &[&str]) -> (Output, bool) {
+/// What strace wrote of a command's calls.
+struct Calls(String);
+
+impl Calls {
+    /// Whether one of them was made to fail.
+    fn is_injected(&self) -> bool {
+        self.0.contains("(INJECTED)")
+    }
+
+    /// Whether the command tried to print an error. strace counts the calls of each thread: where one thread's write of a file
+    /// fails, that of the error may be the one of the same number of another.
+    fn say_error(&self) -> bool {
+        self.0.contains("write(2, \"error: ")
+    }
+}
+
+/// Runs the command while the call of this number fails; what it said, and its calls.
+fn run_failing(hub: &Hub, call: &str, error: &str, at: usize, arguments: &[&str]) -> (Output, Calls) {
     let mut command = hub.command();
     command.args(arguments).arg("--no-cache");
     let trace = hub.path("trace");
     let (watch, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={at}"));
     let strace = ["strace", "-f", "-o", trace.to_str().unwrap(), "-e", &watch, "-e", &inject].map(str::to_owned);
     let output = Hub::finish(&mut under(&strace, &command));
-    let injected = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
-    (output, injected)
+    (output, Calls(std::fs::read_to_string(&trace).unwrap()))
 }
 
 /// The same for a collection or a repair, which says why; whether a call failed.
 fn with_failing(hub: &Hub, (call, error, said): (&str, &str, &str), at: usize, arguments: &[&str]) -> bool {
-    let (output, injected) = run_failing(hub, call, error, at, arguments);
+    let (output, calls) = run_failing(hub, call, error, at, arguments);
     // A report that cannot be printed says nothing; all else says why.
     let said_why = output.code == 0 || output.stderr.contains(said) || call == "write";
     assert!(said_why && [0, 1].contains(&output.code), "{call} {error} {at}: {output:#?}");
-    injected
+    calls.is_injected()
 }
 
 #[test]

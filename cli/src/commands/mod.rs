@@ -28,6 +28,7 @@ pub(crate) mod yank;
 use crate::arguments::{Arguments, Command};
 use crate::context::Context;
 use crate::failure::Outcome;
+use crate::say;
 
 /// Advice on a command line that is refused, where there is more to say than what clap knows.
 pub(crate) fn hint_for(error: &clap::Error) -> Option<&'static str> {
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> u8 {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            anstream::eprint!("{}", failure.render());
+            say::write(&failure.render());
             failure.code()
         }
     }
