@@ -208,6 +208,11 @@ fn one_bad_source_refuses_the_whole_batch() {
     let other = hub.esm(&EsmFolder::new("other", 8, 3));
     hub.refused_saying(1, ["publish", &good, &bad, &other], &["esms/mr"]);
     hub.refused(13, ["resolve", "good"]);
+    // Where several are bad, nobody has to find them one run after the other.
+    let absent = "esms/good/../other-bad";
+    fs::create_dir(hub.path("esms/other-bad")).unwrap();
+    let said = ["error: esms/mr", "2 of 4 sources", "besides the first: ", absent];
+    hub.refused_saying(1, ["publish", &good, &bad, absent, &other], &said);
 }
 
 #[test]

@@ -165,6 +165,20 @@ fn all_esms_of_a_base_model_come_and_one_that_is_broken_costs_no_other() {
     assert_eq!(after["published"].as_array().unwrap().len(), 1);
 }
 
+#[test]
+fn filter_that_nothing_fits_is_no_publish_of_nothing() {
+    let hub = Hub::new();
+    let server = Loopback::of_esms(&[EsmFolder::new("reviews", D, 1), EsmFolder::new("mails", D, 2)]);
+    let filtered =
+        |filter| online(&hub, &server, &["publish", "--from-hub", "--base", "acme/encoder", "--filter", filter]);
+    let nothing = filtered("name~nowhere");
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (13, ""), "{nothing:#?}");
+    assert!(nothing.stderr.contains("2 ESMs of acme/encoder, and none fits --filter"), "{nothing:#?}");
+    assert_eq!(filtered("name~mails").code, 0);
+    // What fits is here already: that is something else.
+    assert!(filtered("name~mails").stdout.contains("1 already there"));
+}
+
 /// The newest tag of a name is what everybody ranks: a stranger's repository of the same task must not become it.
 #[test]
 fn a_repository_takes_no_name_that_an_esm_from_elsewhere_has() {

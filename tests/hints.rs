@@ -181,6 +181,8 @@ fn what_came_from_the_hub_is_found_by_its_repository() {
     hub.ok(["publish", "--set", "note=again", "--name", "again", "hf://owner/reviews"]);
     let shown = hub.run(["show", "hf://owner/reviews"]);
     assert!(shown.stdout.starts_with("again:v1\n") && shown.stderr.contains("as well: ours:v1"), "{shown:#?}");
+    let quiet = hub.run(["show", "hf://owner/reviews", "--quiet"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
     hub.ok(["yank", "again:v1"]);
     assert!(hub.ok(["show", "hf://owner/reviews"]).starts_with("ours:v1\n"));
 }

@@ -136,6 +136,7 @@ fn flags_that_a_lock_decides_are_refused_beside_it() {
         "--sample first",
         "--task auto",
         "--max-length 9",
+        "--pooling cls",
         "--score exact",
         "--precision double",
         "--filter name~m",

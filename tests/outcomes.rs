@@ -57,6 +57,11 @@ fn rankings_are_judged_by_what_came_out() {
     record(&hub, &format!("lock.json {} --withdraw accuracy", names[3]));
     let left = hub.json(["outcomes", "--metric", "accuracy"]);
     assert_eq!(at(&left, ["outcomes", "groups/0/esms/0/name"]), json!([6, names[0]]));
+    let shown = hub.json(["show", &names[0]]);
+    assert_eq!(at(&shown["outcomes"][0], ["target", "metric", "runs"]), json!(["t.npz", "accuracy", 2]));
+    assert!(near(&shown["outcomes"][0]["mean"], (0.81 + 0.93) / 2.0));
+    assert!(hub.ok(["show", &names[0]]).contains("accuracy 0.8700 on t.npz, 2 runs"));
+    assert_eq!(hub.json(["show", &names[3]])["outcomes"].as_array().unwrap().len(), 1, "taken back");
     let text = hub.ok(["outcomes"]);
     for part in ["REGRET@3", "TAU", "(no transfer)", "accuracy", "f1", "mean over all"] {
         assert!(text.contains(part), "{part}: {text}");

@@ -269,6 +269,17 @@ fn legacy_names_and_pickles_publish_as_their_twin() {
     assert_eq!(EsmFolder::bits_in(&hub.path("legacy")), esm.bits());
     let config: Value = serde_json::from_slice(&fs::read(hub.path("legacy/config.json")).unwrap()).unwrap();
     assert_ne!(config["version"], "0.1.0", "the peer would look for the legacy names");
+
+    // What made an ESM stays said, whoever else keeps it meanwhile: hfselect of another version, or esmhub.
+    hub.write("fitted.npz", pairs(60, 24, 1));
+    hub.ok(["publish", "fitted.npz", "--base", "acme/encoder", "--no-anchors"]);
+    hub.ok(["pull", "fitted"]);
+    let there = Hub::new();
+    for (name, program) in [("legacy", "hfselect 0.1.0"), ("fitted", "esmhub")] {
+        there.ok(["publish".as_ref(), hub.path(name).as_os_str()]);
+        let made_by = there.json(["show", name])["card"]["fit"]["program"].clone();
+        assert!(made_by.as_str().unwrap().starts_with(program), "{made_by}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fs;
 
-use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, parquet, tiny_base, tiny_model, words};
+use crate::support::{EsmFolder, Hub, at, csv, figure, given, line, parquet, target, tiny_base, tiny_model, words};
 
 /// A pool of ESMs of dimension 32 for the base model `tiny`.
 fn pool(names: &[&str]) -> Hub {
@@ -69,6 +69,68 @@ fn every_family_of_models_embeds() {
         assert_eq!(at(&ranking, ["base/pooling", "ranked"]), json!([pooling, 2]), "{model}");
         assert_eq!(ranking["base"]["dimension"], 32);
     }
+}
+
+/// A copy of a model's folder, whose files say that it pools by the mean.
+fn pooled_by_mean(hub: &Hub, model: &str) -> String {
+    let folder = hub.path("by-mean");
+    for (from, files) in [
+        (model, ["config.json", "tokenizer.json", "model.safetensors"]),
+        ("bert-mean", ["modules.json", "1_Pooling/config.json", ""]),
+    ] {
+        for file in files.into_iter().filter(|file| !file.is_empty()) {
+            fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+            fs::copy(tiny_model(from).join(file), folder.join(file)).unwrap();
+        }
+    }
+    format!("tiny={}", folder.display())
+}
+
+#[test]
+fn pooling_that_is_asked_for_is_that_of_a_model_whose_files_say_so() {
+    let hub = pool(&["a", "b", "c"]);
+    hub.write("t.csv", csv(&words(60, 3)));
+    let base = tiny_base("bert");
+    let rank = |base: &str, more: &str| {
+        hub.json(line(format!("rank t.csv --text text --label label --base {base} --max-length 24 {more}")))
+    };
+    let (own, asked, stated) =
+        (rank(&base, ""), rank(&base, "--pooling mean --lock l.json"), rank(&pooled_by_mean(&hub, "bert"), ""));
+    assert_eq!(at(&own, ["base/pooling"]), json!(["pooler"]));
+    assert_eq!(at(&asked, ["base/pooling"]), json!(["mean"]));
+    assert_eq!(asked["results"], stated["results"]);
+    assert_eq!(asked["target"]["digest"], stated["target"]["digest"]);
+    assert_ne!(own["target"]["digest"], asked["target"]["digest"]);
+    // A ranking can be repeated without being told again.
+    let again = hub.json(line(format!("rank t.csv --locked l.json --base {base}")));
+    assert_eq!(at(&again, ["base/pooling", "results/0/score"]), json!(["mean", asked["results"][0]["score"]]));
+    assert!(fs::read_to_string(hub.path("l.json")).unwrap().contains("\"pooling\": \"mean\""));
+    // A model that has no such layer says so; embeddings are pooled already.
+    let roberta = tiny_base("roberta");
+    hub.refused_saying(
+        1,
+        line(format!("rank t.csv --text text --label label --base {roberta} --pooling pooler")),
+        &["pooler"],
+    );
+    hub.write("t.npz", target(40, 32, 2, 1));
+    hub.refused_saying(2, line(format!("rank t.npz --base {base} --pooling cls")), &["--pooling", "t.npz"]);
+}
+
+#[test]
+fn esms_of_embeddings_that_were_pooled_otherwise_are_warned_of() {
+    let hub = Hub::new();
+    hub.write("t.csv", csv(&words(60, 4)));
+    let (base, tuned) = (tiny_base("bert"), tiny_model("bert").display().to_string());
+    hub.ok(line(format!(
+        "publish --base {base} --tuned {tuned} --data t.csv --text text --max-length 24 --no-anchors --name own"
+    )));
+    let rank = |more: &str| {
+        let arguments = format!("rank t.csv --text text --label label --base {base} --max-length 24 {more}");
+        hub.run(line(arguments)).stderr
+    };
+    assert!(!rank("").contains("pooled otherwise"));
+    let said = rank("--pooling mean");
+    assert!(said.contains("1 by pooler") && said.contains("pooled by mean"), "{said}");
 }
 
 #[test]

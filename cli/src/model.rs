@@ -37,6 +37,10 @@ impl FromStr for Model {
         if looks_like_a_path(text) && id.is_some() && folder.is_none() {
             return Err(Failure::usage(format!("{text} is not a folder")));
         }
+        if folder.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+            return Err(Failure::usage(format!("{text}: no folder stands behind the ="))
+                .hint("write ID=FOLDER, or the id alone"));
+        }
         if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(Failure::usage(format!("{} is not a folder", folder.display())));
         }
@@ -122,7 +126,16 @@ impl Model {
 
     /// Reads all of it but its tensors, which are read when they are needed.
     pub(crate) fn load(&self, context: &Context) -> Outcome<LoadedModel> {
+        self.load_pooled(context, None)
+    }
+
+    /// The same, pooled in this way where one is given, whatever its files say.
+    pub(crate) fn load_pooled(&self, context: &Context, pooling: Option<Pooling>) -> Outcome<LoadedModel> {
         let files = self.files(context)?;
+        let files = match pooling {
+            Some(pooling) => files.pooled(pooling),
+            None => files,
+        };
         let (dimension, pooling) = files.output().map_err(|error| Failure::from(error).at(self))?;
         let settings = files.settings().map_err(|error| Failure::from(error).at(self))?;
         let digests = files.digests().map_err(|error| Failure::from(error).at(self))?;

@@ -58,19 +58,28 @@ where
     }
 }
 
+/// How all rows are asked for.
+const ALL: &str = "all";
+
 /// How many rows to rank by.
 pub(crate) fn parse_rows(text: &str) -> Result<u32, String> {
+    if text == ALL {
+        return Ok(u32::MAX);
+    }
     number(
         text,
         2,
-        "a number of rows, at least 2",
+        "a number of rows, at least 2, or `all`",
         "1000 are the default; the more rows, the more ESMs can be told apart",
     )
 }
 
 /// How many texts to use.
 pub(crate) fn parse_texts(text: &str) -> Result<usize, String> {
-    number(text, 1, "a number of texts, at least 1", "leave it out for the default")
+    if text == ALL {
+        return Ok(usize::MAX);
+    }
+    number(text, 1, "a number of texts, at least 1, or `all`", "leave it out for the default")
 }
 
 /// How many bytes something has.

@@ -117,7 +117,7 @@ pub(crate) struct Publish {
     /// sample of them; nobody can read a text from it
     #[arg(long, requires = "tuned", conflicts_with = "source_texts")]
     no_sketch: bool,
-    /// The most texts that are used
+    /// The most texts that are used, or `all`
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = parse_texts, requires = "tuned")]
     rows: usize,
     /// Tokens per text, special ones included

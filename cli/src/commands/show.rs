@@ -1,5 +1,6 @@
 //! `esmhub show`: one ESM whole.
 
+mod measured;
 mod sought;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use esmhub_store_format::card::{Derivation, Fidelity};
 use esmhub_store_format::{Card, Digest};
 use serde::Serialize;
 
+use self::measured::Measured;
 use self::sought::Sought;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, fields_and_more, strong, time};
@@ -45,6 +47,8 @@ struct ShowDocument {
     statement: String,
     signatures: Vec<Verdict>,
     trusted_keys: Option<KeyringSummary>,
+    /// What came out on target tasks, after fine-tuning on its source task first.
+    outcomes: Vec<Measured>,
     /// Without the bytes of its sketch, which are thousands and tell a person nothing.
     card: Card,
 }
@@ -52,13 +56,13 @@ struct ShowDocument {
 impl Show {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let (registry, catalog) = context.open_catalog()?;
-        let esm = self.reference.resolve(context, &catalog)?;
+        let (esm, others_from_there) = self.reference.resolve(&catalog)?;
         let mut card = esm.card()?;
         let sketch = SketchSummary::of(&card);
         card.clear_sketch();
         let keyring = self.trust.keyring(context, &registry)?;
         let others = catalog.tags(esm.name()).filter(|other| other.tag() != esm.tag());
-        context.emit(&ShowDocument {
+        let code = context.emit(&ShowDocument {
             name: esm.name().to_string(),
             tag: esm.tag().to_string(),
             digest: esm.digest(),
@@ -77,8 +81,11 @@ impl Show {
             statement: esm.statement(),
             signatures: judge(esm, &keyring),
             trusted_keys: keyring.summary().cloned(),
+            outcomes: Measured::of(&catalog, esm),
             card,
-        })
+        })?;
+        others_from_there.iter().for_each(|others| context.note(others));
+        Ok(code)
     }
 }
 
@@ -155,10 +162,11 @@ impl Document for ShowDocument {
             ("published", Some(format!("{} by {}, log entry {}", time(self.published), self.publisher, self.entry))),
             ("other tags", joined(&self.other_tags)),
         ];
+        let outcomes = self.outcomes.iter().map(|measured| ("came out", Some(measured.describe())));
         let extra: Vec<(&str, Option<String>)> = extra.iter().map(|(k, v)| (k.as_str(), Some(v.clone()))).collect();
         let signers = self.signatures.iter().map(|signature| ("signed by", Some(signature.describe())));
         let keys = self.trusted_keys.as_ref().filter(|_| !self.signatures.is_empty()).map(KeyringSummary::describe);
-        let rows: Vec<_> = rows.into_iter().chain(signers).chain([("trusted keys", keys)]).collect();
+        let rows: Vec<_> = rows.into_iter().chain(outcomes).chain(signers).chain([("trusted keys", keys)]).collect();
         format!("{heading}{state}\n{}", fields_and_more(&rows, "further fields of the card", &extra))
     }
 

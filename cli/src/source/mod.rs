@@ -28,6 +28,11 @@ pub(crate) use sketch::{SketchSummary, read_texts};
 use crate::failure::{Failure, Outcome};
 use crate::hub::{SCHEME, repository_like};
 
+/// How files of pairs end.
+const PAIRS: [&str; 2] = ["npz", "safetensors"];
+/// How bundles end.
+const BUNDLE: &str = "esm";
+
 /// A source on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -52,7 +57,9 @@ impl Source {
         }
         if !path.exists() {
             let failure = Failure::usage(format!("{}: no such file or folder", path.display()));
-            return Err(match repository_like(path) {
+            let is_file =
+                path.extension().is_some_and(|ending| PAIRS.into_iter().chain([BUNDLE]).any(|known| ending == known));
+            return Err(match repository_like(path).filter(|_| !is_file) {
                 Some(id) => failure.hint(format!("a repository on the hub is written {SCHEME}{id}")),
                 None => failure,
             });
@@ -65,8 +72,8 @@ impl Source {
             .hint(format!("publish the folder: {}", folder.display())));
         }
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("npz" | "safetensors") => Ok(Self::Pairs(path.to_owned())),
-            Some("esm") => Ok(Self::Bundle(path.to_owned())),
+            Some(ending) if PAIRS.contains(&ending) => Ok(Self::Pairs(path.to_owned())),
+            Some(BUNDLE) => Ok(Self::Bundle(path.to_owned())),
             _ => Err(Failure::usage(format!("{}: not a source", path.display())).hint(
                 "a source is a folder with config.json, a .npz or .safetensors file with x and y, an exported .esm file, or hf://OWNER/REPO",
             )),

@@ -159,7 +159,7 @@ impl ModelFiles {
             }
             None => config.pooling,
         };
-        Ok((config, pooling))
+        Ok((config, self.pooling.unwrap_or(pooling)))
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::EncoderError;
+use super::pooling::Pooling;
 use super::sentence::{self, Sentence};
 
 /// Settings are a few kilobytes; the index of a sharded checkpoint is the longest JSON.
@@ -29,6 +30,8 @@ pub struct ModelFiles {
     pub(super) tokenizer: PathBuf,
     pub(super) weights: WeightFiles,
     pub(super) sentence: Option<Sentence>,
+    /// What is wanted instead of what the files say.
+    pub(super) pooling: Option<Pooling>,
     commit: Option<String>,
 }
 
@@ -83,7 +86,13 @@ impl ModelFiles {
         };
         let sentence = pooling.as_deref().map(sentence::read_pooling).transpose()?;
         let weights = find_weights(find)?;
-        Ok(Self { config, tokenizer, weights, sentence, commit })
+        Ok(Self { config, tokenizer, weights, sentence, pooling: None, commit })
+    }
+
+    /// The same model, pooled in this way whatever its files say.
+    #[must_use]
+    pub fn pooled(self, pooling: Pooling) -> Self {
+        Self { pooling: Some(pooling), ..self }
     }
 
     /// The commit on the hub that the files are from, 40 hexadecimal digits; `None` for a folder.
@@ -108,7 +117,8 @@ impl ModelFiles {
     /// [`EncoderError::Read`].
     pub fn settings(&self) -> Result<Digest, EncoderError> {
         let config = digest_of(std::slice::from_ref(&self.config))?;
-        Ok(Digest::of(format!("{config}\n{:?}", self.sentence).as_bytes()))
+        let wanted = self.pooling.map(|pooling| format!("\n{pooling}")).unwrap_or_default();
+        Ok(Digest::of(format!("{config}\n{:?}{wanted}", self.sentence).as_bytes()))
     }
 
     /// The size of the weights' files together, in bytes.

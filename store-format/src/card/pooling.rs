@@ -19,6 +19,9 @@ pub enum Pooling {
 }
 
 impl Pooling {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Mean, Self::Cls, Self::Pooler];
+
     /// Its name: `mean`, `cls` or `pooler`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,7 +47,6 @@ impl FromStr for Pooling {
     type Err = PoolingError;
 
     fn from_str(text: &str) -> Result<Self, PoolingError> {
-        let all = [Self::Mean, Self::Cls, Self::Pooler];
-        all.into_iter().find(|p| p.name() == text).ok_or_else(|| PoolingError(text.chars().take(40).collect()))
+        Self::ALL.into_iter().find(|p| p.name() == text).ok_or_else(|| PoolingError(text.chars().take(40).collect()))
     }
 }

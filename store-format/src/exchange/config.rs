@@ -17,8 +17,10 @@ pub struct Config {
     pub base: BaseModel,
     /// The source task.
     pub source: Source,
-    /// `version`: of the package that made it.
+    /// `version`: of the package that made it, or as which it is to be read.
     pub version: Option<String>,
+    /// `made_by`: what really made it, where that is not hfselect in this version. hfselect itself knows no such field, and keeps it.
+    pub made_by: Option<String>,
     /// `esm_embedding_dim`.
     pub dimension: Option<u64>,
     /// `developers`.
@@ -47,6 +49,13 @@ pub enum ConfigError {
         /// What should.
         expected: &'static str,
     },
+}
+
+/// As which version of hfselect an ESM is written.
+const READ_AS: &str = "0.2.1";
+
+fn hfselect(version: &str) -> String {
+    format!("hfselect {version}")
 }
 
 /// The prefix under which a card keeps hyperparameters, so that they are found again when the ESM is pulled.
@@ -84,6 +93,7 @@ impl Config {
                 revision: None,
             },
             version: fields.text("version")?,
+            made_by: fields.text("made_by")?,
             dimension: fields.count("esm_embedding_dim")?,
             developers: fields.text("developers")?,
             hyperparameters: hyperparameters.map(|(key, value)| (key.clone(), value.to_string())).collect(),
@@ -102,7 +112,7 @@ impl Config {
     /// What a card says of how the ESM was made.
     pub fn fit(&self) -> Fit {
         Fit {
-            program: self.version.as_ref().map(|version| format!("hfselect {version}")),
+            program: self.made_by.clone().or_else(|| self.version.as_ref().map(|version| hfselect(version))),
             rows: self.source.rows,
             seed: self.source.seed,
             ..Fit::imported()
@@ -141,10 +151,13 @@ impl Config {
             "esm_architecture": "linear",
             "esm_embedding_dim": card.weights.dimension,
             // hfselect reads the tensor names from this; `model.*` are those from 0.2.0 on.
-            "version": "0.2.1",
+            "version": READ_AS,
         });
         if let Value::Object(known) = known {
             fields.extend(known);
+        }
+        if let Some(program) = card.fit.program.as_ref().filter(|program| **program != hfselect(READ_AS)) {
+            fields.insert("made_by".to_owned(), json!(program));
         }
         format!("{:#}\n", Value::Object(fields))
     }

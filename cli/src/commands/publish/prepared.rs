@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::names::Names;
 use crate::context::Context;
-use crate::failure::{Failure, OTHER, Outcome};
+use crate::document::{count, listed};
+use crate::failure::{Failure, NOT_FOUND, OTHER, Outcome};
 use crate::filter::Filter;
 use crate::hub::{self, BASE_TAG, ESM_TAG, SCHEME, at_revision};
 use crate::progress;
@@ -39,7 +40,7 @@ pub(super) struct Skipped {
     pub(super) reason: String,
 }
 
-/// Reads sources side by side; the first that is refused ends it, in the order of the command line.
+/// Reads sources side by side. One that is refused ends it: the first of the command line says why, and the others are named.
 /// `known` are those of them whose ESMs are known already.
 pub(super) fn prepare(
     context: &Context,
@@ -62,9 +63,22 @@ pub(super) fn prepare(
     };
     let prepared = if asks_hub { connected(read)? } else { read() };
     bar.finish_and_clear();
+    let name = |source: &Source| source.path().display().to_string();
+    let refused: Vec<&Source> =
+        sources.iter().zip(&prepared).filter(|(_, one)| one.is_err()).map(|(source, _)| source).collect();
+    if let [_, others @ ..] = refused.as_slice()
+        && !others.is_empty()
+    {
+        context.warn(format!(
+            "{} of {} sources cannot be used; besides the first: {}",
+            refused.len(),
+            sources.len(),
+            listed(others, |source| name(source))
+        ));
+    }
     let mut esms = Vec::new();
     for (source, prepared) in sources.iter().zip(prepared) {
-        let path = source.path().display().to_string();
+        let path = name(source);
         let prepared = prepared?.into_iter().chain(known.get(source.path()).cloned());
         esms.extend(prepared.map(|esm| (path.clone(), esm)));
     }
@@ -90,6 +104,7 @@ pub(super) fn from_hub(
         return Err(Failure::new(OTHER, format!("the hub has no ESMs of {base}"))
             .hint("`esmhub coverage` lists the base models that it has ESMs of"));
     }
+    let all = found.len() as u64;
     let there = There::of(catalog);
     // Who asks for something else than what the hub has wants it, whatever there is already.
     let asks_for_more = !options.adds_only_base();
@@ -132,6 +147,14 @@ pub(super) fn from_hub(
             }
             Err(fault) => prepared.skipped.push(Skipped { source, reason: Failure::from(fault).to_string() }),
         }
+    }
+    let nothing_fits = prepared.esms.is_empty() && prepared.skipped.is_empty() && prepared.known == 0;
+    if nothing_fits {
+        return Err(Failure::new(
+            NOT_FOUND,
+            format!("the hub has {} of {base}, and none fits --filter", count(all, "ESM")),
+        )
+        .hint("leave it out with --dry-run to see what there is, or ask for less"));
     }
     prepared.esms = Names::of(catalog).give(context, prepared.esms);
     Ok(prepared)

@@ -109,11 +109,28 @@ impl<'a> Matching<'a> {
         let number = self.esms.iter().filter(|esm| esm.card().is_ok_and(|card| is_theirs(&card))).count();
         (number > 0).then(|| {
             format!(
-                "{} made elsewhere, as by hfselect, which pools {} by {theirs}; here it pools by {ours}, as its files say: their scores mean \
-                 little. A copy of the model's folder without modules.json and 1_Pooling, as --base {}=FOLDER, pools as hfselect does",
+                "{} made elsewhere, as by hfselect, which pools {} by {theirs}; the target's texts are pooled by {ours}: their scores mean \
+                 little. `--pooling {theirs}` pools as hfselect does",
                 count(number as u64, "ESM"),
                 base.id,
-                base.id
+            )
+        })
+    }
+
+    /// ESMs whose cards say that their base embeddings were pooled otherwise than the target's.
+    pub(super) fn stated_otherwise(&self, base: &BaseModel) -> Option<String> {
+        let ours = base.pooling?;
+        let mut others: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let stated = self.esms.iter().filter_map(|esm| esm.card().ok()?.base.pooling);
+        for theirs in stated.filter(|theirs| *theirs != ours) {
+            *others.entry(theirs.name()).or_default() += 1;
+        }
+        let described: Vec<String> = others.iter().map(|(theirs, number)| format!("{number} by {theirs}")).collect();
+        (!described.is_empty()).then(|| {
+            format!(
+                "ESMs of embeddings that were pooled otherwise ({}); the target's texts are pooled by {ours}: their scores mean little. \
+                 `--pooling` says how texts are pooled",
+                described.join(", ")
             )
         })
     }

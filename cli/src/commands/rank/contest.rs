@@ -55,6 +55,7 @@ impl<'a> Contest<'a> {
             // The folder was recognised by its digest: the pool knows what it is called.
             loaded.base.id = matching.esms.iter().find_map(|esm| Some(esm.card().ok()?.base.id)).unwrap_or_default();
         }
+        loaded.concerns.extend(matching.stated_otherwise(&loaded.base));
         loaded.concerns.extend(matching.pooled_otherwise(loaded.architecture, &loaded.base));
         loaded.concerns.iter().for_each(|concern| context.warn(concern));
         doubts.append(&mut loaded.concerns);

@@ -14,8 +14,20 @@ pub(super) use self::file::Lock;
 pub(super) use self::reproduce::Reproduced;
 
 /// What a lock decides, so that it cannot be given beside one; each takes a value.
-const DECIDED: [&str; 11] =
-    ["text", "label", "rows", "sample", "seed", "max_length", "task", "filter", "max_overlap", "score", "precision"];
+const DECIDED: [&str; 12] = [
+    "text",
+    "label",
+    "rows",
+    "sample",
+    "seed",
+    "max_length",
+    "pooling",
+    "task",
+    "filter",
+    "max_overlap",
+    "score",
+    "precision",
+];
 /// The same, without a value.
 const ALL_TAGS: &str = "all_tags";
 

@@ -19,6 +19,7 @@ use std::sync::LazyLock;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use esmhub_selection::encoder::Pooling;
 use esmhub_selection::{Precision, Score, ScoreError};
 
 pub(crate) use lock::hint_for;
@@ -61,7 +62,7 @@ pub(crate) struct Rank {
     /// The base model: a Hugging Face id, a folder, or ID=FOLDER [default: the one that the whole pool has]
     #[arg(long, value_name = "MODEL", help_heading = TARGET)]
     base: Option<Model>,
-    /// The most rows that are used
+    /// The most rows that are used, or `all`
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = parse_rows, help_heading = TARGET)]
     #[arg(allow_negative_numbers = true)]
     rows: u32,
@@ -74,6 +75,9 @@ pub(crate) struct Rank {
     /// Tokens per text, special ones included
     #[arg(long, value_name = "TOKENS", default_value_t = 128, help_heading = TARGET, hide_short_help = true)]
     max_length: usize,
+    /// How the base model's token embeddings become one [default: what its files say]
+    #[arg(long, value_name = "POOLING", value_parser = one_of::<Pooling>(&POOLINGS), help_heading = TARGET, hide_short_help = true)]
+    pooling: Option<Pooling>,
     /// What the labels are
     #[arg(long, value_enum, default_value = "auto", help_heading = TARGET, hide_short_help = true)]
     task: Task,
@@ -118,6 +122,8 @@ pub(crate) struct Rank {
 const TARGET: &str = "The target";
 const POOL: &str = "Which ESMs";
 const SCORES: &str = "Scores";
+/// Every value of `--pooling`.
+static POOLINGS: LazyLock<Vec<&'static str>> = LazyLock::new(|| Pooling::ALL.map(Pooling::name).to_vec());
 /// Every value of `--score`.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| Score::ALL.map(Score::name).to_vec());
 
@@ -145,6 +151,7 @@ impl Rank {
             sample: Sampling::Random,
             seed: 42,
             max_length: 128,
+            pooling: None,
             task: Task::Auto,
             top: None,
             filter: Filter::default(),

@@ -57,6 +57,13 @@ impl LoadedTarget {
                 "--text and --label name the columns of a table; this file holds embeddings x and labels y",
             ));
         }
+        if let Some(pooling) = rank.pooling {
+            return Err(Failure::usage(format!(
+                "--pooling {pooling} is how texts are embedded; {} holds embeddings",
+                rank.target
+            ))
+            .hint("leave it out: they are pooled already"));
+        }
         if rank.max_overlap.is_some() {
             return Err(Failure::usage(format!(
                 "--max-overlap needs the target's texts; {} holds embeddings",
@@ -95,7 +102,7 @@ impl LoadedTarget {
             // The pool's own word is an id, whatever folder is called so here.
             None => Model::by_id(&only_base(pool)?.id),
         };
-        let loaded = model.load(context)?;
+        let loaded = model.load_pooled(context, rank.pooling)?;
         let texts: Vec<String> = set.kept.iter().filter_map(|&row| table.texts.get(row).cloned()).collect();
         let x = embed(context, &loaded, &texts, rank.max_length)?;
         let architecture = loaded.architecture().map_err(|failure| failure.at(&model))?;

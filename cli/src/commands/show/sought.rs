@@ -5,7 +5,6 @@ use std::str::FromStr;
 use esmhub_registry::{Catalog, Esm};
 use esmhub_store_format::Reference;
 
-use crate::context::Context;
 use crate::document::listed;
 use crate::failure::{Failure, NOT_FOUND, Outcome};
 use crate::hub::SCHEME;
@@ -33,10 +32,10 @@ impl FromStr for Sought {
 }
 
 impl Sought {
-    /// The ESM that is meant; of several from one repository the newest that is not yanked, and the others are named.
-    pub(super) fn resolve<'a>(&self, context: &Context, catalog: &'a Catalog) -> Outcome<&'a Esm> {
+    /// The ESM that is meant; of several from one repository the newest that is not yanked, and what is to be said of the others.
+    pub(super) fn resolve<'a>(&self, catalog: &'a Catalog) -> Outcome<(&'a Esm, Option<String>)> {
         let origin = match self {
-            Self::Reference(reference) => return Ok(catalog.resolve(reference)?),
+            Self::Reference(reference) => return Ok((catalog.resolve(reference)?, None)),
             Self::Origin(origin) => origin,
         };
         let mut found: Vec<&Esm> = catalog.esms().filter(|esm| came_from(esm, origin)).collect();
@@ -46,12 +45,9 @@ impl Sought {
             Failure::new(NOT_FOUND, format!("no ESM of the registry came from {origin}"))
                 .hint(format!("`esmhub publish {origin}` takes it; `esmhub list` shows what there is"))
         })?;
-        if !found.is_empty() {
-            found.reverse();
-            let others = listed(&found, |esm| esm.reference().to_string());
-            context.note(format!("from {origin} as well: {others}"));
-        }
-        Ok(newest)
+        found.reverse();
+        let others = listed(&found, |esm| esm.reference().to_string());
+        Ok((newest, (!found.is_empty()).then(|| format!("from {origin} as well: {others}"))))
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use esmhub_selection::encoder::Pooling;
 use esmhub_store_format::{Digest, Reference};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub(super) struct Settings {
     sample: Text<Sampling>,
     seed: u64,
     max_length: usize,
+    /// A lock without it is one of what the base model's files say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pooling: Option<Text<Pooling>>,
     task: Text<Task>,
     score: Text<esmhub_selection::Score>,
     pub(super) precision: Text<PrecisionChoice>,
@@ -124,6 +128,7 @@ impl Lock {
                 sample: Text(rank.sample),
                 seed: rank.seed,
                 max_length: rank.max_length,
+                pooling: rank.pooling.map(Text),
                 task: Text(rank.task),
                 score: Text(rank.score),
                 precision: Text(rank.precision),
@@ -220,6 +225,7 @@ impl Lock {
             sample: settings.sample.0,
             seed: settings.seed,
             max_length: settings.max_length,
+            pooling: settings.pooling.as_ref().map(|Text(pooling)| *pooling),
             task: settings.task.0,
             score: settings.score.0,
             precision: settings.precision.0,

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use esmhub_selection::encoder::Pooling;
 use esmhub_store_format::{Digest, Reference};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -59,6 +60,16 @@ impl Textual for Reference {
 impl Textual for esmhub_selection::Score {
     fn to_text(&self) -> String {
         self.name().to_owned()
+    }
+
+    fn of_text(text: &str) -> Result<Self, String> {
+        parsed(text)
+    }
+}
+
+impl Textual for Pooling {
+    fn to_text(&self) -> String {
+        self.to_string()
     }
 
     fn of_text(text: &str) -> Result<Self, String> {
