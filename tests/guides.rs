@@ -7,11 +7,12 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::bucket::Kind;
 use crate::support::loopback::{Loopback, Repository};
-use crate::support::{EsmFolder, Hub, Output, Tuning, at, csv, damage, has, parquet, tiny_model, words};
+use crate::support::{EsmFolder, Hub, Output, Tuning, at, csv, damage, has, parquet, tiny_base, tiny_model, words};
 
 /// Those that are followed here; `hfselect.md` is followed where the hub is tested.
-const FOLLOWED: [&str; 5] = ["publish.md", "ranking.md", "scripts.md", "shells.md", "team.md"];
+const FOLLOWED: [&str; 6] = ["buckets.md", "publish.md", "ranking.md", "scripts.md", "shells.md", "team.md"];
 /// As wide as the tiny models.
 const D: usize = 32;
 
@@ -93,6 +94,25 @@ fn every_link_of_a_guide_leads_somewhere() {
             assert!(heading.is_empty() || headings.any(|own| own == heading), "{guide}: {link}");
         }
     }
+}
+
+#[test]
+fn a_pool_in_a_bucket_is_used_as_its_guide_says() {
+    let hub = Hub::in_bucket(Kind::Whole);
+    EsmFolder::new("imdb", D, 1).set("base_model_name", "tiny").write(&hub.path("trained/imdb"));
+    hub.write("tickets.csv", tickets(80, 1).replacen("body", "subject", 1));
+    let variables = hub.bucket().environment().map(|(name, value)| format!("export {name}={value}\n")).concat();
+    let here = |block: &String| {
+        block
+            .replace("--text subject,body", "--text subject")
+            .replace("--text body", "--text subject")
+            .replace("--label queue", &format!("--label queue --base {}", tiny_base("bert-mean")))
+            .replace("https://models.example.org/esms", &format!("{}/acme-nlp/esms", hub.bucket().endpoint()))
+    };
+    let blocks: Vec<String> = blocks("buckets.md", "sh").iter().map(here).collect();
+    let output = follow(&hub, None, &format!("{variables}{}", blocks.concat()));
+    assert_eq!(output.stdout.matches("imdb:v1").count(), 4, "{output:#?}");
+    assert!(hub.path("acme-nlp/esms/esmhub.toml").is_file());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod anchors;
 mod bad_esms;
 mod bad_files;
 mod browser;
+mod buckets;
 mod caching;
 mod choosing;
 mod collecting;

@@ -127,7 +127,7 @@ fn what_is_signed_is_spelt_as_it_was_published() {
     }
     let hub = Hub::with(&["cola"]);
     new_key(&hub, "ada");
-    let registry = esmhub_registry::Registry::open(&hub.path("pool"), None).unwrap();
+    let registry = esmhub_registry::Registry::open(hub.path("pool"), None).unwrap();
     let card = registry.catalog().unwrap().esms().next().unwrap().card().unwrap().to_canonical().unwrap();
     let (name, tag) = ("CoLA".parse().unwrap(), "Best".parse().unwrap());
     append(&hub, &[Action::Publish(Published { name, tag, card })]);

@@ -26,7 +26,7 @@ fn pull(reference: &str) -> Vec<String> {
 
 /// What a reference stands for now, and its statement.
 fn target_of(hub: &Hub, reference: &str) -> (Target, String) {
-    let catalog = Registry::open(&hub.path("pool"), None).unwrap().catalog().unwrap();
+    let catalog = Registry::open(hub.path("pool"), None).unwrap().catalog().unwrap();
     let esm = catalog.resolve(&reference.parse().unwrap()).unwrap();
     let target = Target { name: esm.name().clone(), tag: esm.tag().clone(), digest: esm.digest() };
     (target, esm.statement())
@@ -40,7 +40,7 @@ fn plant(hub: &Hub, reference: &str, signature: Vec<u8>) {
 
 /// The one signature that the log holds of a reference.
 fn held(hub: &Hub, reference: &str) -> Vec<u8> {
-    let catalog = Registry::open(&hub.path("pool"), None).unwrap().catalog().unwrap();
+    let catalog = Registry::open(hub.path("pool"), None).unwrap().catalog().unwrap();
     catalog.resolve(&reference.parse().unwrap()).unwrap().attestations()[0].signature.clone()
 }
 

@@ -152,7 +152,7 @@ fn a_weak_key_is_refused_with_its_file_and_line_and_verifies_for_nobody() {
         let said = ["signers, line 2: its key is weak", "anybody can sign", "hint: "];
         hub.refused_saying(1, line(format!("{command} --trusted-keys signers")), &said);
     }
-    let registry = esmhub_registry::Registry::open(&hub.path("pool"), None).unwrap();
+    let registry = esmhub_registry::Registry::open(hub.path("pool"), None).unwrap();
     let catalog = registry.catalog().unwrap();
     let esm = catalog.esms().next().unwrap();
     let text = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
@@ -237,7 +237,7 @@ fn log_and_list_say_what_is_signed_and_log_by_whom() {
     // What is gone was signed all the same; and what was signed was the card, not the tag.
     hub.ok(["remove", "mr:v1"]);
     assert_eq!(hub.json(["log", "mr:v1"])["events"][1]["signature"]["fingerprint"], fingerprints[0]);
-    let registry = esmhub_registry::Registry::open(&hub.path("pool"), None).unwrap();
+    let registry = esmhub_registry::Registry::open(hub.path("pool"), None).unwrap();
     let esm = registry.catalog().unwrap().esms().next().unwrap().clone();
     let signature = ssh_sign(&hub, "ada", "esmhub", "", "something else");
     let (name, tag, digest) = (esm.name().clone(), esm.tag().clone(), esm.digest());

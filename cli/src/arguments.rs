@@ -25,8 +25,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The registry's directory
-    #[arg(long, global = true, env = "ESMHUB_REGISTRY", hide_env_values = true, value_name = "DIR")]
+    /// The registry: a directory, or s3://BUCKET/PREFIX
+    ///
+    /// Google's and Azure's stores are gs:// and az://; https://HOST/PATH can be read. How a store is reached, the environment says as for the
+    /// cloud's own tools
+    #[arg(long, global = true, env = "ESMHUB_REGISTRY", hide_env_values = true, value_name = "DIR|URL")]
     pub(crate) registry: Option<PathBuf>,
     /// Print one JSON document on stdout
     #[arg(long, global = true, env = "ESMHUB_JSON", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]

@@ -4,10 +4,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use crate::place::is_address;
+
 /// What is where a registry was expected: whoever has mistyped a path, or whose disk is not mounted, must not be told that
 /// a file is missing.
 pub(crate) fn instead_of_registry(location: &Path) -> &'static str {
     match fs::metadata(location) {
+        _ if is_address(location) => "esmhub.toml is missing",
         Ok(found) if !found.is_dir() => "it is a file",
         Ok(_) if fs::read_dir(location).is_ok_and(|mut entries| entries.next().is_none()) => "the directory is empty",
         Ok(_) => "esmhub.toml is missing",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use esmhub_registry::{Catalog, Damage, Notice, Registry, Signature};
+use esmhub_registry::{Catalog, Damage, Location, Notice, Registry, Signature};
 use esmhub_store_format::log::Writer;
 use etcetera::BaseStrategy;
 
@@ -14,6 +14,7 @@ use crate::arguments::{ColorChoice, DeviceChoice, Global, names_registry};
 use crate::closed;
 use crate::document::{self, Document, Form, printable, warning};
 use crate::failure::{Failure, Outcome};
+use crate::place::locate;
 use crate::say;
 
 /// The program as cards and log entries name it.
@@ -80,12 +81,17 @@ impl Context {
         }
     }
 
-    /// Where the registry should be.
-    pub(crate) fn location(&self) -> Outcome<&Path> {
+    /// Where the registry should be, as the user writes it: a directory, or an address.
+    pub(crate) fn place(&self) -> Outcome<&Path> {
         self.registry.as_deref().ok_or_else(|| {
             Failure::usage("no registry is named")
                 .hint("give --registry DIR, or set ESMHUB_REGISTRY; `esmhub init DIR` makes a new one")
         })
+    }
+
+    /// The same, with how it is reached.
+    pub(crate) fn location(&self) -> Outcome<Location> {
+        locate(self.place()?)
     }
 
     /// Where indexes, embeddings and scores are kept; `None` where nothing may be kept, or the platform has no such place.
@@ -176,8 +182,14 @@ impl Context {
         let own = self.registry.as_deref();
         if let Some((own, path)) = own.zip(failure.denied().map(Path::to_owned)) {
             // One that is not shared is for its owner to open.
-            let shared = Registry::open(own, None).ok().filter(|registry| registry.settings().shared);
-            let root = shared.as_ref().map(Registry::location).filter(|root| path.starts_with(root));
+            let shared = locate(own)
+                .ok()
+                .and_then(|own| Registry::open(own, None).ok())
+                .filter(|registry| registry.settings().shared);
+            let root = match shared.as_ref().map(Registry::location) {
+                Some(Location::Directory(root)) if path.starts_with(root) => Some(root),
+                _ => None,
+            };
             return match root.map(|root| closed::advice(root, &path)) {
                 Some(Some(advice)) => failure.hint(advice),
                 Some(None) => {

@@ -23,6 +23,7 @@ mod filter;
 mod help;
 mod hub;
 mod model;
+mod place;
 mod printable;
 mod program;
 mod progress;

@@ -10,7 +10,7 @@ use esmhub_store_format::log::{Action, Entry, Record, Writer};
 
 use crate::catalog::Catalog;
 use crate::load::{Loaded, follow};
-use crate::{Notice, Registry, RegistryError, log, schema};
+use crate::{Notice, Registry, RegistryError, log, packs, schema};
 
 /// Who writes, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) struct Transaction<'a> {
     catalog: Catalog,
     /// What was read and written since the catalog was loaded, for the index.
     fresh: BTreeMap<u64, Vec<u8>>,
+    /// The numbers of what was written.
+    written: Vec<u64>,
     is_indexed: bool,
     lost: u32,
 }
@@ -49,7 +51,8 @@ impl<'a> Transaction<'a> {
     /// [`RegistryError::UnknownRecord`] where one stops writers.
     pub(crate) fn begin(registry: &'a Registry, by: &'a Signature) -> Result<Self, RegistryError> {
         let Loaded { catalog, numbers, is_indexed } = registry.load()?;
-        let transaction = Self { registry, by, catalog, fresh: BTreeMap::new(), is_indexed, lost: 0 };
+        let transaction =
+            Self { registry, by, catalog, fresh: BTreeMap::new(), written: Vec::new(), is_indexed, lost: 0 };
         transaction.require_writable()?;
         // Entries that an index still holds can have gone from the registry since: others would not see them. Those that were
         // written after the listing are not in it.
@@ -78,7 +81,11 @@ impl<'a> Transaction<'a> {
     /// Keeps in the index what was written, so that its writer has a copy of what they were told is there; and gives the notice
     /// of the index, where there is one.
     pub(crate) fn finish(self) -> Option<Notice> {
-        let Self { registry, catalog, fresh, is_indexed, .. } = self;
+        let Self { registry, catalog, fresh, written, is_indexed, .. } = self;
+        for number in &written {
+            // What is not packed costs a first visit more requests, and nothing else.
+            let _ = packs::make(&registry.storage, *number, &fresh);
+        }
         let failed = if is_indexed { registry.keep(fresh.into_iter().collect()) } else { None };
         catalog.notice.or(failed)
     }
@@ -120,6 +127,7 @@ impl<'a> Transaction<'a> {
             Entry { number, previous, transaction, time: self.by.time, writer: self.by.writer.clone(), records };
         if let Some(logged) = log::create(&self.registry.storage, &entry)? {
             self.lost = 0;
+            self.written.push(number);
             self.fresh.insert(number, logged.frame.clone());
             self.catalog.take(number, Ok(logged))?;
             return Ok(Some(number));

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use esmhub_store_format::{Digest, FormatError, Name, Tag};
 
-pub use self::kind::{Absence, Candidate, ErrorKind};
+pub use self::kind::{Absence, Candidate, ErrorKind, StoreFault};
 use crate::schema;
 
 /// Why a registry could not do what it was asked.
@@ -176,10 +176,42 @@ pub enum RegistryError {
         /// What the file system said.
         source: io::Error,
     },
-    /// The directory's path cannot be used.
+    /// The object store does not refuse to overwrite: two writers could overwrite each other.
+    #[error(
+        "{address}: this store does not know conditional create (If-None-Match: *), so two writers could overwrite each other"
+    )]
+    NoConditionalCreate {
+        /// The registry's address.
+        address: String,
+    },
+    /// The registry can only be read there.
+    #[error("{address}: a registry on a web server can only be read")]
+    ReadOnly {
+        /// The registry's address.
+        address: String,
+    },
+    /// What is asked needs a list of files, which a web server does not give.
+    #[error("{place}: a web server gives no list of its files")]
+    NoListing {
+        /// The folder.
+        place: String,
+    },
+    /// The object store, or the way to it, did not do what it was asked.
+    #[error("{place}: cannot {action}: {reason}")]
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// On which address.
+        place: String,
+        /// What kind of failure it is.
+        fault: StoreFault,
+        /// What the store said, or what happened on the way.
+        reason: String,
+    },
+    /// The place cannot be used.
     #[error("{}: {detail}", location.display())]
     Location {
-        /// The directory.
+        /// The directory, or the address.
         location: PathBuf,
         /// Why.
         detail: &'static str,
@@ -205,6 +237,10 @@ impl RegistryError {
             Self::Damaged { .. } | Self::Unsound { .. } => ErrorKind::Integrity,
             Self::Inexact { .. } => ErrorKind::Usage,
             Self::Partial { source, .. } => source.kind(),
+            Self::Store { fault: StoreFault::Busy | StoreFault::Unreachable, .. } => ErrorKind::Busy,
+            Self::NoConditionalCreate { .. } | Self::ReadOnly { .. } | Self::NoListing { .. } | Self::Store { .. } => {
+                ErrorKind::Other
+            }
             Self::Refused { .. }
             | Self::Unsigned { .. }
             | Self::Io { .. }

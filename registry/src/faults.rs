@@ -156,9 +156,10 @@ pub(crate) fn registry(store: Box<dyn ObjectStore>) -> Registry {
     Registry {
         storage: Storage::in_store(store),
         marker: marker(),
-        location: PathBuf::from("memory"),
+        location: PathBuf::from("memory").into(),
         index: None,
         memory: None,
+        kept: None,
     }
 }
 

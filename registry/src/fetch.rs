@@ -32,8 +32,7 @@ impl Registry {
             RegistryError::format(format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference()), error)
         })?;
         let place = schema::object(&card.weights.digest);
-        let (canonical, stored_bytes) =
-            read_canonical(&self.storage, &card.weights.digest)?.ok_or_else(|| missing(&place))?;
+        let (canonical, stored_bytes) = self.read_kept(&card.weights.digest)?.ok_or_else(|| missing(&place))?;
         let object = Object::from_canonical(canonical).map_err(|error| RegistryError::format(&*place, error))?;
         match mismatch(&card.weights, &object) {
             Some(detail) => Err(RegistryError::unsound(place, format!("{} says {detail}", esm.reference()))),
@@ -48,7 +47,7 @@ impl Registry {
     /// a card.
     pub fn read_object(&self, digest: &Digest) -> Result<Object, RegistryError> {
         let place = schema::object(digest);
-        let (canonical, _) = read_canonical(&self.storage, digest)?.ok_or_else(|| missing(&place))?;
+        let (canonical, _) = self.read_kept(digest)?.ok_or_else(|| missing(&place))?;
         Object::from_canonical(canonical).map_err(|error| RegistryError::format(place, error))
     }
 
@@ -59,8 +58,21 @@ impl Registry {
     /// [`RegistryError::Damaged`].
     pub fn fetch_anchors(&self, digest: &Digest) -> Result<AnchorSet, RegistryError> {
         let place = schema::object(digest);
-        let (canonical, _) = read_canonical(&self.storage, digest)?.ok_or_else(|| missing(&place))?;
+        let (canonical, _) = self.read_kept(digest)?.ok_or_else(|| missing(&place))?;
         AnchorSet::from_canonical(&canonical).map_err(|error| RegistryError::format(place, error))
+    }
+
+    /// [`read_canonical`], but that what came over a network once does not come again.
+    fn read_kept(&self, digest: &Digest) -> Result<Option<(Vec<u8>, u64)>, RegistryError> {
+        let Some(kept) = &self.kept else { return read_canonical(&self.storage, digest) };
+        if let Some(found) = kept.get(digest) {
+            return Ok(Some(found));
+        }
+        let place = schema::object(digest);
+        let Some(bytes) = self.storage.read(&place, LIMIT)? else { return read_canonical(&self.storage, digest) };
+        let canonical = decode(&place, &bytes, digest)?;
+        kept.put(digest, &bytes);
+        Ok(Some((canonical, bytes.len() as u64)))
     }
 
     /// What the object of this digest takes on disk, in bytes; `None` where it is not there. It is not read.
@@ -94,9 +106,11 @@ pub(crate) fn read_at(
     let Some(bytes) = storage.read(place, LIMIT)? else {
         return Ok(None);
     };
-    let canonical = frame::decode_as(frame::Content::Object, &bytes, digest)
-        .map_err(|error| RegistryError::format(place, error))?;
-    Ok(Some((canonical, bytes.len() as u64)))
+    Ok(Some((decode(place, &bytes, digest)?, bytes.len() as u64)))
+}
+
+fn decode(place: &str, bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+    frame::decode_as(frame::Content::Object, bytes, digest).map_err(|error| RegistryError::format(place, error))
 }
 
 /// How an object is not what a card says of it; `None` where it is.

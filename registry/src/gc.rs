@@ -22,7 +22,7 @@ use crate::append::{Signature, Transaction};
 use crate::fetch::read_at;
 use crate::listing::Listing;
 use crate::trash::{self, Run};
-use crate::{ErrorKind, Notice, Registry, RegistryError, log, schema};
+use crate::{ErrorKind, Notice, Registry, RegistryError, log, packs, schema};
 
 /// An empty run of another collection is deleted after this time at the earliest, however short the grace period.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
@@ -128,6 +128,10 @@ impl Registry {
         for place in &listing.staged {
             collection.sweep(place)?;
             collection.tick();
+        }
+        if !options.dry_run {
+            // Those of a pool that was copied, or whose makers were killed over it.
+            packs::complete(&self.storage, transaction.catalog().entries())?;
         }
         let notice = transaction.finish();
         Ok(Collected { notice, ..collection.collected })

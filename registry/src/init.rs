@@ -7,8 +7,9 @@ use std::path::Path;
 use esmhub_store_format::log::RegistryId;
 
 use crate::disk::{share_folder, sync};
+use crate::location::Location;
 use crate::marker::{Marker, Settings};
-use crate::registry::read_marker;
+use crate::registry::{canonical, read_marker};
 use crate::storage::Storage;
 use crate::{Registry, RegistryError, log, schema};
 
@@ -25,7 +26,7 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Registry::open`].
-    pub fn find(location: &Path, cache: Option<&Path>) -> Result<Option<Self>, RegistryError> {
+    pub fn find(location: impl Into<Location>, cache: Option<&Path>) -> Result<Option<Self>, RegistryError> {
         match Self::open(location, cache) {
             Err(RegistryError::NotARegistry { .. }) => Ok(None),
             opened => {
@@ -37,8 +38,8 @@ impl Registry {
         }
     }
 
-    /// Makes an empty registry in a directory, which is made too where it is missing. One that is there is left as it is,
-    /// its settings included.
+    /// Makes an empty registry in a directory, which is made too where it is missing, or at an address of a bucket that exists. One
+    /// that is there is left as it is, its settings included.
     ///
     /// The marker is written last: a directory whose making was interrupted is not a registry, and can be made into one. One
     /// that holds a log or objects was a registry, and is never made into another.
@@ -46,15 +47,21 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Io`]; [`RegistryError::NoExclusiveCreate`] on a file system that cannot hold a registry; as
     /// [`Registry::open`] where a damaged one is there.
-    pub fn init(location: &Path, settings: &Settings, cache: Option<&Path>) -> Result<Initialised, RegistryError> {
-        make_directories(location)?;
-        let root =
-            fs::canonicalize(location).map_err(|error| RegistryError::io("open the directory", location, error))?;
-        let storage = Storage::on_disk(&root, settings.shared)?;
+    pub fn init(
+        location: impl Into<Location>,
+        settings: &Settings,
+        cache: Option<&Path>,
+    ) -> Result<Initialised, RegistryError> {
+        let location = location.into();
+        if let Location::Directory(path) = &location {
+            make_directories(path)?;
+        }
+        let location = canonical(location)?;
+        let storage = Storage::at(&location, settings.shared)?;
         let mut created = false;
         if read_marker(&storage)?.is_none() {
-            if settings.shared {
-                share_folder(&root).map_err(|error| RegistryError::io("share it with its group", &*root, error))?;
+            if let (Location::Directory(root), true) = (&location, settings.shared) {
+                share_folder(root).map_err(|error| RegistryError::io("share it with its group", root, error))?;
             }
             storage.ensure_folder(schema::OBJECTS)?;
             storage.ensure_folder(schema::LOG)?;
@@ -65,7 +72,7 @@ impl Registry {
             // Who was second finds the other's marker there.
             created = read_marker(&storage)? == Some(marker);
         }
-        let registry = Self::open(&root, cache)?;
+        let registry = Self::open(location, cache)?;
         log::numbers(&registry.storage)?;
         Ok(Initialised { registry, created })
     }

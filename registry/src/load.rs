@@ -1,12 +1,14 @@
 //! Loading the catalog: from the index as far as it goes, then from the log.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::Catalog;
 use crate::error::ErrorKind;
 use crate::index::{Index, IndexError};
 use crate::log::{self, Logged};
 use crate::parting::{Aside, lost_since, part, stood_before};
 use crate::storage::Storage;
-use crate::{Notice, Registry, RegistryError, schema};
+use crate::{Notice, Registry, RegistryError, packs, schema};
 
 /// What was loaded, and how the index stands.
 pub(crate) struct Loaded {
@@ -228,13 +230,39 @@ pub(crate) fn follow(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) 
     Ok(Followed { fresh: fresh?, before })
 }
 
-/// Reads to the end, past what keeps the log from being read as far as it was listed: a later entry may declare that lost. The
-/// first such error is only given where none does.
+/// Reads to the end, from packs where there are some. Where something does not fit then, the entries themselves are read.
 fn read_on(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+    let packed = packs::read(storage, catalog.last, numbers.last().copied().unwrap_or_default());
+    if !packed.is_empty() {
+        let before = catalog.clone();
+        let read = read_entries(catalog, storage, numbers, packed);
+        if read.is_ok() && catalog.damaged.len() == before.damaged.len() {
+            return read;
+        }
+        *catalog = before;
+    }
+    read_entries(catalog, storage, numbers, BTreeMap::new())
+}
+
+/// Reads to the end, past what keeps the log from being read as far as it was listed: a later entry may declare that lost. The
+/// first such error is only given where none does. Those at hand are not read again.
+fn read_entries(
+    catalog: &mut Catalog,
+    storage: &Storage,
+    numbers: &[u64],
+    mut at_hand: BTreeMap<u64, Logged>,
+) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
     let mut frames = Vec::new();
     let mut stopped = None;
     let listed = numbers.last().copied().unwrap_or_default();
-    while let Some((through, read)) = log::next(storage, catalog.last, numbers) {
+    loop {
+        let next = match at_hand.remove(&(catalog.last + 1)) {
+            Some(logged) => Some((logged.entry.number, Ok(logged))),
+            // What a store has just listed shows where the log ends; a directory on a network may show that late.
+            None if storage.lists_all() && catalog.last >= listed => None,
+            None => log::next(storage, catalog.last, numbers),
+        };
+        let Some((through, read)) = next else { break };
         let mut frame = read.as_ref().map(|logged| logged.frame.clone()).unwrap_or_default();
         let first = catalog.last + 1;
         match catalog.take(through, read) {

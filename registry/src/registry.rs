@@ -2,58 +2,55 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use esmhub_store_format::log::RegistryId;
 
 use crate::error::ErrorKind;
 use crate::index::Index;
+use crate::kept::Kept;
+use crate::location::Location;
 use crate::marker::{MAX_MARKER_BYTES, Marker};
 use crate::memory::Memory;
 use crate::storage::Storage;
 use crate::{RegistryError, Settings, log, schema};
 
-/// A registry: a directory with a marker, objects and a log.
+/// A registry: a marker, objects and a log, in a directory or in an object store.
 pub struct Registry {
     pub(crate) storage: Storage,
     pub(crate) marker: Marker,
-    pub(crate) location: PathBuf,
+    pub(crate) location: Location,
     pub(crate) index: Option<Index>,
     pub(crate) memory: Option<Memory>,
+    /// Objects that came over the network; `None` where they lie on a disk, and without a cache.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Registry {
-    /// Opens the registry in a directory. Nothing is written.
+    /// Opens the registry in a directory, or at an address ([`Location::in_store`]). Nothing is written.
     ///
-    /// `cache` is the folder in which this user's indices and memories lie; without one, every catalog is read from the
-    /// log, and nothing is remembered.
+    /// `cache` is the folder in which this user's indices and memories lie, and the objects that came over a network; without one,
+    /// every catalog is read from the log, and nothing is remembered.
     ///
     /// # Errors
     /// [`RegistryError::NotARegistry`]; [`RegistryError::Damaged`] and [`RegistryError::Unsound`] where the marker is
-    /// damaged, or missing although there is a log; [`RegistryError::Newer`].
-    pub fn open(location: &Path, cache: Option<&Path>) -> Result<Self, RegistryError> {
-        let location = match fs::canonicalize(location) {
-            Ok(location) => location,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                let location = location.to_owned();
-                return Err(RegistryError::NotARegistry { location });
-            }
-            Err(error) => return Err(RegistryError::io("open the directory", location, error)),
-        };
-        let storage = Storage::on_disk(&location, false)?;
+    /// damaged, or missing although there is a log; [`RegistryError::Newer`]; [`RegistryError::Store`].
+    pub fn open(location: impl Into<Location>, cache: Option<&Path>) -> Result<Self, RegistryError> {
+        let location = canonical(location.into())?;
+        let storage = Storage::at(&location, false)?;
         let Some(marker) = read_marker(&storage)? else {
-            return Err(RegistryError::NotARegistry { location });
+            return Err(RegistryError::NotARegistry { location: location.to_path() });
         };
-        Self::with_marker(&location, marker, cache)
+        Self::with_marker(location, marker, cache)
     }
 
-    /// The registry in a directory whose path is canonical, with what its marker says or should say.
-    pub(crate) fn with_marker(location: &Path, marker: Marker, cache: Option<&Path>) -> Result<Self, RegistryError> {
-        let location = location.to_owned();
-        let storage = Storage::on_disk(&location, marker.settings.shared)?;
+    /// The registry in a place that is canonical, with what its marker says or should say.
+    pub(crate) fn with_marker(location: Location, marker: Marker, cache: Option<&Path>) -> Result<Self, RegistryError> {
+        let storage = Storage::at(&location, marker.settings.shared)?;
         let index = cache.map(|cache| Index::at(schema::index(cache, &marker.id, &location)));
         let memory = cache.map(|cache| Memory::at(schema::memory(cache, &marker.id, &location)));
-        Ok(Self { storage, marker, location, index, memory })
+        let kept = cache.filter(|_| matches!(location, Location::Store(_))).map(Kept::below);
+        Ok(Self { storage, marker, location, index, memory, kept })
     }
 
     /// The registry's id.
@@ -62,13 +59,25 @@ impl Registry {
     }
 
     /// Where it lies, with symbolic links resolved.
-    pub fn location(&self) -> &Path {
+    pub fn location(&self) -> &Location {
         &self.location
     }
 
     /// What it was made with.
     pub fn settings(&self) -> Settings {
         self.marker.settings
+    }
+}
+
+/// The one spelling of a place. An address has but one.
+pub(crate) fn canonical(location: Location) -> Result<Location, RegistryError> {
+    let Location::Directory(path) = location else { return Ok(location) };
+    match fs::canonicalize(&path) {
+        Ok(path) => Ok(path.into()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(RegistryError::NotARegistry { location: path })
+        }
+        Err(error) => Err(RegistryError::io("open the directory", path, error)),
     }
 }
 
@@ -129,6 +138,9 @@ pub(crate) fn read_marker(storage: &Storage) -> Result<Option<Marker>, RegistryE
 
 /// What only a registry with a marker writes, and what to do about it.
 fn what_a_registry_left(storage: &Storage) -> Result<Option<(&'static str, &'static str)>, RegistryError> {
+    if !storage.can_list() {
+        return Ok(None);
+    }
     if !log::numbers_found(storage)?.is_empty() {
         return Ok(Some(("is a log", MARKER_ADVICE)));
     }

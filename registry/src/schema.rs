@@ -7,7 +7,7 @@
 //! trash/<run>/<64 hex digits>    objects that a garbage collection took out; `since` beside them says by its time when
 //! quarantine/<run>/<name>        damaged files that a repair took out, under their names with `/` written as `+`
 //! trusted-keys                   keys to trust, as OpenSSH's `allowed_signers` has them; there where somebody put it there
-//! packs/                         reserved for later versions; nothing else may use this name
+//! packs/<20 digits>-<count>      log entries once more, so many from that number on; in object stores alone
 //! <any of these>.<16 hex>.new    being written; left behind only where a writer was killed
 //! ```
 
@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use esmhub_store_format::Digest;
 use esmhub_store_format::log::RegistryId;
+
+use crate::location::Location;
 
 /// The marker: its presence makes a directory a registry.
 pub(crate) const MARKER: &str = "esmhub.toml";
@@ -26,6 +28,8 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const TRASH: &str = "trash";
 /// The folder of what repairs took out.
 pub(crate) const QUARANTINE: &str = "quarantine";
+/// The folder of the packs.
+pub(crate) const PACKS: &str = "packs";
 /// The file of keys to trust.
 pub(crate) const TRUSTED_KEYS: &str = "trusted-keys";
 const SINCE: &str = "since";
@@ -36,7 +40,7 @@ const ENTRY_DIGITS: usize = 20;
 
 /// Names in the registry's folder that belong to the format, those of later versions included.
 pub(crate) fn is_top(name: &str) -> bool {
-    [MARKER, OBJECTS, LOG, TRASH, QUARANTINE, TRUSTED_KEYS, "packs"].contains(&name)
+    [MARKER, OBJECTS, LOG, TRASH, QUARANTINE, TRUSTED_KEYS, PACKS].contains(&name)
 }
 
 /// Whether a name in the folder of the objects is that of a fan folder.
@@ -51,9 +55,14 @@ pub(crate) fn fan(name: &str) -> String {
 
 /// Where an object lies.
 pub(crate) fn object(digest: &Digest) -> String {
+    format!("{OBJECTS}/{}", object_in_fan(digest))
+}
+
+/// The same below a folder of objects.
+pub(crate) fn object_in_fan(digest: &Digest) -> String {
     let hex = digest.to_string();
     let (fan, rest) = hex.split_at(FAN_DIGITS);
-    format!("{OBJECTS}/{fan}/{rest}")
+    format!("{fan}/{rest}")
 }
 
 /// The object that a file in a fan folder is named after.
@@ -75,6 +84,18 @@ pub(crate) fn entry_of(file: &str) -> Option<u64> {
 /// The number of the log entry that lies in a place.
 pub(crate) fn entry_at(place: &str) -> Option<u64> {
     entry_of(place.strip_prefix(LOG)?.strip_prefix('/')?)
+}
+
+/// Where so many entries from a number on lie together.
+pub(crate) fn pack(first: u64, count: u64) -> String {
+    format!("{PACKS}/{first:0ENTRY_DIGITS$}-{count}")
+}
+
+/// The first entry that a file of packs is named after, and how many it has.
+pub(crate) fn pack_of(file: &str) -> Option<(u64, u64)> {
+    let (first, count) = file.split_once('-')?;
+    let count = count.parse().ok().filter(|parsed: &u64| parsed.to_string() == count)?;
+    Some((entry_of(first)?, count))
 }
 
 /// The name of a run of garbage collection or repair: runs sort by the time of whoever started them.
@@ -118,19 +139,24 @@ pub(crate) fn is_staged(file: &str) -> bool {
 }
 
 /// The folder of a registry's index below the user's cache.
-pub(crate) fn index(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
+pub(crate) fn index(cache: &Path, id: &RegistryId, location: &Location) -> PathBuf {
     cached(cache, id, location).join("index")
 }
 
 /// The folder of what is remembered for a registry, beside its index.
-pub(crate) fn memory(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
+pub(crate) fn memory(cache: &Path, id: &RegistryId, location: &Location) -> PathBuf {
     cached(cache, id, location).join("memory")
+}
+
+/// The folder of the objects that a user keeps of registries elsewhere.
+pub(crate) fn kept(cache: &Path) -> PathBuf {
+    cache.join(OBJECTS)
 }
 
 /// What the user's cache holds of a registry is named by id *and* place, so that a copy or a restored backup does not inherit
 /// the index of the original.
-fn cached(cache: &Path, id: &RegistryId, location: &Path) -> PathBuf {
-    let place = Digest::of(location.as_os_str().as_encoded_bytes()).to_string();
+fn cached(cache: &Path, id: &RegistryId, location: &Location) -> PathBuf {
+    let place = Digest::of(location.to_path().as_os_str().as_encoded_bytes()).to_string();
     let (start, _) = place.split_at(16);
     cache.join(format!("{id}-{start}"))
 }

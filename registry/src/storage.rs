@@ -8,24 +8,28 @@
 mod creating;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use futures::executor::block_on;
 use object_store::local::LocalFileSystem;
-use object_store::path::Path as Location;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::path::Path as Key;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 pub(crate) use self::creating::Creation;
 use crate::RegistryError;
 use crate::disk::{Disk, Listed};
 use crate::error::io_cause;
+use crate::location::{Location, StoreAddress};
+use crate::remote::{self, Remote};
 
 /// A registry's files.
 pub(crate) struct Storage {
     store: Box<dyn ObjectStore>,
     /// Where the files lie on a disk; `None` for an object store, whose conditional create needs no help.
     disk: Option<Disk>,
+    /// Over which network they are reached; `None` on a disk, and in memory.
+    remote: Option<Remote>,
 }
 
 impl Storage {
@@ -36,13 +40,27 @@ impl Storage {
         }
         let store = LocalFileSystem::new_with_prefix(root)
             .map_err(|error| RegistryError::io("open the directory", root, error))?;
-        Ok(Self { store: Box::new(store), disk: Some(Disk::new(root, shared)) })
+        Ok(Self { store: Box::new(store), disk: Some(Disk::new(root, shared)), remote: None })
+    }
+
+    /// The files below an address. Nothing is asked yet.
+    pub(crate) fn at_address(address: &StoreAddress) -> Result<Self, RegistryError> {
+        let (store, remote) = remote::open(address)?;
+        Ok(Self { store, disk: None, remote: Some(remote) })
+    }
+
+    /// The files of a registry whose location is canonical.
+    pub(crate) fn at(location: &Location, shared: bool) -> Result<Self, RegistryError> {
+        match location {
+            Location::Directory(root) => Self::on_disk(root, shared),
+            Location::Store(address) => Self::at_address(address),
+        }
     }
 
     /// The files in an object store.
     #[cfg(test)]
     pub(crate) fn in_store(store: Box<dyn ObjectStore>) -> Self {
-        Self { store, disk: None }
+        Self { store, disk: None, remote: None }
     }
 
     /// A file's bytes; `None` where there is none. Its size is checked before anything is allocated for it.
@@ -56,7 +74,7 @@ impl Storage {
             return Ok(None);
         }
         let failed = |error| self.failed("read it", place, error);
-        let got = match block_on(self.store.get(&Location::from(place))) {
+        let got = match self.wait(self.store.get(&Key::from(place))) {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -65,14 +83,14 @@ impl Storage {
             let detail = format!("it has {} bytes, at most {limit} are expected", got.meta.size);
             return Err(RegistryError::unsound(place, detail));
         }
-        Ok(Some(block_on(got.bytes()).map_err(failed)?.into()))
+        Ok(Some(self.wait(got.bytes()).map_err(failed)?.into()))
     }
 
     /// A file's size in bytes; `None` where there is none.
     pub(crate) fn size(&self, place: &str) -> Result<Option<u64>, RegistryError> {
         match &self.disk {
             Some(disk) => Ok(disk.metadata(place)?.map(|found| found.len())),
-            None => match block_on(self.store.head(&Location::from(place))) {
+            None => match self.wait(self.store.head(&Key::from(place))) {
                 Ok(meta) => Ok(Some(meta.size)),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(self.failed("look at it", place, error)),
@@ -85,14 +103,33 @@ impl Storage {
         if let Some(disk) = &self.disk {
             return disk.names(folder);
         }
-        let listed = block_on(self.store.list_with_delimiter(Some(&Location::from(folder))))
+        if let Some(remote) = self.remote.as_ref().filter(|remote| !remote.lists) {
+            return Err(RegistryError::NoListing { place: remote.describe(folder) });
+        }
+        let listed = self
+            .wait(self.store.list_with_delimiter(Some(&Key::from(folder))))
             .map_err(|error| self.failed("list it", folder, error))?;
-        let name = |location: &Location| location.filename().unwrap_or_default().to_owned();
+        let name = |key: &Key| key.filename().unwrap_or_default().to_owned();
         let folders = listed.common_prefixes.iter().map(|prefix| (name(prefix), true));
         let files = listed.objects.iter().map(|object| (name(&object.location), false));
         let mut names: Vec<Listed> = folders.chain(files).map(|(name, is_folder)| Listed { name, is_folder }).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// Whether they are on a disk or in memory, and reading many costs little more than reading one.
+    pub(crate) fn is_local(&self) -> bool {
+        self.remote.is_none()
+    }
+
+    /// Whether a listing shows all that was written before it began, as object stores promise.
+    pub(crate) fn lists_all(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.lists)
+    }
+
+    /// Whether it can be said what a folder holds.
+    pub(crate) fn can_list(&self) -> bool {
+        self.remote.as_ref().is_none_or(|remote| remote.lists)
     }
 
     /// Whether there is a folder; in an object store any folder is there.
@@ -109,7 +146,7 @@ impl Storage {
                 )),
                 None => Ok(None),
             },
-            None => match block_on(self.store.head(&Location::from(place))) {
+            None => match self.wait(self.store.head(&Key::from(place))) {
                 Ok(meta) => Ok(Some(meta.last_modified.into())),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(self.failed("look at it", place, error)),
@@ -124,8 +161,9 @@ impl Storage {
         if let Some(disk) = &self.disk {
             return disk.relocate(from, to);
         }
-        let (source, target) = (Location::from(from), Location::from(to));
-        match block_on(self.store.copy(&source, &target)) {
+        self.require_writable()?;
+        let (source, target) = (Key::from(from), Key::from(to));
+        match self.persist(|| self.store.copy(&source, &target)) {
             Ok(()) => {}
             Err(object_store::Error::NotFound { .. }) => return Ok(false),
             Err(error) => return Err(self.failed("move it", from, error)),
@@ -139,7 +177,9 @@ impl Storage {
         if let Some(disk) = &self.disk {
             return disk.preserve(from, to);
         }
-        match block_on(self.store.copy(&Location::from(from), &Location::from(to))) {
+        self.require_writable()?;
+        let (source, target) = (Key::from(from), Key::from(to));
+        match self.persist(|| self.store.copy(&source, &target)) {
             Ok(()) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(self.failed("copy it", from, error)),
@@ -167,7 +207,9 @@ impl Storage {
                 disk.relocate(&staged.name, place).map(|_| ())
             }
             None => {
-                let put = block_on(self.store.put(&Location::from(place), bytes.into()));
+                self.require_writable()?;
+                let (key, bytes) = (Key::from(place), PutPayload::from(bytes));
+                let put = self.persist(|| self.store.put(&key, bytes.clone()));
                 put.map(|_| ()).map_err(|error| self.failed("write it", place, error))
             }
         }
@@ -178,7 +220,9 @@ impl Storage {
         if let Some(disk) = &self.disk {
             return disk.remove(place);
         }
-        match block_on(self.store.delete(&Location::from(place))) {
+        self.require_writable()?;
+        let key = Key::from(place);
+        match self.persist(|| self.store.delete(&key)) {
             Ok(()) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(self.failed("delete it", place, error)),
@@ -219,8 +263,35 @@ impl Storage {
         self.disk.as_ref().map_or(Ok(()), |disk| disk.settle_names(places))
     }
 
+    /// Sees to it that nothing can be overwritten by what comes next; for a disk the file system is asked as each file is created.
+    fn require_writable(&self) -> Result<(), RegistryError> {
+        self.remote.as_ref().map_or(Ok(()), |remote| remote.require_writable(self.store.as_ref()))
+    }
+
+    /// Runs a request to its end. A disk's are done on this thread, where there must be no runtime that would move them to others.
+    fn wait<T>(&self, request: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
+        match &self.remote {
+            Some(_) => remote::wait(request),
+            None => block_on(request),
+        }
+    }
+
+    /// The same of a request that changes something, and is made again where it is not known what became of it.
+    fn persist<T, F: Future<Output = object_store::Result<T>>>(
+        &self,
+        request: impl Fn() -> F,
+    ) -> object_store::Result<T> {
+        match &self.remote {
+            Some(_) => remote::persist(request),
+            None => block_on(request()),
+        }
+    }
+
     fn failed(&self, action: &'static str, place: &str, error: object_store::Error) -> RegistryError {
-        let path = self.disk.as_ref().map_or_else(|| PathBuf::from(place), |disk| disk.path(place));
+        if let Some(remote) = &self.remote {
+            return remote::failed(remote, action, place, &error);
+        }
+        let path = self.disk.as_ref().map_or_else(|| place.into(), |disk| disk.path(place));
         // The system's own words, where there are some: `object_store` repeats each cause in every message above it.
         match io_cause(&error) {
             Some(cause) => RegistryError::io(action, path, copy_of(cause)),

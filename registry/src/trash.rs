@@ -52,6 +52,9 @@ impl Run {
 /// # Errors
 /// Where a run has it and none has it whole.
 pub(crate) fn read(storage: &Storage, digest: &Digest) -> Result<Option<(Vec<u8>, u64)>, RegistryError> {
+    if !storage.can_list() {
+        return Ok(None);
+    }
     let mut damage = None;
     for run in names(storage)? {
         match read_at(storage, &schema::trashed(&run, digest), digest) {

@@ -8,11 +8,51 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::bucket::{Bucket, Kind};
 use super::{EsmFolder, Tree};
 
-/// A folder that goes away with the value: the working directory of every command. The registry is `pool` in it.
+/// A folder that goes away with the value: the working directory of every command. The registry is `pool` in it: as a directory, or as
+/// a bucket of a store over that folder. Its files lie in the same places.
 pub(crate) struct Hub {
+    // Before the folder, in which it serves.
+    bucket: Option<Bucket>,
     folder: TempDir,
+}
+
+/// Tests of what a directory has and a bucket has not, by why.
+const OF_DIRECTORIES: [&str; 20] = [
+    // Links and folders, and the rights on them.
+    "hostile_links::links_in_a_registry_are_named_and_not_followed",
+    "hostile_links::log_that_is_a_link_is_refused",
+    "hostile_links::publish_does_not_write_through_a_link_in_a_registry",
+    "trusted_keys::a_link_is_followed_in_the_users_folder_and_refused_in_the_registry",
+    "collecting::a_log_whose_folder_is_gone_is_no_empty_pool_and_comes_back",
+    "hints::a_registry_that_cannot_become_a_shared_one_says_so",
+    "moving::the_readmes_commands_bring_a_registry_back_as_a_whole",
+    // What is typed on a command line with a directory in it.
+    "report::every_number_of_page_and_chart_is_that_of_the_document",
+    "report::repeating_a_locked_ranking_follows_its_lock",
+    // References are completed where that needs no network.
+    "completions::bash_completes_references_with_colons",
+    "completions::commands_options_and_their_values_are_offered_where_they_can_stand",
+    "completions::nothing_is_written_and_nothing_is_said_whatever_the_registry_is",
+    "completions::references_are_those_of_the_registry",
+    "completions::what_a_stranger_wrote_does_not_reach_the_line",
+    // Objects that are damaged after they were read: of a bucket, the user has kept them.
+    "exit_codes::object_of_an_unknown_kind_is_newer",
+    "locked::scores_are_computed_again_whatever_the_cache_holds",
+    "pull::code_of_several_says_whether_anything_was_pulled",
+    "report::object_that_was_damaged_since_is_missing_on_the_map_and_said_to_be",
+    "worth::an_object_that_was_damaged_after_it_was_scored_costs_its_interval_alone",
+    // The guide of those who have a directory.
+    "guides::a_team_shares_a_pool_as_its_guide_says",
+];
+
+/// Whether this test is to run on a bucket, where nothing else is said.
+fn on_buckets() -> bool {
+    let is_wanted = std::env::var_os("ESMHUB_TEST_BACKEND").is_some_and(|backend| backend == "s3");
+    // A test's thread has its name.
+    is_wanted && !std::thread::current().name().is_some_and(|test| OF_DIRECTORIES.contains(&test))
 }
 
 /// What a command left behind.
@@ -42,9 +82,29 @@ impl Hub {
 
     /// With nothing.
     pub(crate) fn without_registry() -> Self {
+        match on_buckets() {
+            true => Self::in_bucket(Kind::Whole),
+            false => Self::on_disk(),
+        }
+    }
+
+    /// With nothing, and the registry is to be a directory: what is tested is about files.
+    pub(crate) fn on_disk() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
-        Self { folder }
+        Self { folder, bucket: None }
+    }
+
+    /// With nothing, and the registry is to be in a bucket.
+    pub(crate) fn in_bucket(kind: Kind) -> Self {
+        let hub = Self::on_disk();
+        let bucket = Bucket::over(hub.folder.path(), kind);
+        Self { bucket: Some(bucket), folder: hub.folder }
+    }
+
+    /// The store in which the registry is.
+    pub(crate) fn bucket(&self) -> &Bucket {
+        self.bucket.as_ref().expect("the registry of this test is in a bucket")
     }
 
     /// A path in the working directory.
@@ -78,6 +138,9 @@ impl Hub {
             // Whoever tries the network in spite of the first meets a port where nobody answers.
             .env("HF_HUB_OFFLINE", "1")
             .env("HF_ENDPOINT", "http://127.0.0.1:9");
+        if let Some(bucket) = &self.bucket {
+            command.env("ESMHUB_REGISTRY", "s3://pool").envs(bucket.environment());
+        }
         command
     }
 

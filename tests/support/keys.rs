@@ -71,7 +71,7 @@ pub(crate) fn unarmored(text: &str) -> Vec<u8> {
 
 /// Appends an entry that does this, as any program could.
 pub(crate) fn append(hub: &Hub, actions: &[Action]) {
-    let registry = Registry::open(&hub.path("pool"), None).unwrap();
+    let registry = Registry::open(hub.path("pool"), None).unwrap();
     let number = registry.catalog().unwrap().entries() + 1;
     let previous = match number {
         1 => registry.id().genesis(),

@@ -5,6 +5,7 @@
 //! own types: files are written here byte by byte, and documents are read as JSON.
 
 mod arrays;
+pub(crate) mod bucket;
 mod esm;
 mod given;
 pub(crate) mod hub;

@@ -8,6 +8,7 @@ use crate::completion::{Shell, Typed, in_bash, offer};
 use crate::context::Context;
 use crate::document::Document;
 use crate::failure::Outcome;
+use crate::place::is_address;
 
 /// Print the script by which a shell completes esmhub's commands, options and references
 ///
@@ -74,7 +75,8 @@ impl Complete {
             (Some(line), Some(breaks)) => in_bash(&self.words, self.index, line, breaks),
             _ => Typed::new(self.words, self.index),
         };
-        let registry = context.location().ok().map(Into::into);
+        // A key press must not wait for a network.
+        let registry = context.place().ok().filter(|place| !is_address(place)).map(Into::into);
         context.emit(&CompleteDocument { lines: offer(Arguments::command(), &typed, registry).lines() })
     }
 }

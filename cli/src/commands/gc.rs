@@ -65,7 +65,7 @@ impl Gc {
         let Collected { grace_seconds, kept, young, taken_bytes, deleted, waiting, staged, damaged, .. } =
             collected.clone();
         context.emit(&GcDocument {
-            registry: registry.location().display().to_string(),
+            registry: registry.location().to_string(),
             dry_run: self.dry_run,
             grace_seconds,
             kept: kept.into(),

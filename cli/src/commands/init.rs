@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use esmhub_registry::{Registry, RegistryError, Settings};
+use esmhub_registry::{Location, Registry, RegistryError, Settings};
 use serde::Serialize;
 
 use crate::closed::is_denied;
 use crate::context::Context;
 use crate::document::Document;
 use crate::failure::{Failure, Outcome};
+use crate::place::locate;
 use crate::values::parse_duration;
 
 /// Make an empty registry; one that is there already is left as it is
@@ -42,11 +43,19 @@ impl Init {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         let location = match &self.dir {
             Some(dir) => dir.clone(),
-            None => context.location()?.to_owned(),
+            None => context.place()?.to_owned(),
         };
-        check_folder(&location)?;
+        let place = locate(&location)?;
+        match place {
+            Location::Directory(_) => check_folder(&location)?,
+            Location::Store(_) if self.shared => {
+                return Err(Failure::usage("--shared is for the group of a directory")
+                    .hint("who may write to a bucket is for the bucket's own settings to say; leave it out"));
+            }
+            Location::Store(_) => {}
+        }
         let settings = Settings { grace_seconds: self.grace, shared: self.shared };
-        let existing = Registry::find(&location, None)?;
+        let existing = Registry::find(&place, None)?;
         if self.dry_run {
             let kept = existing.as_ref().map_or(settings, Registry::settings);
             return context.emit(&InitDocument {
@@ -64,7 +73,7 @@ impl Init {
                 .warn(format!("{} is not empty: a registry is best kept in a folder of its own", location.display()));
         }
         let initialised =
-            Registry::init(&location, &settings, context.cache()).map_err(|error| not_made(&location, error))?;
+            Registry::init(&place, &settings, context.cache()).map_err(|error| not_made(&location, error))?;
         let settings = initialised.registry.settings();
         if !initialised.created && self.shared && !settings.shared {
             context.warn(
@@ -73,7 +82,7 @@ impl Init {
             );
         }
         context.emit(&InitDocument {
-            registry: initialised.registry.location().display().to_string(),
+            registry: initialised.registry.location().to_string(),
             id: Some(initialised.registry.id().to_string()),
             created: initialised.created,
             dry_run: false,

@@ -76,7 +76,7 @@ impl Stats {
             bases.iter().map(|b| b.model_bytes.map(|bytes| bytes.saturating_mul(b.objects))).sum();
         let stored = stats.stored_bytes + stats.log_bytes;
         context.emit(&StatsDocument {
-            registry: registry.location().display().to_string(),
+            registry: registry.location().to_string(),
             references: stats.references,
             names: stats.names,
             yanked: stats.yanked,

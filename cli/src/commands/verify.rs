@@ -16,6 +16,7 @@ use super::gc::Count;
 use crate::context::Context;
 use crate::document::{Document, bytes, count, printable, time};
 use crate::failure::{Failure, INTEGRITY, Outcome, PARTIAL};
+use crate::place::locate;
 use crate::progress;
 
 /// How long an entry that cannot be read is given before it is declared lost: what clients of network file systems cache of a
@@ -81,7 +82,7 @@ impl Verify {
         let mut from = Vec::new();
         let mut broken = Vec::new();
         for location in &self.from {
-            match Registry::open(location, None) {
+            match Registry::open(locate(location)?, None) {
                 Ok(copy) => from.push(copy),
                 Err(error) if error.kind() == ErrorKind::Integrity => broken.push((location, error)),
                 Err(error) => return Err(error.into()),
@@ -94,14 +95,14 @@ impl Verify {
         };
         // What is left of a registry may have lost its marker too: then this one's will do, where the logs prove it.
         for (location, error) in broken {
-            let copy = Registry::open_for_repair(location, None, std::slice::from_ref(&registry));
+            let copy = Registry::open_for_repair(locate(location)?, None, std::slice::from_ref(&registry));
             from.push(copy.map_err(|_| unusable(location, error))?);
         }
         let mut report = check(context, &registry)?;
         let mut repaired = None;
         if self.repair {
             for other in from.iter().filter(|other| other.id() != registry.id()) {
-                let (place, id) = (other.location().display(), registry.id());
+                let (place, id) = (other.location(), registry.id());
                 context.note(format!("{place} is no copy of this registry ({id}): only objects can be taken from it"));
             }
             let options =
@@ -132,7 +133,7 @@ impl Verify {
             },
         });
         context.emit(&VerifyDocument {
-            registry: registry.location().display().to_string(),
+            registry: registry.location().to_string(),
             sound: report.is_sound(),
             objects: report.objects,
             object_bytes: report.object_bytes,

@@ -10,6 +10,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 
 use super::references::References;
 use super::words::Typed;
+use crate::place::is_address;
 
 /// More than this nobody reads; another letter narrows them down.
 const MOST: usize = 5000;
@@ -80,7 +81,7 @@ impl Shared {
 /// What could stand where the cursor is; `registry` is the one that the environment names.
 pub(crate) fn offer(command: Command, typed: &Typed, registry: Option<PathBuf>) -> Offer {
     let shared = Arc::new(Shared {
-        registry: registry_of(&typed.words).or(registry),
+        registry: registry_of(&typed.words).or(registry).filter(|place| !is_address(place)),
         references: OnceLock::new(),
         wanted: Mutex::new(None),
     });
@@ -140,7 +141,7 @@ fn attach(arg: Arg, shared: &Arc<Shared>) -> Arg {
         "REF" => (Paths::None, Some(References::beginning_with)),
         "PATTERN" => (Paths::None, Some(References::names_beginning_with)),
         "MODEL" if arg.get_id() == "base" => (Paths::Folders, Some(References::bases_beginning_with)),
-        "MODEL" | "DIR" => (Paths::Folders, None),
+        "MODEL" | "DIR" | "DIR|URL" => (Paths::Folders, None),
         _ if is_path => (Paths::Files, None),
         _ => return arg,
     };
@@ -203,7 +204,7 @@ mod tests {
         "TARGET",
     ];
     /// What is asked for in the registry, or is a folder.
-    const ASKED: [&str; 4] = ["REF", "PATTERN", "MODEL", "DIR"];
+    const ASKED: [&str; 5] = ["REF", "PATTERN", "MODEL", "DIR", "DIR|URL"];
 
     fn forgotten(command: &Command) -> Vec<String> {
         let offers = |arg: &&Arg| {

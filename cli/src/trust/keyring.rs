@@ -63,7 +63,9 @@ impl Keyring {
             return Self::parse(context, &bytes, &file, Origin::User);
         }
         match registry.trusted_keys()? {
-            Some(bytes) => Self::parse(context, &bytes, &registry.location().join(FILE), Origin::Registry),
+            Some(bytes) => {
+                Self::parse(context, &bytes, Path::new(&format!("{}/{FILE}", registry.location())), Origin::Registry)
+            }
             None => Ok(Self::default()),
         }
     }

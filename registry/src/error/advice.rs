@@ -5,7 +5,7 @@ use std::io;
 
 use esmhub_store_format::{DigestPrefix, FormatError};
 
-use super::{Absence, RegistryError, io_cause};
+use super::{Absence, RegistryError, StoreFault, io_cause};
 use crate::registry::MARKER_ADVICE;
 use crate::schema;
 
@@ -47,9 +47,31 @@ impl RegistryError {
             Self::Refused { source, .. } => source.hint(),
             Self::Partial { source, .. } => source.hint(),
             Self::Io { source, .. } => io_hint(source.as_ref()),
+            Self::NoConditionalCreate { .. } => Some(
+                "reading, pulling and ranking work everywhere; to publish, take a store that knows it (S3, Google Cloud Storage, Azure, R2, MinIO)"
+                    .into(),
+            ),
+            Self::ReadOnly { .. } => Some("publish where its files come from: the directory or bucket that the server shows".into()),
+            Self::NoListing { .. } => Some("do this where its files come from: the directory or bucket that the server shows".into()),
+            Self::Store { fault, .. } => store_hint(*fault).map(Into::into),
             Self::NoExclusiveCreate { .. } => Some("keep the registry on a file system that has hard links".into()),
             Self::Location { .. } | Self::Unsigned { .. } | Self::Random(_) => None,
         }
+    }
+}
+
+fn store_hint(fault: StoreFault) -> Option<&'static str> {
+    match fault {
+        StoreFault::Denied => {
+            Some("look at the credentials in the environment, and at what they may do with this bucket")
+        }
+        StoreFault::Missing => Some("check the bucket's name, its region and the endpoint"),
+        StoreFault::Unreachable => Some("check the endpoint and the network, and try again"),
+        StoreFault::Busy => Some("try again; what was acknowledged is there"),
+        StoreFault::Plain => {
+            Some("use https, or allow it with AWS_ALLOW_HTTP=true (AZURE_ALLOW_HTTP, GOOGLE_ALLOW_HTTP)")
+        }
+        StoreFault::Other => None,
     }
 }
 

@@ -75,3 +75,20 @@ impl fmt::Display for Candidate {
         write!(f, "{}:{}@{}", self.name, self.tag, self.digest)
     }
 }
+
+/// Why an object store did not do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    /// It does not know this user, or does not let them.
+    Denied,
+    /// There is no such bucket.
+    Missing,
+    /// It could not be reached.
+    Unreachable,
+    /// It did not answer in time, or asked for patience, and went on to do so.
+    Busy,
+    /// The address is not encrypted.
+    Plain,
+    /// Anything else.
+    Other,
+}

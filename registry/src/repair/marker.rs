@@ -1,13 +1,13 @@
 //! Repairing the marker: it comes back from a copy of the registry, which the log proves to be one.
 
-use std::fs;
 use std::path::Path;
 
 use super::Repair;
 use crate::error::ErrorKind;
+use crate::location::Location;
 use crate::log;
 use crate::marker::{MAX_MARKER_BYTES, Marker};
-use crate::registry::fault_of_marker;
+use crate::registry::{canonical, fault_of_marker};
 use crate::storage::Storage;
 use crate::{Registry, RegistryError, schema};
 
@@ -21,16 +21,20 @@ impl Registry {
     /// # Errors
     /// As [`Registry::open`] where there is no such copy; [`RegistryError::Unsound`] where copies of several registries could be
     /// it.
-    pub fn open_for_repair(location: &Path, cache: Option<&Path>, copies: &[Registry]) -> Result<Self, RegistryError> {
-        let opened = Self::open(location, cache);
+    pub fn open_for_repair(
+        location: impl Into<Location>,
+        cache: Option<&Path>,
+        copies: &[Registry],
+    ) -> Result<Self, RegistryError> {
+        let location = location.into();
+        let opened = Self::open(&location, cache);
         match &opened {
             Err(error) if error.kind() == ErrorKind::Integrity => {}
             Ok(registry) if fault_of_marker(&registry.storage)?.is_some() => {}
             _ => return opened,
         }
-        let location =
-            fs::canonicalize(location).map_err(|error| RegistryError::io("open the directory", location, error))?;
-        let storage = Storage::on_disk(&location, false)?;
+        let location = canonical(location)?;
+        let storage = Storage::at(&location, false)?;
         let numbers = log::numbers_found(&storage)?;
         // A marker whose registry has other entries of this log may well be the right one, and entry 1 the wrong one.
         if let Ok(registry) = &opened {
@@ -42,11 +46,11 @@ impl Registry {
         let proven: Vec<&Registry> = copies.iter().filter(|copy| holds_an_entry_of(&storage, &numbers, copy)).collect();
         let refused = match (proven.as_slice(), opened) {
             ([copy, others @ ..], _) if others.iter().all(|other| other.marker.id == copy.marker.id) => {
-                return Self::with_marker(&location, copy.marker, cache);
+                return Self::with_marker(location, copy.marker, cache);
             }
             ([copy, others @ ..], _) => {
                 let places: Vec<String> =
-                    [copy].into_iter().chain(others).map(|copy| copy.location.display().to_string()).collect();
+                    [copy].into_iter().chain(others).map(|copy| copy.location.to_string()).collect();
                 format!(
                     "registries of different ids have entries of this log ({}): name the right one alone",
                     places.join(", ")
@@ -88,7 +92,7 @@ impl Repair<'_> {
         let is_whole = |bytes: &Vec<u8>| Marker::parse(bytes).is_ok_and(|marker| marker.id == self.registry.marker.id);
         let found = self.options.from.iter().find_map(|copy| {
             let bytes = copy.storage.read(place, MAX_MARKER_BYTES).ok()?.filter(is_whole)?;
-            Some((bytes, copy.location().display().to_string()))
+            Some((bytes, copy.location().to_string()))
         });
         let done = match found {
             // The same once more would help nothing.

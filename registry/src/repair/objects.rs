@@ -75,7 +75,7 @@ impl Repair<'_> {
         }
         let mut found = self.options.from.iter().filter_map(|other| {
             let bytes = whole_file(&other.storage, &place, digest)?;
-            Some((bytes, other.location().display().to_string()))
+            Some((bytes, other.location().to_string()))
         });
         Ok(found.next())
     }

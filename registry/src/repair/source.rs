@@ -97,7 +97,7 @@ impl<'a> Source<'a> {
     pub(super) fn name(&self) -> String {
         match &self.log {
             Kept::Index(_) => "the index".to_owned(),
-            Kept::Copy(copy) => copy.location().display().to_string(),
+            Kept::Copy(copy) => copy.location().to_string(),
         }
     }
 

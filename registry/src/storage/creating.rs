@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::io;
 
-use futures::executor::block_on;
-use object_store::path::Path as Location;
-use object_store::{CopyMode, CopyOptions, ObjectStore, PutMode};
+use object_store::path::Path as Key;
+use object_store::{CopyMode, CopyOptions, ObjectStore, PutMode, PutPayload};
 
 use super::{Storage, copy_of};
 use crate::RegistryError;
@@ -57,11 +56,14 @@ impl Storage {
     /// # Errors
     /// As [`Storage::create`].
     pub(crate) fn link(&self, place: &str, written: Written<'_>) -> Result<Creation, RegistryError> {
-        let location = Location::from(place);
+        let location = Key::from(place);
         let (disk, staged) = match written.0 {
             Held::Staged(disk, staged) => (disk, staged),
             Held::Bytes(bytes) => {
-                return match block_on(self.store.put_opts(&location, bytes.into(), PutMode::Create.into())) {
+                self.require_writable()?;
+                let bytes = PutPayload::from(bytes);
+                let create = || self.store.put_opts(&location, bytes.clone(), PutMode::Create.into());
+                return match self.persist(create) {
                     Ok(_) => Ok(Creation::Created),
                     Err(object_store::Error::AlreadyExists { .. }) => Ok(Creation::AlreadyThere),
                     Err(error) => Err(self.failed("write it", place, error)),
@@ -70,7 +72,7 @@ impl Storage {
         };
         disk.settle_staged(&staged, place)?;
         let create = CopyOptions::new().with_mode(CopyMode::Create);
-        let created = match block_on(self.store.copy_opts(&Location::from(staged.name.as_str()), &location, create)) {
+        let created = match self.wait(self.store.copy_opts(&Key::from(staged.name.as_str()), &location, create)) {
             Ok(()) => return Ok(Creation::Created),
             Err(object_store::Error::AlreadyExists { .. }) => Creation::AlreadyThere,
             Err(error) if may_lack_links(&error) => rename(disk, &staged, place, error)?,

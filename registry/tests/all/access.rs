@@ -146,7 +146,7 @@ fn a_link_to_a_registry_is_that_registry() {
     let link = pool.folder.path().join("link");
     std::os::unix::fs::symlink(pool.root(), &link).unwrap();
     let registry = Registry::open(&link, None).unwrap();
-    assert_eq!(registry.location(), fs::canonicalize(pool.root()).unwrap());
+    assert_eq!(*registry.location(), fs::canonicalize(pool.root()).unwrap().into());
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
 fn child_that_publishes_until_it_is_killed() {
     let Ok(root) = std::env::var(CHILD) else { return };
     let round: u64 = std::env::var("ESMHUB_TEST_ROUND").unwrap().parse().unwrap();
-    let registry = Registry::open(root.as_ref(), None).unwrap();
+    let registry = Registry::open(std::path::Path::new(&root), None).unwrap();
     for turn in 0..200 {
         let seed = round * 1000 + turn;
         registry.set_anchors("acme/encoder", Some(&anchors(seed)), &by(), false).unwrap();

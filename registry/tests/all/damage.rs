@@ -17,7 +17,7 @@ fn a_flipped_bit_of_the_marker_is_damage() {
         let mut flipped = intact.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         overwrite(&marker, &flipped);
-        let error = Registry::open(&pool.root(), None).err().unwrap();
+        let error = Registry::open(pool.root(), None).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Integrity, "bit {bit}");
     }
 }
@@ -27,13 +27,13 @@ fn a_lost_marker_beside_a_log_is_damage_and_is_not_made_anew() {
     let pool = Pool::new();
     pool.publish("a", 1);
     fs::remove_file(pool.file("esmhub.toml")).unwrap();
-    let opened = Registry::open(&pool.root(), None).err().unwrap();
-    let made = Registry::init(&pool.root(), &Default::default(), None).err().unwrap();
+    let opened = Registry::open(pool.root(), None).err().unwrap();
+    let made = Registry::init(pool.root(), &Default::default(), None).err().unwrap();
     assert_eq!((opened.kind(), made.kind()), (ErrorKind::Integrity, ErrorKind::Integrity));
-    let found = Registry::find(&pool.root(), None).err().unwrap();
+    let found = Registry::find(pool.root(), None).err().unwrap();
     assert_eq!((found.kind(), found.hint()), (ErrorKind::Integrity, made.hint()));
     fs::write(pool.file("esmhub.toml"), vec![b'#'; 100_000]).unwrap();
-    let huge = Registry::open(&pool.root(), None).err().unwrap();
+    let huge = Registry::open(pool.root(), None).err().unwrap();
     assert_eq!(huge.kind(), ErrorKind::Integrity);
 }
 
@@ -44,17 +44,17 @@ fn objects_without_marker_and_log_are_not_made_into_a_new_registry() {
     fs::remove_file(pool.file("esmhub.toml")).unwrap();
     fs::remove_dir_all(pool.file("log")).unwrap();
     let before = snapshot(&pool.root());
-    let found = Registry::find(&pool.root(), None).err().unwrap();
-    let made = Registry::init(&pool.root(), &Default::default(), None).err().unwrap();
+    let found = Registry::find(pool.root(), None).err().unwrap();
+    let made = Registry::init(pool.root(), &Default::default(), None).err().unwrap();
     assert_eq!((found.kind(), made.kind()), (ErrorKind::Integrity, ErrorKind::Integrity));
     assert_eq!(snapshot(&pool.root()), before);
     // What a killed `init` leaves behind, and files that are none of ours, stand in nobody's way.
     fs::remove_dir_all(pool.file("objects")).unwrap();
     fs::create_dir_all(pool.file("objects/notes")).unwrap();
     fs::write(pool.file("objects/notes/mine"), "").unwrap();
-    assert!(Registry::find(&pool.root(), None).unwrap().is_none());
-    assert!(Registry::init(&pool.root(), &Default::default(), None).unwrap().created);
-    assert_eq!(Registry::find(&pool.root(), None).unwrap().unwrap().location(), pool.open().location());
+    assert!(Registry::find(pool.root(), None).unwrap().is_none());
+    assert!(Registry::init(pool.root(), &Default::default(), None).unwrap().created);
+    assert_eq!(Registry::find(pool.root(), None).unwrap().unwrap().location(), pool.open().location());
 }
 
 #[test]

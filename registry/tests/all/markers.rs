@@ -20,8 +20,7 @@ fn other() -> Pool {
 }
 
 fn repair_with_copies(pool: &Pool, copies: &[Registry], options: RepairOptions<'_>) -> Result<Repaired, ErrorKind> {
-    let registry =
-        Registry::open_for_repair(&pool.root(), Some(&pool.cache()), copies).map_err(|error| error.kind())?;
+    let registry = Registry::open_for_repair(pool.root(), Some(&pool.cache()), copies).map_err(|error| error.kind())?;
     registry.repair(&by(), &RepairOptions { from: copies, ..options }).map_err(|error| error.cause.kind())
 }
 
@@ -71,7 +70,7 @@ fn a_marker_is_taken_from_no_other_registry() {
 fn a_registry_opened_without_its_marker_is_not_called_sound() {
     let (pool, copy) = twins();
     flip(&pool.file("esmhub.toml"), 150);
-    let registry = Registry::open_for_repair(&pool.root(), None, &[copy.open()]).unwrap();
+    let registry = Registry::open_for_repair(pool.root(), None, &[copy.open()]).unwrap();
     let problems = registry.verify(&|_| ()).unwrap().problems;
     assert_eq!(problems.iter().map(|it| (it.what, it.place.as_str())).collect::<Vec<_>>(), [("marker", "esmhub.toml")]);
 }
@@ -122,9 +121,9 @@ fn between_copies_of_two_registries_nobody_chooses() {
     overwrite(&pool.entry(2), &fs::read(other.entry(2)).unwrap());
     overwrite(&pool.entry(1), b"rubbish");
     flip(&pool.file("esmhub.toml"), 150);
-    let refused = Registry::open_for_repair(&pool.root(), None, &[copy.open(), other.open()]).err().unwrap();
+    let refused = Registry::open_for_repair(pool.root(), None, &[copy.open(), other.open()]).err().unwrap();
     assert!(refused.hint().unwrap().contains("the right one alone"), "{refused:?}");
-    assert!(Registry::open_for_repair(&pool.root(), None, &[copy.open(), copy.open()]).is_ok());
+    assert!(Registry::open_for_repair(pool.root(), None, &[copy.open(), copy.open()]).is_ok());
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn init_leaves_a_registry_as_it_is() {
     pool.publish("a", 1);
     let before = snapshot(&pool.root());
     let settings = Settings { grace_seconds: 5, shared: true };
-    let again = Registry::init(&pool.root(), &settings, None).unwrap();
+    let again = Registry::init(pool.root(), &settings, None).unwrap();
     assert!(!again.created);
     assert_eq!(again.registry.settings(), Settings::default());
     assert_eq!(snapshot(&pool.root()), before);
@@ -202,9 +202,9 @@ fn an_interrupted_init_can_be_done_again() {
     let error = Registry::open(&root, None).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotARegistry);
     assert!(Registry::init(&root, &Settings::default(), None).unwrap().created);
-    let nowhere = Registry::open(&folder.path().join("nowhere"), None).err().unwrap();
+    let nowhere = Registry::open(folder.path().join("nowhere"), None).err().unwrap();
     assert_eq!(nowhere.kind(), ErrorKind::NotARegistry);
-    let file = Registry::open(&root.join("esmhub.toml"), None).err().unwrap();
+    let file = Registry::open(root.join("esmhub.toml"), None).err().unwrap();
     assert_eq!(file.kind(), ErrorKind::NotARegistry);
 }
 

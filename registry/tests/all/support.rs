@@ -48,7 +48,7 @@ impl Pool {
 
     fn within(folder: TempDir) -> Self {
         let pool = Self { folder };
-        let initialised = Registry::init(&pool.root(), &Settings::default(), None).unwrap();
+        let initialised = Registry::init(pool.root(), &Settings::default(), None).unwrap();
         assert!(initialised.created);
         pool
     }
@@ -76,11 +76,11 @@ impl Pool {
 
     /// Without an index.
     pub(crate) fn open(&self) -> Registry {
-        Registry::open(&self.root(), None).unwrap()
+        Registry::open(self.root(), None).unwrap()
     }
 
     pub(crate) fn open_indexed(&self) -> Registry {
-        Registry::open(&self.root(), Some(&self.cache())).unwrap()
+        Registry::open(self.root(), Some(&self.cache())).unwrap()
     }
 
     /// The index of whoever has opened it with one.

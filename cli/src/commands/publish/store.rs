@@ -32,7 +32,7 @@ pub(crate) fn store(
     context.notice(publishing.notice.as_ref());
     let described = sources.into_iter().zip(&batch).zip(publishing.esms);
     Ok(PublishDocument {
-        registry: registry.location().display().to_string(),
+        registry: registry.location().to_string(),
         entries: publishing.entries,
         dry_run,
         skipped: Vec::new(),

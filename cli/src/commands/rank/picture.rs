@@ -80,7 +80,7 @@ impl Rank {
 
     /// What is needed to repeat this ranking. `command` is the command line, where it is not that of the process.
     pub(super) fn origin(&self, context: &Context, registry: &Registry, catalog: &Catalog) -> Outcome<Origin> {
-        let location = context.location()?.display().to_string();
+        let location = context.place()?.display().to_string();
         let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
         // What was locked is repeated by following the lock, not by writing another.
         let words = if self.locking.lock().is_some() { following(words) } else { words.collect() };

@@ -1,0 +1,180 @@
+//! Where a registry lies: a directory, or an address in an object store.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::RegistryError;
+
+/// What begins an address; everything else is a directory.
+const SCHEMES: [&str; 9] = ["s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "http", "https"];
+
+/// Where a registry lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A directory, on a disk or a network mount.
+    Directory(PathBuf),
+    /// An object store.
+    Store(StoreAddress),
+}
+
+/// The address of a registry in an object store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreAddress {
+    url: Url,
+    settings: BTreeMap<String, String>,
+}
+
+impl Location {
+    /// Whether a text is an address in an object store (`s3://…`), and not the path of a directory.
+    pub fn is_address(text: &str) -> bool {
+        text.split_once("://").is_some_and(|(scheme, _)| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+    }
+
+    /// The address of a registry: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, or `https://host/path`, which
+    /// can only be read.
+    ///
+    /// `settings` say how the store is reached, under the names that the cloud's own tools read from the environment, in any case:
+    /// `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, `AZURE_STORAGE_ACCOUNT_NAME`, `GOOGLE_APPLICATION_CREDENTIALS`, …. Those that
+    /// `object_store` does not know are ignored.
+    ///
+    /// # Errors
+    /// [`RegistryError::Location`] where it is none.
+    pub fn in_store(text: &str, settings: BTreeMap<String, String>) -> Result<Self, RegistryError> {
+        let refused = |detail| RegistryError::Location { location: text.into(), detail };
+        let mut url = Url::parse(text).map_err(|_| refused("it is no address: scheme://bucket/prefix is expected"))?;
+        if url.password().is_some() || (!url.username().is_empty() && !url.scheme().starts_with("abfs")) {
+            return Err(RegistryError::Location {
+                // The password is nobody's to see.
+                location: format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default()).into(),
+                detail: "an address holds no user name or password: they belong into the environment",
+            });
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(refused("an address has neither ? nor #"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(refused("it names no bucket"));
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        let settings = settings.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
+        Ok(Self::Store(StoreAddress { url, settings }))
+    }
+
+    /// As a path, for messages; an address is written as one.
+    pub(crate) fn to_path(&self) -> PathBuf {
+        match self {
+            Self::Directory(path) => path.clone(),
+            Self::Store(address) => address.to_string().into(),
+        }
+    }
+}
+
+impl StoreAddress {
+    /// The address.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The settings that begin with one of these, such as `aws_`, in lower case.
+    pub(crate) fn settings<'a>(&'a self, prefixes: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let pairs = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        pairs.filter(move |(key, _)| prefixes.iter().any(|prefix| key.starts_with(prefix)))
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(directory: &Path) -> Self {
+        Self::Directory(directory.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Location {
+    fn from(directory: &PathBuf) -> Self {
+        Self::Directory(directory.clone())
+    }
+}
+
+impl From<PathBuf> for Location {
+    fn from(directory: PathBuf) -> Self {
+        Self::Directory(directory)
+    }
+}
+
+impl From<&Self> for Location {
+    fn from(location: &Self) -> Self {
+        location.clone()
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Store(address) => address.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+/// Without the settings, which hold secrets.
+impl fmt::Debug for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StoreAddress").field(&self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parsed(text: &str) -> Result<String, String> {
+        let location = Location::in_store(text, BTreeMap::new());
+        location.map(|location| location.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_place_has_one_spelling() {
+        for text in ["s3://bucket/a/b", "s3://bucket/a/b/", "s3://bucket/a/b//"] {
+            assert_eq!(parsed(text).unwrap(), "s3://bucket/a/b");
+        }
+        assert_eq!(parsed("gs://bucket").unwrap(), "gs://bucket");
+        assert_eq!(parsed("https://example.org/pool/").unwrap(), "https://example.org/pool");
+        assert_eq!(
+            parsed("abfss://container@account.dfs.core.windows.net/p").unwrap(),
+            "abfss://container@account.dfs.core.windows.net/p"
+        );
+    }
+
+    #[test]
+    fn secrets_in_an_address_are_refused_and_not_repeated() {
+        let said = parsed("https://ada:hunter2@example.org/pool").unwrap_err();
+        assert!(said.contains("environment") && !said.contains("hunter2"), "{said}");
+        let settings = BTreeMap::from([("AWS_SECRET_ACCESS_KEY".to_owned(), "hunter2".to_owned())]);
+        let location = Location::in_store("s3://bucket", settings).unwrap();
+        assert!(!format!("{location:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["s3://", "s3:///prefix", "s3://bucket/a?b=c", "s3://bucket/a#b", "https://"] {
+            assert!(parsed(text).is_err(), "{text}");
+        }
+        assert!(
+            Location::is_address("S3://bucket")
+                && !Location::is_address("/mnt/s3://x")
+                && !Location::is_address("pool")
+        );
+        // A directory may be called so; it is then written ./file:…
+        assert!(!Location::is_address("file://x"));
+    }
+}

@@ -1,0 +1,162 @@
+//! A store on 127.0.0.1 that speaks as much of S3's protocol as a registry needs, over a folder: bucket `b` is the folder `b` in it, and
+//! a key a file below that. So whoever knows where a registry's files lie finds them, in a bucket as in a directory.
+//!
+//! It is written from the protocol's own documentation (<https://docs.aws.amazon.com/AmazonS3/latest/API/>), knows nothing of the
+//! product, and does what S3 promises: a conditional create is decided by the file system, and a listing shows what was created before
+//! it began. It ends when it is dropped.
+
+mod http;
+mod keys;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use self::http::{Answer, Request};
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It is refused with this status, and nothing is done.
+    Refused(u16),
+    /// It is done, and the connection ends before the answer.
+    Lost,
+    /// The answer ends within its body.
+    Cut,
+    /// The connection ends before anything is done.
+    Dropped,
+    /// The answer comes after so many milliseconds.
+    Late(u64),
+    /// Whoever asks may do nothing.
+    Denied,
+}
+
+/// What kind of store it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// As S3 is.
+    Whole,
+    /// One that knows no conditions and overwrites.
+    Careless,
+}
+
+/// The store.
+pub(crate) struct Bucket {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Decides from method and key what happens to a request.
+type Fate = dyn Fn(&str, &str) -> Option<Trouble> + Send + Sync;
+
+struct Shared {
+    root: PathBuf,
+    kind: Kind,
+    stopped: AtomicBool,
+    /// Method and key of every request.
+    requests: Mutex<Vec<String>>,
+    fate: Mutex<Option<Box<Fate>>>,
+    /// Files are written here before they get their names.
+    staging: tempfile::TempDir,
+}
+
+impl Bucket {
+    /// Over a folder.
+    pub(crate) fn over(root: &Path, kind: Kind) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // On the same file system, so that a link can give a file its name; and nothing of it is seen in the folder.
+        let staging = tempfile::Builder::new().prefix("bucket").tempdir_in(root.parent().unwrap()).unwrap();
+        let (requests, fate) = (Mutex::default(), Mutex::default());
+        let stopped = AtomicBool::new(false);
+        let shared = Arc::new(Shared { root: root.to_owned(), kind, stopped, requests, fate, staging });
+        let served = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if served.stopped.load(Ordering::SeqCst) {
+                    break;
+                }
+                let one = Arc::clone(&served);
+                // A client that goes away is not the server's failure.
+                std::thread::spawn(move || stream.and_then(|stream| one.serve(stream)));
+            }
+        });
+        Self { address, shared, thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the environment of a command has to say, so that it finds the store.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ACCESS_KEY_ID", "ada".into()),
+            ("AWS_SECRET_ACCESS_KEY", "secret".into()),
+            ("AWS_REGION", "here".into()),
+        ]
+    }
+
+    /// Method and key of every request since this was asked last, `GET pool/log/…`.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.requests.lock().unwrap())
+    }
+
+    /// From now on this decides, by method and key, what happens to a request.
+    pub(crate) fn fates(&self, fate: impl Fn(&str, &str) -> Option<Trouble> + Send + Sync + 'static) {
+        *self.shared.fate.lock().unwrap() = Some(Box::new(fate));
+    }
+
+    /// From now on everything goes well.
+    pub(crate) fn heals(&self) {
+        *self.shared.fate.lock().unwrap() = None;
+    }
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Answers one request after the other on a connection.
+    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_nodelay(true)?;
+        let mut reader = std::io::BufReader::new(stream.try_clone()?);
+        while let Some(request) = Request::read(&mut reader, &stream)? {
+            let what = format!("{} {}", request.method, request.path);
+            self.requests.lock().unwrap().push(what);
+            let trouble = self.fate.lock().unwrap().as_ref().and_then(|fate| fate(&request.method, &request.path));
+            match trouble {
+                Some(Trouble::Dropped) => return Ok(()),
+                Some(Trouble::Refused(status)) => {
+                    Answer::error(status, "SlowDown", "be patient").send(&stream, &request)?
+                }
+                Some(Trouble::Denied) => Answer::error(403, "AccessDenied", "not yours").send(&stream, &request)?,
+                Some(Trouble::Lost) => {
+                    self.answer(&request);
+                    return Ok(());
+                }
+                Some(Trouble::Cut) => return self.answer(&request).send_half(&stream),
+                Some(Trouble::Late(milliseconds)) => {
+                    std::thread::sleep(Duration::from_millis(milliseconds));
+                    self.answer(&request).send(&stream, &request)?;
+                }
+                None => self.answer(&request).send(&stream, &request)?,
+            }
+        }
+        Ok(())
+    }
+}
