@@ -251,17 +251,123 @@ fn second_visit_takes_three_requests_and_first_one_takes_packs() {
     let pack = hub.path("pool/packs/00000000000000000001-64");
     let bytes = fs::read(&pack).unwrap();
     let other = fs::read(hub.path("pool/packs/00000000000000000065-8")).unwrap();
+    let kept = bytes.clone();
     let mut flipped = bytes.clone();
     flipped[bytes.len() / 2] ^= 1;
     for content in [flipped, other, bytes[..bytes.len() - 1].to_vec(), Vec::new(), [bytes.clone(), bytes].concat()] {
         fs::write(&pack, content).unwrap();
         assert_eq!(hub.json(["log", "--no-cache"]), whole);
+        let report = hub.json_with(16, ["verify"]);
+        assert_eq!(
+            at(&report, ["problems/0/what", "problems/0/place"]),
+            json!(["pack", "packs/00000000000000000001-64"])
+        );
+        hub.json_with(16, ["verify", "--repair", "--dry-run"]);
+        hub.ok(["verify", "--repair"]);
+        assert_eq!(fs::read(&pack).unwrap(), kept);
     }
+    // Nor is one of another history, as of a pool that was set back to a backup and went on otherwise.
+    let other = bucket();
+    for at in 0..9 {
+        other.ok(["publish", &other.esm(&EsmFolder::new("mr", 8, 1)), "--name", &format!("m{at}")]);
+    }
+    fs::copy(other.path("pool/packs/00000000000000000001-8"), hub.path("pool/packs/00000000000000000001-8")).unwrap();
+    fs::remove_file(&pack).unwrap();
+    assert_eq!(hub.json(["log", "--no-cache"]), whole);
+    hub.json_with(16, ["verify"]);
+    hub.ok(["verify", "--repair"]);
     // What is not there is made by who tidies up.
     fs::remove_dir_all(hub.path("pool/packs")).unwrap();
     hub.ok(["gc"]);
     assert_eq!(packs(), 10);
     assert_eq!(hub.json(["verify"])["sound"], true);
+}
+
+/// Entries 1 to 8 and their pack, then 7 and 8 gone as where a backup was put back, and others in their places.
+#[test]
+fn pack_of_a_history_that_was_set_back_is_nobodys_log() {
+    let hub = bucket();
+    let publish = |name: &str, more: &[&str]| {
+        let esm = hub.esm(&EsmFolder::new("mr", 8, 1));
+        hub.run([&["publish", &esm, "--name", name, "--no-cache"][..], more].concat())
+    };
+    for at in 0..8 {
+        assert_eq!(publish(&format!("old{at}"), &[]).code, 0);
+    }
+    assert!(hub.path("pool/packs/00000000000000000001-8").is_file());
+    for number in [7, 8] {
+        fs::remove_file(hub.entry(number)).unwrap();
+    }
+    assert_eq!((publish("new7", &[]).code, publish("new8", &[]).code), (0, 0));
+    let listed = || hub.json(["list", "--no-cache"]);
+    let has = |name: &str| listed()["esms"].as_array().unwrap().iter().any(|esm| esm["name"] == name);
+    assert!(has("new7") && has("new8") && !has("old6") && !has("old7"), "{}", listed());
+    hub.json_with(16, ["verify", "--no-cache"]);
+    assert_eq!(publish("new9", &["--cache-dir", "fresh"]).code, 0);
+    assert!(has("new8") && has("new9"));
+    hub.ok(["verify", "--repair"]);
+    assert_eq!(hub.json(["verify", "--no-cache"])["sound"], true);
+    assert!(has("new7") && has("new9"));
+}
+
+/// What readers may take from a pack, writers must know to be in the log.
+#[test]
+fn writer_sees_what_of_the_log_cannot_be_read_though_a_pack_has_it() {
+    let hub = bucket();
+    let esm = hub.esm(&EsmFolder::new("mr", 8, 1));
+    for at in 0..9 {
+        hub.ok(["publish", &esm, "--name", &format!("n{at}")]);
+    }
+    damage(&hub.entry(3));
+    assert_eq!(hub.json(["list", "--cache-dir", "fresh"])["esms"].as_array().unwrap().len(), 9);
+    hub.refused(16, ["publish", &esm, "--name", "more", "--no-cache"]);
+    hub.json_with(16, ["verify", "--no-cache"]);
+    hub.ok(["verify", "--repair"]);
+    hub.ok(["publish", &esm, "--name", "more", "--no-cache"]);
+}
+
+#[test]
+fn what_is_no_list_is_no_empty_registry_and_a_name_out_of_range_no_end() {
+    let hub = filled(bucket());
+    hub.bucket().fates(|method, key| (method == "GET" && key == "pool").then_some(Trouble::Page));
+    for arguments in [&["list"][..], &["verify"], &["gc"], &["list", "--no-cache"]] {
+        hub.refused_saying(1, arguments, &["is no list"]);
+    }
+    hub.bucket().heals();
+    hub.write("pool/log/18446744073709551615", "");
+    let listed = hub.run(["list", "--no-cache"]);
+    assert!([3, 16].contains(&listed.code), "{listed:#?}");
+    fs::remove_file(hub.path("pool/log/18446744073709551615")).unwrap();
+    // A site with one page for all that it has not.
+    let address = format!("{}/pool", hub.bucket().endpoint());
+    hub.bucket().fates(|_, key| (key.contains("/log/") && !key.ends_with("01")).then_some(Trouble::Page));
+    let read = hub.run(["list", "--registry", &address, "--no-cache"]);
+    assert_eq!(read.code, 16, "{read:#?}");
+}
+
+#[test]
+fn settings_that_cannot_be_right_are_named_and_secrets_are_not_repeated() {
+    let hub = bucket();
+    let with = |name: &str, value: &str| Hub::finish(hub.command().arg("list").env(name, value));
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", "127.0.0.1:9000"),
+        ("AWS_ENDPOINT_URL", "localhost"),
+        ("AWS_ENDPOINT_URL", "http://a b"),
+        ("AWS_ENDPOINT_URL", "http://host:99999"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2\n"),
+        ("AWS_SESSION_TOKEN", "hunter2\r"),
+        ("AWS_REGION", "hunter2\n"),
+    ] {
+        let refused = with(name, value);
+        assert!(refused.code == 2 && refused.stderr.contains(name), "{refused:#?}");
+        assert!(!refused.stderr.contains("hunter2"), "{refused:#?}");
+    }
+    for address in
+        ["s3://b/x?X-Amz-Signature=hunter2", "az://c/p#hunter2", "s3://ada:hunter2@b:99999/x", "ftp://u:hunter2@h/x"]
+    {
+        let refused = hub.run(["list", "--registry", address]);
+        assert!(refused.code == 2 && !refused.stderr.contains("hunter2"), "{refused:#?}");
+    }
 }
 
 #[test]
@@ -294,6 +400,8 @@ fn what_is_no_address_is_refused_and_no_secret_repeated() {
         ["list", "--registry", "ftp://host/pool"],
         &["ftp://", "hint: a registry is a directory, or s3://"],
     );
+    hub.refused_saying(2, ["init", "s3:/bucket/pool"], &["two slashes"]);
+    hub.refused_saying(1, ["list", "--registry", "az://container/pool"], &["AZURE_STORAGE_ACCOUNT_NAME is not set"]);
     hub.refused_saying(2, ["init", "s3://bucket", "--shared"], &["--shared is for"]);
 }
 

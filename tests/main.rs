@@ -24,6 +24,7 @@ mod distill;
 mod documents;
 #[cfg(unix)]
 mod downloads;
+mod engines;
 mod exit_codes;
 mod fitting;
 mod from_hub;

@@ -22,10 +22,16 @@ pub(crate) fn locate(place: &Path) -> Outcome<Location> {
     let address = place.to_str().filter(|text| Location::is_address(text));
     let Some(address) = address else {
         return match place.to_str().and_then(|text| text.split_once("://")) {
-            Some((scheme, _)) if !place.exists() && is_scheme(scheme) => {
-                Err(Failure::usage(format!("{}: {scheme}:// is no store that is known here", place.display()))
-                    .hint(FORMS))
-            }
+            Some((scheme, _)) if !place.exists() && is_scheme(scheme) => Err(Failure::usage(format!(
+                "{}: {scheme}:// is no store that is known here",
+                Location::shown(&place.to_string_lossy())
+            ))
+            .hint(FORMS)),
+            _ if misses_a_slash(place) => Err(Failure::usage(format!(
+                "{}: there are two slashes behind the colon of an address",
+                place.display()
+            ))
+            .hint(FORMS)),
             _ => Ok(place.into()),
         };
     };
@@ -36,7 +42,14 @@ pub(crate) fn locate(place: &Path) -> Outcome<Location> {
     if address.to_ascii_lowercase().starts_with("s3") {
         profile::complete(&mut settings)?;
     }
+    check(&settings)?;
     Location::in_store(address, settings).map_err(|error| Failure::usage(error.to_string()).hint(FORMS))
+}
+
+/// Whether an address was meant, as in `s3:/bucket`, and nothing of that name is here.
+fn misses_a_slash(place: &Path) -> bool {
+    let doubled = place.to_str().map(|text| text.replacen(":/", "://", 1));
+    doubled.is_some_and(|text| Location::is_address(&text)) && !place.exists()
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -46,4 +59,32 @@ fn is_scheme(text: &str) -> bool {
 /// Whether a text is an address, and no directory.
 pub(crate) fn is_address(place: &Path) -> bool {
     place.to_str().is_some_and(Location::is_address)
+}
+
+/// Values that could never be what they are for, by the name of the variable: a line break at the end of a key, an endpoint without its
+/// scheme.
+fn check(settings: &BTreeMap<String, String>) -> Outcome<()> {
+    let refused = |name: &str, what: &str| {
+        Err(Failure::usage(format!("{name} {what}")).hint("look at the environment, and at ~/.aws"))
+    };
+    for (name, value) in settings {
+        let is_key =
+            ["KEY", "TOKEN", "REGION", "ACCOUNT_NAME"].iter().any(|part| name.contains(part)) && !name.contains("FILE");
+        if is_key && !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return refused(name, "holds a space, a line break or another character that none has");
+        }
+        if name.contains("ENDPOINT") && !is_endpoint(value) {
+            return refused(name, "is no address: https://HOST is expected");
+        }
+    }
+    Ok(())
+}
+
+fn is_endpoint(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        let (name, port) = host.rsplit_once(':').filter(|_| !host.ends_with(']')).unwrap_or((host, "443"));
+        !name.is_empty() && port.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_graphic())
+    })
 }

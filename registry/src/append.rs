@@ -9,7 +9,7 @@ use esmhub_store_format::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS};
 use esmhub_store_format::log::{Action, Entry, Record, Writer};
 
 use crate::catalog::Catalog;
-use crate::load::{Loaded, follow};
+use crate::load::{Loaded, Packs, follow};
 use crate::{Notice, Registry, RegistryError, log, packs, schema};
 
 /// Who writes, and when.
@@ -50,7 +50,7 @@ impl<'a> Transaction<'a> {
     /// As [`Registry::catalog`]; [`RegistryError::Unsound`] where an entry cannot be read,
     /// [`RegistryError::UnknownRecord`] where one stops writers.
     pub(crate) fn begin(registry: &'a Registry, by: &'a Signature) -> Result<Self, RegistryError> {
-        let Loaded { catalog, numbers, is_indexed } = registry.load()?;
+        let Loaded { catalog, numbers, is_indexed } = registry.load(Packs::Unused)?;
         let transaction =
             Self { registry, by, catalog, fresh: BTreeMap::new(), written: Vec::new(), is_indexed, lost: 0 };
         transaction.require_writable()?;
@@ -95,7 +95,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// As [`Transaction::begin`].
     pub(crate) fn catch_up(&mut self, numbers: &[u64]) -> Result<(), RegistryError> {
-        self.fresh.extend(follow(&mut self.catalog, &self.registry.storage, numbers)?.fresh);
+        self.fresh.extend(follow(&mut self.catalog, &self.registry.storage, numbers, Packs::Unused)?.fresh);
         self.require_writable()
     }
 

@@ -10,6 +10,13 @@ use crate::parting::{Aside, lost_since, part, stood_before};
 use crate::storage::Storage;
 use crate::{Notice, Registry, RegistryError, packs, schema};
 
+/// Whether entries may be taken from packs. Who writes, collects or repairs must see what of the log itself cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packs {
+    Used,
+    Unused,
+}
+
 /// What was loaded, and how the index stands.
 pub(crate) struct Loaded {
     pub(crate) catalog: Catalog,
@@ -45,14 +52,14 @@ impl Registry {
     /// [`RegistryError::Unsound`] where it is older than this user has seen it, or its folder is missing;
     /// [`RegistryError::Io`].
     pub fn catalog(&self) -> Result<Catalog, RegistryError> {
-        Ok(self.load()?.catalog)
+        Ok(self.load(Packs::Used)?.catalog)
     }
 
     /// The catalog, with what a writer needs to go on from it.
     ///
     /// # Errors
     /// As [`Registry::catalog`].
-    pub(crate) fn load(&self) -> Result<Loaded, RegistryError> {
+    pub(crate) fn load(&self, packs: Packs) -> Result<Loaded, RegistryError> {
         let numbers = log::numbers(&self.storage)?;
         let before_this =
             self.index.as_ref().filter(|index| !index.exists()).and_then(|index| stood_before(index, &self.marker.id));
@@ -60,7 +67,7 @@ impl Registry {
             Some(index) => self.indexed(index, &numbers)?,
             None => self.unindexed(None),
         };
-        let Followed { fresh, before } = follow(&mut catalog, &self.storage, &numbers)?;
+        let Followed { fresh, before } = follow(&mut catalog, &self.storage, &numbers, packs)?;
         if let Some(aside) = aside {
             catalog.notice = Some(Notice::Parted(aside.notice(&catalog)));
         } else if let Some(notice) = before.or(unused).and_then(|before| lost_since(&before, &catalog)) {
@@ -212,27 +219,40 @@ pub(crate) struct Followed {
 /// Reads the entries that the catalog does not have yet, and gives the frames of those that count; of an entry that is lost
 /// what stands in its place, if anything can be read. Where the catalog depended on an entry that turns out to be lost, they
 /// are the whole log. A missing entry is the end of the log unless one of `numbers` is higher.
-pub(crate) fn follow(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Followed, RegistryError> {
+pub(crate) fn follow(
+    catalog: &mut Catalog,
+    storage: &Storage,
+    numbers: &[u64],
+    packs: Packs,
+) -> Result<Followed, RegistryError> {
     let is_indexed = catalog.last > 0;
     let mut before = None;
-    let mut fresh = read_on(catalog, storage, numbers);
+    let mut fresh = read_on(catalog, storage, numbers, packs);
     if is_indexed && !catalog.is_settled() {
         // An index may hold a declaration that nobody can read any more, and that the new one is about. What it declared lost
         // may have been restored since, and all readers must agree: only what the registry says now counts.
         let anew = catalog.begun_anew();
         before = Some(std::mem::replace(catalog, anew));
-        fresh = read_on(catalog, storage, &log::numbers(storage)?);
+        fresh = read_on(catalog, storage, &log::numbers(storage)?, packs);
     }
     while !catalog.is_settled() {
         *catalog = catalog.without_lost();
-        fresh = read_on(catalog, storage, &log::numbers(storage)?);
+        fresh = read_on(catalog, storage, &log::numbers(storage)?, packs);
     }
     Ok(Followed { fresh: fresh?, before })
 }
 
 /// Reads to the end, from packs where there are some. Where something does not fit then, the entries themselves are read.
-fn read_on(catalog: &mut Catalog, storage: &Storage, numbers: &[u64]) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
-    let packed = packs::read(storage, catalog.last, numbers.last().copied().unwrap_or_default());
+fn read_on(
+    catalog: &mut Catalog,
+    storage: &Storage,
+    numbers: &[u64],
+    packs: Packs,
+) -> Result<Vec<(u64, Vec<u8>)>, RegistryError> {
+    let packed = match packs {
+        Packs::Used => packs::read(storage, catalog.last, numbers),
+        Packs::Unused => BTreeMap::new(),
+    };
     if !packed.is_empty() {
         let before = catalog.clone();
         let read = read_entries(catalog, storage, numbers, packed);
@@ -255,14 +275,20 @@ fn read_entries(
     let mut frames = Vec::new();
     let mut stopped = None;
     let listed = numbers.last().copied().unwrap_or_default();
+    // Of what gives no list nobody knows where it ends: a server that answers whatever is asked for has no end.
+    let mut unreadable = 0;
     loop {
-        let next = match at_hand.remove(&(catalog.last + 1)) {
+        let next = match at_hand.remove(&catalog.last.saturating_add(1)) {
             Some(logged) => Some((logged.entry.number, Ok(logged))),
             // What a store has just listed shows where the log ends; a directory on a network may show that late.
             None if storage.lists_all() && catalog.last >= listed => None,
             None => log::next(storage, catalog.last, numbers),
         };
         let Some((through, read)) = next else { break };
+        unreadable = if read.is_err() { unreadable + 1 } else { 0 };
+        if unreadable > 1 && !storage.can_list() {
+            return read.map(|_| Vec::new());
+        }
         let mut frame = read.as_ref().map(|logged| logged.frame.clone()).unwrap_or_default();
         let first = catalog.last + 1;
         match catalog.take(through, read) {

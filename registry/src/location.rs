@@ -43,12 +43,12 @@ impl Location {
     /// # Errors
     /// [`RegistryError::Location`] where it is none.
     pub fn in_store(text: &str, settings: BTreeMap<String, String>) -> Result<Self, RegistryError> {
-        let refused = |detail| RegistryError::Location { location: text.into(), detail };
+        let refused = |detail| RegistryError::Location { location: Self::shown(text).into(), detail };
         let mut url = Url::parse(text).map_err(|_| refused("it is no address: scheme://bucket/prefix is expected"))?;
         if url.password().is_some() || (!url.username().is_empty() && !url.scheme().starts_with("abfs")) {
             return Err(RegistryError::Location {
                 // The password is nobody's to see.
-                location: format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default()).into(),
+                location: Self::shown(text).into(),
                 detail: "an address holds no user name or password: they belong into the environment",
             });
         }
@@ -62,6 +62,15 @@ impl Location {
         url.set_path(&path);
         let settings = settings.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
         Ok(Self::Store(StoreAddress { url, settings }))
+    }
+
+    /// A text that was meant as an address, without what may be a secret in it: who it is for, and what stands behind `?` or `#`.
+    pub fn shown(text: &str) -> String {
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = host.rsplit('@').next().unwrap_or_default();
+        format!("{scheme}://{host}/{path}").trim_end_matches('/').to_owned()
     }
 
     /// As a path, for messages; an address is written as one.

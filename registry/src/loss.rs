@@ -11,7 +11,7 @@ use esmhub_store_format::log::{Action, Entry, Loss};
 
 use crate::append::Signature;
 use crate::fence::Held;
-use crate::load::follow;
+use crate::load::{Packs, follow};
 use crate::storage::{Creation, Storage};
 use crate::{Catalog, Damage, Registry, RegistryError, log, schema};
 
@@ -110,7 +110,7 @@ impl Registry {
     /// The log as it stands in the registry, without the index; one without its folder is empty.
     pub(crate) fn read_log(&self) -> Result<Catalog, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
-        follow(&mut catalog, &self.storage, &log::numbers_found(&self.storage)?)?;
+        follow(&mut catalog, &self.storage, &log::numbers_found(&self.storage)?, Packs::Unused)?;
         Ok(catalog)
     }
 }

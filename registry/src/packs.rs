@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use esmhub_store_format::Digest;
 use esmhub_store_format::frame::{self, Content};
 
 use crate::log::{self, Logged};
@@ -81,9 +82,13 @@ pub(crate) fn listed(storage: &Storage) -> Result<Vec<Pack>, RegistryError> {
     Ok(packs)
 }
 
-/// Entries from `after` + 1 to `last` as far as packs have them, so that few requests give many. None where that saves nothing, or
-/// packs cannot be listed; those of a pack that is damaged are left out.
-pub(crate) fn read(storage: &Storage, after: u64, last: u64) -> BTreeMap<u64, Logged> {
+/// Entries from `after` + 1 to before the last of `numbers`, which were listed, as far as packs have them, so that few requests give many. None where that saves
+/// nothing, or packs cannot be listed; those of a pack that is damaged are left out.
+///
+/// The last entry is not among them: it is read from the log, and pins all before it. So a pack of another history, as one that was
+/// made before the log was set back to a backup, does not join, and is not believed.
+pub(crate) fn read(storage: &Storage, after: u64, numbers: &[u64]) -> BTreeMap<u64, Logged> {
+    let last = numbers.last().copied().unwrap_or_default();
     // Fewer than that are soon read one by one.
     if storage.is_local() || last.saturating_sub(after) < FAN {
         return BTreeMap::new();
@@ -98,7 +103,7 @@ pub(crate) fn read(storage: &Storage, after: u64, last: u64) -> BTreeMap<u64, Lo
     let entries = read.unwrap_or_default().into_iter().flatten();
     entries
         .map(|logged| (logged.entry.number, logged))
-        .filter(|(number, _)| (after + 1..=last).contains(number))
+        .filter(|(number, _)| (after + 1..last).contains(number) && numbers.binary_search(number).is_ok())
         .collect()
 }
 
@@ -115,10 +120,49 @@ fn cover(there: &[Pack], after: u64, last: u64) -> Vec<Pack> {
                 packs.push(pack);
                 next = pack.last() + 1;
             }
-            None => next += 1,
+            // On to the next pack, however far off: a name in the log can hold any number.
+            None => match there.get(there.partition_point(|pack| pack.first <= next)) {
+                Some(pack) => next = pack.first,
+                None => break,
+            },
         }
     }
     packs
+}
+
+/// The packs that are not what the log says, each with what is wrong: of entries that are not known nothing is said.
+///
+/// # Errors
+/// Where they cannot be listed.
+pub(crate) fn faults(
+    storage: &Storage,
+    digests: &BTreeMap<u64, Digest>,
+) -> Result<Vec<(String, String)>, RegistryError> {
+    if storage.is_local() {
+        return Ok(Vec::new());
+    }
+    let there = listed(storage)?;
+    let looked_at = each(&there, SYNCS, |pack| {
+        let place = schema::pack(pack.first, pack.count);
+        let fault = match storage.read(&place, MOST_BYTES) {
+            // Somebody has removed it.
+            Ok(None) => None,
+            Ok(Some(bytes)) => match pack.frames(&bytes) {
+                None => Some("it does not hold the entries that its name says".to_owned()),
+                Some(entries) => entries.iter().find_map(|logged| {
+                    let number = logged.entry.number;
+                    let there = digests.get(&number)?;
+                    (*there != logged.digest)
+                        .then(|| format!("entry {number} is {} in it, and {there} in the log", logged.digest))
+                }),
+            },
+            Err(error) => Some(error.detail_at(&place)),
+        };
+        Ok(fault.map(|fault| (place, fault)))
+    })?;
+    let mut faults: Vec<(String, String)> = looked_at.into_iter().flatten().collect();
+    faults.sort_unstable();
+    Ok(faults)
 }
 
 /// Makes the packs that end with an entry, as far as they are not there; `at_hand` are frames that need not be read.

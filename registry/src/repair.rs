@@ -29,7 +29,7 @@ use crate::error::ErrorKind;
 use crate::fence::Held;
 use crate::lost::Lost;
 use crate::storage::{Creation, Storage};
-use crate::{Registry, RegistryError, schema};
+use crate::{Registry, RegistryError, log, packs, schema};
 
 /// How to repair.
 #[derive(Clone, Copy, Default)]
@@ -136,7 +136,31 @@ impl Repair<'_> {
             sources.iter_mut().try_for_each(Source::require_read)?;
             self.accept_loss(by)?;
         }
-        self.objects()
+        self.objects()?;
+        self.packs()
+    }
+
+    /// Puts aside packs that are not what the log says; others are made in their places.
+    fn packs(&mut self) -> Result<(), RegistryError> {
+        let storage = &self.registry.storage;
+        let mut digests = BTreeMap::new();
+        for number in log::numbers_found(storage)? {
+            digests.extend(log::read(storage, number).ok().flatten().map(|logged| (number, logged.digest)));
+        }
+        let faults = packs::faults(storage, &digests)?;
+        for (place, _) in &faults {
+            self.put_aside(place)?;
+        }
+        if self.options.dry_run || faults.is_empty() {
+            return Ok(());
+        }
+        packs::complete(storage, digests.last_key_value().map_or(0, |(last, _)| *last))?;
+        for (place, _) in faults {
+            if storage.size(&place)?.is_some() {
+                self.repaired.restored.push((place, "the log".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file where none is; `false` where there is one now.

@@ -11,6 +11,8 @@ mod report;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use esmhub_store_format::Digest;
+
 use self::objects::Found;
 pub use self::report::{Problem, Report, VerifyProgress};
 use crate::catalog::Catalog;
@@ -18,7 +20,7 @@ use crate::error::ErrorKind;
 use crate::listing::Listing;
 use crate::registry::fault_of_marker;
 use crate::trash::{self, Run};
-use crate::{Registry, RegistryError, log, schema};
+use crate::{Registry, RegistryError, log, packs, schema};
 
 /// What to do about entries that do not join, and that can all be read.
 const MISFIT_ADVICE: &str = "both can be read: two histories meet here, as where a backup was continued after the registry had been set back. \
@@ -42,7 +44,12 @@ impl Registry {
         };
         self.verify_marker(&mut report)?;
         self.verify_folder(&numbers, &mut report)?;
-        let catalog = self.verify_log(&numbers, &mut report, &mut tick)?;
+        let mut digests = BTreeMap::new();
+        let catalog = self.verify_log(&numbers, &mut report, &mut digests, &mut tick)?;
+        for (place, detail) in packs::faults(&self.storage, &digests)? {
+            let hint = Some("nobody believes it; `esmhub verify --repair` puts it aside and makes it anew".to_owned());
+            report.problems.push(Problem { hint, ..Problem::new("pack", place, detail) });
+        }
         self.verify_memory(&mut report);
         // Objects are listed after the log was read: whoever published meanwhile put the objects there first (R62).
         let listing = Listing::new(&self.storage)?;
@@ -97,6 +104,7 @@ impl Registry {
         &self,
         numbers: &[u64],
         report: &mut Report,
+        digests: &mut BTreeMap<u64, Digest>,
         tick: &mut dyn FnMut(),
     ) -> Result<Catalog, RegistryError> {
         let mut catalog = Catalog::empty(&self.marker.id);
@@ -118,6 +126,7 @@ impl Registry {
                     _ => error,
                 });
                 let bytes = read.as_ref().ok().map_or(0, |logged| logged.frame.len() as u64);
+                digests.extend(read.as_ref().ok().map(|logged| (first, logged.digest)));
                 match catalog.take(number, read) {
                     Ok(true) => report.entry_bytes += bytes,
                     Ok(false) => {}

@@ -32,6 +32,8 @@ pub(crate) enum Trouble {
     Late(u64),
     /// Whoever asks may do nothing.
     Denied,
+    /// A page for people, as a gateway or a site with one page for everything gives it.
+    Page,
 }
 
 /// What kind of store it is.
@@ -145,6 +147,7 @@ impl Shared {
                     Answer::error(status, "SlowDown", "be patient").send(&stream, &request)?
                 }
                 Some(Trouble::Denied) => Answer::error(403, "AccessDenied", "not yours").send(&stream, &request)?,
+                Some(Trouble::Page) => Answer::xml(200, "<html><body>Welcome</body></html>").send(&stream, &request)?,
                 Some(Trouble::Lost) => {
                     self.answer(&request);
                     return Ok(());

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
@@ -28,6 +29,8 @@ const CONNECT_METADATA: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(30);
 /// Bytes of an answer that are read at a time, and the most that are read of one that says what is wrong.
 const CHUNK: usize = 64 << 10;
+/// A page of a list has at most some 5,000 names.
+const MOST_OF_A_LIST: u64 = 32 << 20;
 
 /// What a store said when it refused.
 #[derive(Debug, Clone)]
@@ -58,28 +61,38 @@ impl HttpConnector for Connector {
         let allows_plain = options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|value| value == "true");
         let asks_metadata = allows_plain
             && options.get_config_value(&ClientConfigKey::ConnectTimeout).is_some_and(|timeout| timeout == "1s");
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(if self.follows_redirects { 5 } else { 0 })
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(if asks_metadata { CONNECT_METADATA } else { CONNECT }))
-            .timeout_per_read(Some(SILENCE))
-            .timeout_per_write(Some(SILENCE))
-            .max_idle_connections(2 * SYNCS)
-            .max_idle_connections_per_host(SYNCS)
-            .user_agent(concat!("esmhub/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
-        Ok(HttpClient::new(Client { agent, allows_plain }))
+        let connect = if asks_metadata { CONNECT_METADATA } else { CONNECT };
+        let config = || {
+            Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(if self.follows_redirects { 5 } else { 0 })
+                .max_redirects_will_error(false)
+                .timeout_connect(Some(connect))
+                .timeout_per_read(Some(SILENCE))
+                .timeout_per_write(Some(SILENCE))
+                .max_idle_connections(2 * SYNCS)
+                .max_idle_connections_per_host(SYNCS)
+                .user_agent(concat!("esmhub/", env!("CARGO_PKG_VERSION")))
+                .https_only(self.follows_redirects && !allows_plain)
+        };
+        let (agent, direct) = (config().build().into(), config().proxy(None).build().into());
+        Ok(HttpClient::new(Client { agent, direct, allows_plain }))
     }
 }
 
 #[derive(Debug)]
 struct Client {
     agent: Agent,
+    /// The same without a proxy, for this machine, and for where clouds tell machines who they are: a proxy would be told that it is.
+    direct: Agent,
     /// Whether requests may go unencrypted to other machines.
     allows_plain: bool,
 }
+
+/// An answer that is no list.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is no list of what is there (ListObjectsV2), or one that does not say how it goes on")]
+struct NoListing;
 
 /// An address without TLS that nobody has allowed.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +101,32 @@ pub(super) struct Plain(String);
 
 impl Client {
     fn require_encryption(&self, uri: &Uri) -> Result<(), HttpError> {
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let is_here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        if uri.scheme_str() == Some("https") || is_here || self.allows_plain {
+        let host = host_of(uri);
+        if uri.scheme_str() == Some("https") || is_here(host) || self.allows_plain {
             return Ok(());
         }
         Err(HttpError::new(HttpErrorKind::Unknown, Plain(format!("http://{host}"))))
     }
+}
+
+fn host_of(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+/// Whether a host is this machine, or one that only this machine has beside it.
+fn is_near(host: &str) -> bool {
+    is_here(host) || host == "metadata.google.internal" || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_link_local())
+}
+
+/// Whether an answer to a request for a list is one, and says how it goes on where it does: a page of something else reads as an empty
+/// list, and an older protocol's as one that ends too early.
+fn is_listing(page: &str) -> bool {
+    let is_list = page.contains("<ListBucketResult") || page.contains("<EnumerationResults");
+    is_list && (!page.contains("<IsTruncated>true") || page.contains("<NextContinuationToken>"))
 }
 
 #[async_trait]
@@ -102,11 +134,16 @@ impl HttpService for Client {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         self.require_encryption(&parts.uri)?;
+        let agent = if is_near(host_of(&parts.uri)) { &self.direct } else { &self.agent };
+        let asks_list = parts
+            .uri
+            .query()
+            .is_some_and(|query| ["list-type=2", "comp=list"].iter().any(|asked| query.contains(asked)));
         let answer = if [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method) {
             let body = body.collect().await?.to_bytes();
-            self.agent.run(Request::from_parts(parts, body.as_ref()))
+            agent.run(Request::from_parts(parts, body.as_ref()))
         } else {
-            self.agent.run(Request::from_parts(parts, ()))
+            agent.run(Request::from_parts(parts, ()))
         };
         REFUSAL.with_borrow_mut(|refusal| *refusal = None);
         let (parts, body) = answer.map_err(failed)?.into_parts();
@@ -119,6 +156,15 @@ impl HttpService for Client {
             let refusal = Refusal { status: parts.status.as_u16(), said: said.clone() };
             REFUSAL.with_borrow_mut(|last| *last = Some(refusal));
             return Ok(HttpResponse::from_parts(parts, said.into()));
+        }
+        if asks_list {
+            let mut page = String::new();
+            let read = body.into_reader().take(MOST_OF_A_LIST + 1).read_to_string(&mut page);
+            read.map_err(broken_off)?;
+            if page.len() as u64 > MOST_OF_A_LIST || !is_listing(&page) {
+                return Err(HttpError::new(HttpErrorKind::Decode, NoListing));
+            }
+            return Ok(HttpResponse::from_parts(parts, page.into()));
         }
         let body = Incoming { reader: Mutex::new(body.into_reader()), left: length };
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
@@ -138,6 +184,10 @@ impl Body for Incoming {
     type Error = HttpError;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        // Whatever else comes: so much was promised, and room made for no more.
+        if self.left == Some(0) {
+            return Poll::Ready(None);
+        }
         let wanted = self.left.map_or(CHUNK, |left| CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)).max(1));
         let mut chunk = vec![0; wanted];
         let reader = self.reader.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -65,6 +65,11 @@ fn connect(address: &StoreAddress) -> object_store::Result<Box<dyn ObjectStore>>
             Ok(below(url.path(), builder.build()?))
         }
         _ => {
+            let names_account = |(key, _): (&str, &str)| key.ends_with("account_name") || key.ends_with("use_emulator");
+            if url.username().is_empty() && !address.settings(&["azure_"]).any(names_account) {
+                let source = "the account is not named: AZURE_STORAGE_ACCOUNT_NAME is not set".into();
+                return Err(object_store::Error::Generic { store: "Azure", source });
+            }
             let mut builder = MicrosoftAzureBuilder::new();
             for (key, value) in address.settings(&["azure_"]) {
                 if let Ok(key) = key.parse() {
