@@ -238,10 +238,11 @@ impl RegistryError {
             Self::Inexact { .. } => ErrorKind::Usage,
             Self::Partial { source, .. } => source.kind(),
             Self::Store { fault: StoreFault::Busy | StoreFault::Unreachable, .. } => ErrorKind::Busy,
-            Self::NoConditionalCreate { .. } | Self::ReadOnly { .. } | Self::NoListing { .. } | Self::Store { .. } => {
-                ErrorKind::Other
-            }
-            Self::Refused { .. }
+            Self::NoConditionalCreate { .. }
+            | Self::ReadOnly { .. }
+            | Self::NoListing { .. }
+            | Self::Store { .. }
+            | Self::Refused { .. }
             | Self::Unsigned { .. }
             | Self::Io { .. }
             | Self::NoExclusiveCreate { .. }

@@ -88,10 +88,10 @@ impl StoreAddress {
         &self.url
     }
 
-    /// The settings that begin with one of these, such as `aws_`, in lower case.
-    pub(crate) fn settings<'a>(&'a self, prefixes: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    /// The settings that begin so, such as with `aws_`, by their names in lower case.
+    pub(crate) fn settings(&self, cloud: &str) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        pairs.filter(move |(key, _)| prefixes.iter().any(|prefix| key.starts_with(prefix)))
+        pairs.filter(move |(key, _)| key.starts_with(cloud))
     }
 }
 

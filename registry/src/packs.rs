@@ -37,6 +37,11 @@ impl Pack {
         Self { first: (entry - 1) / count * count + 1, count }
     }
 
+    /// Where it lies.
+    pub(crate) fn place(self) -> String {
+        schema::pack(self.first, self.count)
+    }
+
     fn last(self) -> u64 {
         self.first + (self.count - 1)
     }
@@ -73,7 +78,7 @@ impl Pack {
 }
 
 /// The packs that there are, the smallest number first.
-pub(crate) fn listed(storage: &Storage) -> Result<Vec<Pack>, RegistryError> {
+fn listed(storage: &Storage) -> Result<Vec<Pack>, RegistryError> {
     let names = storage.names(schema::PACKS)?;
     let packs = names.iter().filter_map(|listed| schema::pack_of(&listed.name));
     let mut packs: Vec<Pack> =
@@ -82,8 +87,8 @@ pub(crate) fn listed(storage: &Storage) -> Result<Vec<Pack>, RegistryError> {
     Ok(packs)
 }
 
-/// Entries from `after` + 1 to before the last of `numbers`, which were listed, as far as packs have them, so that few requests give many. None where that saves
-/// nothing, or packs cannot be listed; those of a pack that is damaged are left out.
+/// Entries from `after` + 1 to before the last of `numbers`, which were listed, as far as packs have them, so that few requests
+/// give many. None where that saves nothing, or packs cannot be listed; those of a pack that is damaged are left out.
 ///
 /// The last entry is not among them: it is read from the log, and pins all before it. So a pack of another history, as one that was
 /// made before the log was set back to a backup, does not join, and is not believed.
@@ -97,7 +102,7 @@ pub(crate) fn read(storage: &Storage, after: u64, numbers: &[u64]) -> BTreeMap<u
     let wanted = cover(&there, after, last);
     let read = each(&wanted, SYNCS, |pack| {
         // Whatever is wrong with it, the entries are there.
-        let bytes = storage.read(&schema::pack(pack.first, pack.count), MOST_BYTES).ok().flatten();
+        let bytes = storage.read(&pack.place(), MOST_BYTES).ok().flatten();
         Ok(bytes.and_then(|bytes| pack.frames(&bytes)).unwrap_or_default())
     });
     let entries = read.unwrap_or_default().into_iter().flatten();
@@ -134,16 +139,13 @@ fn cover(there: &[Pack], after: u64, last: u64) -> Vec<Pack> {
 ///
 /// # Errors
 /// Where they cannot be listed.
-pub(crate) fn faults(
-    storage: &Storage,
-    digests: &BTreeMap<u64, Digest>,
-) -> Result<Vec<(String, String)>, RegistryError> {
+pub(crate) fn faults(storage: &Storage, digests: &BTreeMap<u64, Digest>) -> Result<Vec<(Pack, String)>, RegistryError> {
     if storage.is_local() {
         return Ok(Vec::new());
     }
     let there = listed(storage)?;
     let looked_at = each(&there, SYNCS, |pack| {
-        let place = schema::pack(pack.first, pack.count);
+        let place = pack.place();
         let fault = match storage.read(&place, MOST_BYTES) {
             // Somebody has removed it.
             Ok(None) => None,
@@ -158,9 +160,9 @@ pub(crate) fn faults(
             },
             Err(error) => Some(error.detail_at(&place)),
         };
-        Ok(fault.map(|fault| (place, fault)))
+        Ok(fault.map(|fault| (*pack, fault)))
     })?;
-    let mut faults: Vec<(String, String)> = looked_at.into_iter().flatten().collect();
+    let mut faults: Vec<(Pack, String)> = looked_at.into_iter().flatten().collect();
     faults.sort_unstable();
     Ok(faults)
 }
@@ -181,28 +183,35 @@ pub(crate) fn make(storage: &Storage, last: u64, at_hand: &BTreeMap<u64, Vec<u8>
     Ok(())
 }
 
-/// Makes all packs of a log of so many entries that are not there. How many were made.
+/// Makes a pack in the place of one that was put aside; whether there is one now.
 ///
 /// # Errors
 /// As [`make`].
-pub(crate) fn complete(storage: &Storage, entries: u64) -> Result<u64, RegistryError> {
+pub(crate) fn remake(storage: &Storage, pack: Pack) -> Result<bool, RegistryError> {
+    Ok(obtain(storage, pack, &BTreeMap::new())?.is_some())
+}
+
+/// Makes all packs of a log of so many entries that are not there.
+///
+/// # Errors
+/// As [`make`].
+pub(crate) fn complete(storage: &Storage, entries: u64) -> Result<(), RegistryError> {
     if storage.is_local() {
-        return Ok(0);
+        return Ok(());
     }
     let there = listed(storage)?;
-    let mut made = 0;
     for count in SIZES {
         let all = (0..entries / count).map(|at| Pack { first: at * count + 1, count });
         for pack in all.filter(|pack| there.binary_search(pack).is_err()) {
-            made += u64::from(obtain(storage, pack, &BTreeMap::new())?.is_some());
+            remake(storage, pack)?;
         }
     }
-    Ok(made)
+    Ok(())
 }
 
 /// A pack's bytes, which are made where they are not there; `None` where entries are missing or do not join, or it would be too large.
 fn obtain(storage: &Storage, pack: Pack, at_hand: &BTreeMap<u64, Vec<u8>>) -> Result<Option<Vec<u8>>, RegistryError> {
-    let place = schema::pack(pack.first, pack.count);
+    let place = pack.place();
     if let Some(bytes) = storage.read(&place, MOST_BYTES)? {
         return Ok(pack.frames(&bytes).is_some().then_some(bytes));
     }

@@ -44,7 +44,7 @@ impl Remote {
     /// Sees to it that whatever is written next cannot overwrite what another writer has created: asks the store once.
     ///
     /// # Errors
-    /// [`RegistryError::ReadOnly`], [`RegistryError::NoConditionalCreate`]; [`RegistryError::Io`] where it cannot be asked.
+    /// [`RegistryError::ReadOnly`], [`RegistryError::NoConditionalCreate`]; [`RegistryError::Store`] where it cannot be asked.
     pub(crate) fn require_writable(&self, store: &dyn ObjectStore) -> Result<(), RegistryError> {
         if !self.writes {
             return Err(RegistryError::ReadOnly { address: self.address.clone() });

@@ -143,21 +143,22 @@ impl Repair<'_> {
     /// Puts aside packs that are not what the log says; others are made in their places.
     fn packs(&mut self) -> Result<(), RegistryError> {
         let storage = &self.registry.storage;
+        // There are none, and the log need not be read for them.
+        if storage.is_local() {
+            return Ok(());
+        }
         let mut digests = BTreeMap::new();
         for number in log::numbers_found(storage)? {
             digests.extend(log::read(storage, number).ok().flatten().map(|logged| (number, logged.digest)));
         }
         let faults = packs::faults(storage, &digests)?;
-        for (place, _) in &faults {
-            self.put_aside(place)?;
+        for (pack, _) in &faults {
+            self.put_aside(&pack.place())?;
         }
-        if self.options.dry_run || faults.is_empty() {
-            return Ok(());
-        }
-        packs::complete(storage, digests.last_key_value().map_or(0, |(last, _)| *last))?;
-        for (place, _) in faults {
-            if storage.size(&place)?.is_some() {
-                self.repaired.restored.push((place, "the log".to_owned()));
+        // Once all are away: a large one is made of small ones.
+        for (pack, _) in faults.into_iter().filter(|_| !self.options.dry_run) {
+            if packs::remake(storage, pack)? {
+                self.repaired.restored.push((pack.place(), "the log".to_owned()));
             }
         }
         Ok(())

@@ -46,9 +46,9 @@ impl Registry {
         self.verify_folder(&numbers, &mut report)?;
         let mut digests = BTreeMap::new();
         let catalog = self.verify_log(&numbers, &mut report, &mut digests, &mut tick)?;
-        for (place, detail) in packs::faults(&self.storage, &digests)? {
+        for (pack, detail) in packs::faults(&self.storage, &digests)? {
             let hint = Some("nobody believes it; `esmhub verify --repair` puts it aside and makes it anew".to_owned());
-            report.problems.push(Problem { hint, ..Problem::new("pack", place, detail) });
+            report.problems.push(Problem { hint, ..Problem::new("pack", pack.place(), detail) });
         }
         self.verify_memory(&mut report);
         // Objects are listed after the log was read: whoever published meanwhile put the objects there first (R62).

@@ -8,14 +8,13 @@
 mod http;
 mod keys;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::http::{Answer, Request};
+use super::serving::{Bound, Serving};
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +46,8 @@ pub(crate) enum Kind {
 
 /// The store.
 pub(crate) struct Bucket {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    serving: Serving,
 }
 
 /// Decides from method and key what happens to a request.
@@ -58,7 +56,6 @@ type Fate = dyn Fn(&str, &str) -> Option<Trouble> + Send + Sync;
 struct Shared {
     root: PathBuf,
     kind: Kind,
-    stopped: AtomicBool,
     /// Method and key of every request.
     requests: Mutex<Vec<String>>,
     fate: Mutex<Option<Box<Fate>>>,
@@ -69,30 +66,17 @@ struct Shared {
 impl Bucket {
     /// Over a folder.
     pub(crate) fn over(root: &Path, kind: Kind) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         // On the same file system, so that a link can give a file its name; and nothing of it is seen in the folder.
         let staging = tempfile::Builder::new().prefix("bucket").tempdir_in(root.parent().unwrap()).unwrap();
         let (requests, fate) = (Mutex::default(), Mutex::default());
-        let stopped = AtomicBool::new(false);
-        let shared = Arc::new(Shared { root: root.to_owned(), kind, stopped, requests, fate, staging });
+        let shared = Arc::new(Shared { root: root.to_owned(), kind, requests, fate, staging });
         let served = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if served.stopped.load(Ordering::SeqCst) {
-                    break;
-                }
-                let one = Arc::clone(&served);
-                // A client that goes away is not the server's failure.
-                std::thread::spawn(move || stream.and_then(|stream| one.serve(stream)));
-            }
-        });
-        Self { address, shared, thread: Some(thread) }
+        Self { shared, serving: Bound::new().serve(move |stream| served.serve(stream)) }
     }
 
     /// Where it listens.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.serving.endpoint()
     }
 
     /// What the environment of a command has to say, so that it finds the store.
@@ -118,16 +102,6 @@ impl Bucket {
     /// From now on everything goes well.
     pub(crate) fn heals(&self) {
         *self.shared.fate.lock().unwrap() = None;
-    }
-}
-
-impl Drop for Bucket {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -5,15 +5,15 @@ mod uploads;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::EsmFolder;
+use super::serving::{Bound, Serving};
 
 /// What goes wrong, as often as it says.
 #[derive(Debug, Clone)]
@@ -84,9 +84,8 @@ impl Repository {
 }
 
 pub(crate) struct Loopback {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    serving: Serving,
 }
 
 struct Shared {
@@ -101,7 +100,6 @@ struct Shared {
     page: usize,
     /// Whether files come from another address, as they do from the real one.
     redirects: bool,
-    stopped: AtomicBool,
     address: Mutex<String>,
 }
 
@@ -117,8 +115,7 @@ struct Request {
 impl Loopback {
     /// With these repositories by id; a listing has so many entries to a page.
     pub(crate) fn new(repositories: impl IntoIterator<Item = (String, Repository)>, page: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let bound = Bound::new();
         let shared = Arc::new(Shared {
             repositories: Mutex::new(repositories.into_iter().collect()),
             stored: Mutex::default(),
@@ -127,21 +124,10 @@ impl Loopback {
             sent: AtomicU64::new(0),
             page,
             redirects: true,
-            stopped: AtomicBool::new(false),
-            address: Mutex::new(format!("http://{address}")),
+            address: Mutex::new(bound.endpoint()),
         });
         let served = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if served.stopped.load(Ordering::SeqCst) {
-                    break;
-                }
-                let one = Arc::clone(&served);
-                // A client that goes away is not the server's failure.
-                std::thread::spawn(move || stream.and_then(|stream| one.answer(stream)));
-            }
-        });
-        Self { address, shared, thread: Some(thread) }
+        Self { shared, serving: bound.serve(move |stream| served.answer(stream)) }
     }
 
     /// With an ESM in each repository `owner/NAME`.
@@ -150,7 +136,7 @@ impl Loopback {
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.serving.endpoint()
     }
 
     /// Puts faults before the right answers to requests whose path holds this.
@@ -179,16 +165,6 @@ impl Loopback {
     /// The bytes of files that were sent since this was asked last.
     pub(crate) fn sent(&self) -> u64 {
         self.shared.sent.swap(0, Ordering::SeqCst)
-    }
-}
-
-impl Drop for Loopback {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod loopback;
 mod numbers;
 mod page;
 mod picture;
+mod serving;
 mod target;
 mod tree;
 mod tuning;

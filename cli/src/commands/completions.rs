@@ -8,7 +8,6 @@ use crate::completion::{Shell, Typed, in_bash, offer};
 use crate::context::Context;
 use crate::document::Document;
 use crate::failure::Outcome;
-use crate::place::is_address;
 
 /// Print the script by which a shell completes esmhub's commands, options and references
 ///
@@ -75,8 +74,7 @@ impl Complete {
             (Some(line), Some(breaks)) => in_bash(&self.words, self.index, line, breaks),
             _ => Typed::new(self.words, self.index),
         };
-        // A key press must not wait for a network.
-        let registry = context.place().ok().filter(|place| !is_address(place)).map(Into::into);
+        let registry = context.place().ok().map(Into::into);
         context.emit(&CompleteDocument { lines: offer(Arguments::command(), &typed, registry).lines() })
     }
 }

@@ -41,13 +41,13 @@ struct InitDocument {
 
 impl Init {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let location = match &self.dir {
+        let place = match &self.dir {
             Some(dir) => dir.clone(),
             None => context.place()?.to_owned(),
         };
-        let place = locate(&location)?;
-        match place {
-            Location::Directory(_) => check_folder(&location)?,
+        let location = locate(&place)?;
+        match location {
+            Location::Directory(_) => check_folder(&place)?,
             Location::Store(_) if self.shared => {
                 return Err(Failure::usage("--shared is for the group of a directory")
                     .hint("who may write to a bucket is for the bucket's own settings to say; leave it out"));
@@ -55,11 +55,11 @@ impl Init {
             Location::Store(_) => {}
         }
         let settings = Settings { grace_seconds: self.grace, shared: self.shared };
-        let existing = Registry::find(&place, None)?;
+        let existing = Registry::find(&location, None)?;
         if self.dry_run {
             let kept = existing.as_ref().map_or(settings, Registry::settings);
             return context.emit(&InitDocument {
-                registry: location.display().to_string(),
+                registry: place.display().to_string(),
                 id: existing.as_ref().map(|registry| registry.id().to_string()),
                 created: existing.is_none(),
                 dry_run: true,
@@ -67,13 +67,12 @@ impl Init {
                 grace_seconds: kept.grace_seconds,
             });
         }
-        let holds_other_things = || std::fs::read_dir(&location).is_ok_and(|mut entries| entries.next().is_some());
+        let holds_other_things = || std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some());
         if existing.is_none() && holds_other_things() {
-            context
-                .warn(format!("{} is not empty: a registry is best kept in a folder of its own", location.display()));
+            context.warn(format!("{} is not empty: a registry is best kept in a folder of its own", place.display()));
         }
         let initialised =
-            Registry::init(&place, &settings, context.cache()).map_err(|error| not_made(&location, error))?;
+            Registry::init(&location, &settings, context.cache()).map_err(|error| not_made(&place, error))?;
         let settings = initialised.registry.settings();
         if !initialised.created && self.shared && !settings.shared {
             context.warn(

@@ -81,6 +81,7 @@ impl Shared {
 /// What could stand where the cursor is; `registry` is the one that the environment names.
 pub(crate) fn offer(command: Command, typed: &Typed, registry: Option<PathBuf>) -> Offer {
     let shared = Arc::new(Shared {
+        // A key press must not wait for a network.
         registry: registry_of(&typed.words).or(registry).filter(|place| !is_address(place)),
         references: OnceLock::new(),
         wanted: Mutex::new(None),

@@ -1,5 +1,6 @@
 //! From an address to a store that can be asked. Nothing is asked yet.
 
+use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -43,43 +44,45 @@ fn connect(address: &StoreAddress) -> object_store::Result<Box<dyn ObjectStore>>
             Ok(Box::new(builder.with_http_connector(Connector { follows_redirects: true }).build()?))
         }
         "gs" => {
-            let mut builder = GoogleCloudStorageBuilder::new();
-            for (key, value) in address.settings(&["google_"]) {
-                if let Ok(key) = key.parse() {
-                    builder = builder.with_config(key, value);
-                }
-            }
+            let builder = configured(
+                GoogleCloudStorageBuilder::new(),
+                address,
+                "google_",
+                GoogleCloudStorageBuilder::with_config,
+            );
             // Where the cloud's own tools keep what `gcloud auth application-default login` wrote, `object_store` looks itself.
             let builder = builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(signed);
             Ok(below(url.path(), builder.build()?))
         }
         "s3" | "s3a" => {
             // One at a time is what all that speak the protocol know, and little is ever deleted.
-            let mut builder = AmazonS3Builder::new().with_disable_bulk_delete(true);
-            for (key, value) in address.settings(&["aws_"]) {
-                if let Ok(key) = key.parse() {
-                    builder = builder.with_config(key, value);
-                }
-            }
+            let builder = configured(
+                AmazonS3Builder::new().with_disable_bulk_delete(true),
+                address,
+                "aws_",
+                AmazonS3Builder::with_config,
+            );
             let builder = builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(signed);
             Ok(below(url.path(), builder.build()?))
         }
         _ => {
             let names_account = |(key, _): (&str, &str)| key.ends_with("account_name") || key.ends_with("use_emulator");
-            if url.username().is_empty() && !address.settings(&["azure_"]).any(names_account) {
+            if url.username().is_empty() && !address.settings("azure_").any(names_account) {
                 let source = "the account is not named: AZURE_STORAGE_ACCOUNT_NAME is not set".into();
                 return Err(object_store::Error::Generic { store: "Azure", source });
             }
-            let mut builder = MicrosoftAzureBuilder::new();
-            for (key, value) in address.settings(&["azure_"]) {
-                if let Ok(key) = key.parse() {
-                    builder = builder.with_config(key, value);
-                }
-            }
+            let builder =
+                configured(MicrosoftAzureBuilder::new(), address, "azure_", MicrosoftAzureBuilder::with_config);
             let builder = builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(signed);
             Ok(below(url.path(), builder.build()?))
         }
     }
+}
+
+/// With those settings of a cloud that `object_store` knows.
+fn configured<B, K: FromStr>(builder: B, address: &StoreAddress, cloud: &str, with: impl Fn(B, K, String) -> B) -> B {
+    let known = address.settings(cloud).filter_map(|(key, value)| Some((key.parse().ok()?, value.to_owned())));
+    known.fold(builder, |builder, (key, value)| with(builder, key, value))
 }
 
 /// The part of a store below a prefix.
@@ -93,7 +96,7 @@ fn below(prefix: &str, store: impl ObjectStore) -> Box<dyn ObjectStore> {
     Box::new(PrefixStore::new(store, prefix))
 }
 
-/// Up to six tries more, 0.1 to 8 seconds apart with chance in it, within two minutes.
+/// Up to six tries more, 0.1 to 8 seconds apart with chance in it; no try is begun after two minutes.
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {

@@ -6,6 +6,9 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use super::{Remote, failing, persist, wait};
 use crate::{RegistryError, schema};
 
+/// What the probe is called.
+const PROBE: &str = "probe";
+
 /// Creates an object twice under a name that nobody else uses. Whether the second time was refused, and the first content stayed.
 ///
 /// The name is that of a file that is being written, so that what a killed command leaves behind is what `gc` removes.
@@ -29,9 +32,6 @@ pub(super) fn creates_conditionally(remote: &Remote, store: &dyn ObjectStore) ->
     let _ = persist(|| store.delete(&location));
     tried.map_err(failed)
 }
-
-/// What the probe is called.
-const PROBE: &str = "probe";
 
 fn tried_again(
     create: &dyn Fn(&'static str) -> object_store::Result<object_store::PutResult>,
