@@ -226,6 +226,22 @@ fn a_repository_takes_no_name_that_an_esm_from_elsewhere_has() {
     hub.refused_saying(2, ["publish", &own, "--set", "origin=hf://ada/news@main"], &["origin"]);
 }
 
+/// What was yanked means nothing to who asks for a name alone: it takes that from nobody either.
+#[test]
+fn a_name_is_not_taken_by_what_was_yanked() {
+    let hub = Hub::new();
+    let esm = |seed| Repository::of(&EsmFolder::new("reviews", D, seed));
+    let server = Loopback::new([("ada/reviews".to_owned(), esm(2))], 10);
+    online(&hub, &server, &FROM_HUB);
+    hub.ok(["publish", &hub.esm(&EsmFolder::new("reviews", D, 3)), "--codec", "f32"]);
+    hub.ok(["yank", "reviews:v2"]);
+    server.change("ada/reviews", |repository| *repository = Repository { commit: "d".repeat(40), ..esm(4) });
+    let published = json_of(&online(&hub, &server, &FROM_HUB))["published"].take();
+    assert_eq!(at(&published[0], ["name", "tag"]), json!(["reviews", "v3"]), "{published}");
+    let done = online(&hub, &server, &["publish", "hf://ada/reviews"]);
+    assert!(!done.stderr.contains("from now on"), "{done:#?}");
+}
+
 /// Anybody may tag a repository as an ESM of a base model.
 #[test]
 fn one_repository_that_cannot_be_read_stops_no_other() {

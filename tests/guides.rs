@@ -108,11 +108,15 @@ fn a_pool_in_a_bucket_is_used_as_its_guide_says() {
             .replace("--text body", "--text subject")
             .replace("--label queue", &format!("--label queue --base {}", tiny_base("bert-mean")))
             .replace("https://models.example.org/esms", &format!("{}/acme-nlp/esms", hub.bucket().endpoint()))
+            .replace("/mnt/team/esms", "team")
     };
+    hub.ok(["init", "team"]);
+    hub.ok(["publish", "--registry", "team", "trained/imdb"]);
     let blocks: Vec<String> = blocks("buckets.md", "sh").iter().map(here).collect();
     let output = follow(&hub, None, &format!("{variables}{}", blocks.concat()));
     assert_eq!(output.stdout.matches("imdb:v1").count(), 4, "{output:#?}");
     assert!(hub.path("acme-nlp/esms/esmhub.toml").is_file());
+    assert!(output.stdout.contains("s3://acme-nlp/team is a copy of"), "{output:#?}");
 }
 
 #[test]

@@ -85,10 +85,54 @@ fn an_error_is_better_the_lower_it_is() {
     assert_eq!(document["groups"][0]["esms"][0]["name"], names[2]);
 }
 
+/// One of the two could not be compared with anything, and nobody would see why.
+#[test]
+fn a_metric_is_not_better_both_ways() {
+    let (hub, names) = ranked();
+    let record = |more: &str| line(format!("record lock.json {} --metric rmse=0.3 {more}", names[0]));
+    hub.ok(record("--lower-is-better"));
+    hub.refused_saying(2, record(""), &["rmse", "better the lower", "entry 2", "with `--lower-is-better`"]);
+    hub.ok(line(format!("record lock.json {} --metric mae=0.3", names[1])));
+    let refused = line(format!("record lock.json --no-transfer --metric mae=0.2 --lower-is-better"));
+    hub.refused_saying(2, refused, &["better the higher", "without `--lower-is-better`", "--withdraw"]);
+    // Another target's is its own affair.
+    hub.ok(line(format!("record other {} --metric mae=0.3 --lower-is-better", names[1])));
+    let back = hub.json(line(format!("record lock.json {} --withdraw mae", names[1])));
+    assert_eq!(at(&back, ["withdrawn", "withdrawn_values"]), json!(["mae", 1]));
+    hub.ok(line("record lock.json --no-transfer --metric mae=0.2 --lower-is-better"));
+}
+
+/// Nobody names a tag who has just read a ranking of names.
+#[test]
+fn a_name_means_the_tag_that_was_ranked() {
+    let (hub, names) = ranked();
+    let name = names[0].rsplit('/').next().unwrap();
+    hub.ok(["publish", &hub.esm(&crate::support::EsmFolder::new(name, 8, 99)), "--name", &names[0]]);
+    let done = record(&hub, &format!("lock.json {} --metric a=1", names[0]));
+    assert_eq!(done["tag"], "v1", "v2 was not ranked");
+    let newer = line(format!("record lock.json {}:v2 --metric a=1", names[0]));
+    hub.refused_saying(17, newer, &["was not ranked", &format!("{}:v1", names[0])]);
+    let swapped = line(format!("record {} lock.json --metric a=1", name));
+    hub.refused_saying(2, swapped, &["lock.json is a ranking: it comes first"]);
+    let usage = hub.refused(2, ["record", "lock.json"]);
+    assert!(usage.contains("record TARGET REF --metric") && !usage.contains("--registry"), "{usage}");
+}
+
+/// Its path would stand for a target beside the ranking's own.
+#[test]
+fn a_file_that_is_no_ranking_is_no_target() {
+    let (hub, names) = ranked();
+    hub.refused_saying(2, line(format!("record t.npz {} --metric a=1", names[0])), &["t.npz is no ranking", "hint: "]);
+    // What its ranking recorded is taken back under its path all the same.
+    hub.ok(line(format!("record lock.json {} --metric a=1", names[0])));
+    hub.ok(line(format!("record lock.json {} --metric a=2", names[0])));
+    let told = hub.ok(line(format!("record t.npz {} --withdraw a", names[0])));
+    assert!(told.contains("2 values of a"), "{told}");
+}
+
 #[test]
 fn csv_has_every_run_with_its_numbers() {
     let (hub, names) = ranked();
-    hub.write("odd, \"name\".txt", "x");
     record(&hub, &format!("lock.json {} --metric accuracy=0.1", names[0]));
     record(&hub, &format!("lock.json {} --metric accuracy=0.30000000000000004", names[0]));
     hub.ok(["record", "odd, \"name\".txt", &names[1], "--metric", "accuracy=1e-3"]);

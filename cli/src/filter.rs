@@ -1,5 +1,6 @@
 //! `--filter`: terms over cards, all of which must hold.
 
+use std::fmt;
 use std::str::FromStr;
 
 use esmhub_registry::{Esm, NewEsm};
@@ -64,6 +65,18 @@ const KEYS: [(&str, Key); 9] = [
     ("rows", Key::Rows),
     ("r2", Key::R2),
 ];
+
+/// As it was typed, but for spaces.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Term { key, operator, value }) in self.0.iter().enumerate() {
+            let key = KEYS.iter().find(|(_, known)| known == key).map_or("", |(name, _)| name);
+            let operator = OPERATORS.iter().find(|(_, known)| known == operator).map_or("", |(sign, _)| sign);
+            write!(f, "{}{key}{operator}{value}", if at == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
 
 impl FromStr for Filter {
     type Err = String;

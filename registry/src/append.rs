@@ -26,9 +26,9 @@ const ATTEMPTS: u32 = 500;
 /// Where an entry is known to stand but is not seen yet (network file systems keep names for a while).
 const PAUSE: Duration = Duration::from_millis(20);
 /// More than all fields of an entry besides its records take.
-const ENTRY_FIELDS: u64 = 1024;
+pub(crate) const ENTRY_FIELDS: u64 = 1024;
 /// What a record takes besides its payload: kind, flags, length.
-const RECORD_FIELDS: u64 = 12;
+pub(crate) const RECORD_FIELDS: u64 = 12;
 
 /// A writer that has read the log to its end.
 pub(crate) struct Transaction<'a> {

@@ -138,6 +138,18 @@ pub enum RegistryError {
         /// The rule.
         source: FormatError,
     },
+    /// Of the same metric on the same target less is better by one outcome, and more by another: nothing could be compared.
+    #[error("{metric} on {target:?} is better the {} it is, by log entry {entry}", if *lower_is_better { "lower" } else { "higher" })]
+    Direction {
+        /// The target.
+        target: String,
+        /// The metric.
+        metric: String,
+        /// What is recorded already.
+        lower_is_better: bool,
+        /// The log entry that says so.
+        entry: u64,
+    },
     /// What was to be published could not be signed.
     #[error("{name}:{tag} cannot be signed")]
     Unsigned {
@@ -235,7 +247,7 @@ impl RegistryError {
             Self::Ambiguous { .. } => ErrorKind::Ambiguous,
             Self::Conflict { .. } | Self::TagGone { .. } | Self::Disagreement { .. } => ErrorKind::Conflict,
             Self::Damaged { .. } | Self::Unsound { .. } => ErrorKind::Integrity,
-            Self::Inexact { .. } => ErrorKind::Usage,
+            Self::Inexact { .. } | Self::Direction { .. } => ErrorKind::Usage,
             Self::Partial { source, .. } => source.kind(),
             Self::Store { fault: StoreFault::Busy | StoreFault::Unreachable, .. } => ErrorKind::Busy,
             Self::NoConditionalCreate { .. }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{Signed, Writer};
+use esmhub_store_format::log::{Origin, Signed, Writer};
 use esmhub_store_format::{Card, Digest, FormatError, Name, Reference, Tag};
 
 use crate::{Attestation, Candidate};
@@ -19,12 +19,24 @@ pub struct Esm {
     pub(crate) stamp: Stamp,
 }
 
-/// When and by whom a log entry was written.
+/// When and by whom something was written first, and which log entry says so here.
 #[derive(Debug, Clone)]
 pub(crate) struct Stamp {
     pub(crate) entry: u64,
+    /// The digest of that entry.
+    pub(crate) digest: Digest,
     pub(crate) time: u64,
     pub(crate) writer: Arc<Writer>,
+    /// Where it was copied from.
+    pub(crate) origin: Option<Arc<Origin>>,
+}
+
+impl Stamp {
+    /// That of what this entry copied from another registry.
+    pub(crate) fn of_copy(&self, origin: Origin) -> Self {
+        let (time, writer) = (origin.time, Arc::new(origin.writer.clone()));
+        Self { entry: self.entry, digest: self.digest, time, writer, origin: Some(Arc::new(origin)) }
+    }
 }
 
 /// What has become of an ESM since it was published.
@@ -91,14 +103,19 @@ impl Esm {
         self.stamp.entry
     }
 
-    /// When it was published, in milliseconds since 1970-01-01 UTC by the publisher's clock.
+    /// When it was published, in milliseconds since 1970-01-01 UTC by the publisher's clock; of a copy when it was first.
     pub fn time(&self) -> u64 {
         self.stamp.time
     }
 
-    /// Who published it, by their own account.
+    /// Who published it, by their own account; of a copy who did first.
     pub fn writer(&self) -> &Writer {
         &self.stamp.writer
+    }
+
+    /// From which registry it was copied, where it was.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.stamp.origin.as_deref()
     }
 
     /// `name:tag`.

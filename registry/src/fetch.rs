@@ -109,6 +109,14 @@ pub(crate) fn read_at(
     Ok(Some((decode(place, &bytes, digest)?, bytes.len() as u64)))
 }
 
+/// The file of an object, verified; `None` where there is none in its place.
+pub(crate) fn read_frame(storage: &Storage, digest: &Digest) -> Result<Option<Vec<u8>>, RegistryError> {
+    let place = schema::object(digest);
+    let Some(bytes) = storage.read(&place, LIMIT)? else { return Ok(None) };
+    decode(&place, &bytes, digest)?;
+    Ok(Some(bytes))
+}
+
 fn decode(place: &str, bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, RegistryError> {
     frame::decode_as(frame::Content::Object, bytes, digest).map_err(|error| RegistryError::format(place, error))
 }

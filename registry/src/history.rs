@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esmhub_store_format::log::{CurrentAnchors, Loss, Outcome, Signed, Target, Writer};
+use esmhub_store_format::log::{CurrentAnchors, Loss, Origin, Outcome, Signed, Target, Writer};
 use esmhub_store_format::{Digest, Name, Reference, Tag};
 
 use crate::error::Absence;
@@ -13,10 +13,17 @@ use crate::{Catalog, RegistryError};
 pub struct Event {
     /// The log entry that says so.
     pub entry: u64,
-    /// When, in milliseconds since 1970-01-01 UTC by the writer's clock. The order is that of the entries.
+    /// Which of that entry's records, counted from 0.
+    pub record: u32,
+    /// The digest of that entry.
+    pub digest: Digest,
+    /// When, in milliseconds since 1970-01-01 UTC by the writer's clock; of a copy when it happened first. The order is that of the
+    /// entries.
     pub time: u64,
-    /// Who did it, by their own account.
+    /// Who did it, by their own account; of a copy who did first.
     pub writer: Arc<Writer>,
+    /// From which registry it was copied, where it was.
+    pub origin: Option<Arc<Origin>>,
     /// What.
     pub what: Happening,
 }

@@ -52,25 +52,33 @@ impl Registry {
         settings: &Settings,
         cache: Option<&Path>,
     ) -> Result<Initialised, RegistryError> {
-        let location = location.into();
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(RegistryError::Random)?;
+        Self::make(location.into(), &Marker { id: RegistryId(id), settings: *settings }, cache)
+    }
+
+    /// Makes an empty registry with this marker, unless there is one.
+    pub(crate) fn make(
+        location: Location,
+        marker: &Marker,
+        cache: Option<&Path>,
+    ) -> Result<Initialised, RegistryError> {
         if let Location::Directory(path) = &location {
             make_directories(path)?;
         }
         let location = canonical(location)?;
-        let storage = Storage::at(&location, settings.shared)?;
+        let shared = marker.settings.shared;
+        let storage = Storage::at(&location, shared)?;
         let mut created = false;
         if read_marker(&storage)?.is_none() {
-            if let (Location::Directory(root), true) = (&location, settings.shared) {
+            if let (Location::Directory(root), true) = (&location, shared) {
                 share_folder(root).map_err(|error| RegistryError::io("share it with its group", root, error))?;
             }
             storage.ensure_folder(schema::OBJECTS)?;
             storage.ensure_folder(schema::LOG)?;
-            let mut id = [0; 16];
-            getrandom::fill(&mut id).map_err(RegistryError::Random)?;
-            let marker = Marker { id: RegistryId(id), settings: *settings };
             storage.create(schema::MARKER, marker.to_bytes())?;
             // Who was second finds the other's marker there.
-            created = read_marker(&storage)? == Some(marker);
+            created = read_marker(&storage)? == Some(*marker);
         }
         let registry = Self::open(location, cache)?;
         log::numbers(&registry.storage)?;

@@ -86,6 +86,7 @@ mod resolve;
 mod schema;
 mod stats;
 mod storage;
+mod sync;
 mod trash;
 mod trusted;
 mod verify;
@@ -112,6 +113,7 @@ pub use publish::{NewEsm, Outcome, Publication, PublishOptions, Publishing};
 pub use registry::Registry;
 pub use repair::{RepairError, RepairOptions, Repaired};
 pub use stats::{BaseStats, Stats};
+pub use sync::{Left, Offered, SyncOptions, Synced, Why};
 pub use trusted::MAX_TRUSTED_KEYS_BYTES;
 pub use verify::{Problem, Report, VerifyProgress};
 

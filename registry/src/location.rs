@@ -25,6 +25,7 @@ pub enum Location {
 pub struct StoreAddress {
     url: Url,
     settings: BTreeMap<String, String>,
+    is_exclusive: bool,
 }
 
 impl Location {
@@ -58,10 +59,21 @@ impl Location {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(refused("it names no bucket"));
         }
-        let path = url.path().trim_end_matches('/').to_owned();
+        // One spelling of one place: what stands in the user's cache is called after it.
+        let path: Vec<&str> = url.path().split('/').filter(|part| !part.is_empty()).collect();
+        let path = path.join("/");
         url.set_path(&path);
         let settings = settings.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
-        Ok(Self::Store(StoreAddress { url, settings }))
+        Ok(Self::Store(StoreAddress { url, settings, is_exclusive: false }))
+    }
+
+    /// The same place, of which the caller states that nobody else writes there at this time: then a store will do that does not know
+    /// conditional create. Two who state it at the same time overwrite each other's log entries.
+    pub fn exclusive(mut self) -> Self {
+        if let Self::Store(address) = &mut self {
+            address.is_exclusive = true;
+        }
+        self
     }
 
     /// A text that was meant as an address, without what may be a secret in it: who it is for, and what stands behind `?` or `#`.
@@ -86,6 +98,24 @@ impl StoreAddress {
     /// The address.
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Whether nobody else writes there, as the caller says.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.is_exclusive
+    }
+
+    /// The address and whose it is: the same bucket at another endpoint, or container of another account, is another place.
+    pub(crate) fn identity(&self) -> String {
+        let cloud = match self.url.scheme() {
+            "http" | "https" => return self.to_string(),
+            "s3" | "s3a" => "aws_",
+            "gs" => "google_",
+            _ => "azure_",
+        };
+        let decides = |(key, _): &(&str, &str)| key.contains("endpoint") || key.ends_with("account_name");
+        let whose = self.settings(cloud).filter(decides).map(|(key, value)| format!("\n{key}={value}"));
+        std::iter::once(self.to_string()).chain(whose).collect()
     }
 
     /// The settings that begin so, such as with `aws_`, by their names in lower case.
@@ -153,7 +183,7 @@ mod tests {
 
     #[test]
     fn one_place_has_one_spelling() {
-        for text in ["s3://bucket/a/b", "s3://bucket/a/b/", "s3://bucket/a/b//"] {
+        for text in ["s3://bucket/a/b", "s3://bucket/a/b/", "s3://bucket/a/b//", "s3://bucket//a//b"] {
             assert_eq!(parsed(text).unwrap(), "s3://bucket/a/b");
         }
         assert_eq!(parsed("gs://bucket").unwrap(), "gs://bucket");
@@ -161,6 +191,31 @@ mod tests {
         assert_eq!(
             parsed("abfss://container@account.dfs.core.windows.net/p").unwrap(),
             "abfss://container@account.dfs.core.windows.net/p"
+        );
+    }
+
+    /// What is kept of one registry must not be taken for that of another.
+    #[test]
+    fn the_same_bucket_at_another_endpoint_is_another_place() {
+        let identity = |text: &str, key: &str, value: &str| match Location::in_store(
+            text,
+            BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        )
+        .unwrap()
+        {
+            Location::Store(address) => address.identity(),
+            Location::Directory(_) => unreachable!(),
+        };
+        let one = identity("s3://b/p", "AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        assert_ne!(one, identity("s3://b/p", "AWS_ENDPOINT_URL", "http://127.0.0.1:2"));
+        assert_ne!(
+            identity("az://c", "AZURE_STORAGE_ACCOUNT_NAME", "a"),
+            identity("az://c", "AZURE_STORAGE_ACCOUNT_NAME", "b")
+        );
+        // Who asks, and what is said of another cloud, changes nothing.
+        assert_eq!(
+            identity("s3://b/p", "AWS_ACCESS_KEY_ID", "x"),
+            identity("s3://b/p", "AZURE_STORAGE_ACCOUNT_NAME", "a")
         );
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Outcomes(BTreeMap<Subject, Vec<(u64, Outcome)>>);
 pub struct Recorded {
     /// The log entry that was written; `None` in a dry run, and where there was nothing to take back.
     pub entry: Option<u64>,
+    /// How many values this takes back.
+    pub withdrawn: usize,
     /// Why the index could not be used, where it could not.
     pub notice: Option<Notice>,
 }
@@ -53,8 +55,24 @@ impl Catalog {
         Ok(Happening::Outcome(Box::new(outcome)))
     }
 
+    /// What is recorded of the same metric on the same target, and says the contrary of which values are better.
+    fn contradicting(&self, wanted: &Outcome) -> Option<RegistryError> {
+        let (target, base, _, metric) = subject(wanted);
+        let first = (target.clone(), base.clone(), String::new(), String::new());
+        let same_target = self.outcomes.0.range(first..).take_while(|((of, on, ..), _)| (of, on) == (&target, &base));
+        let mut same_metric = same_target.filter(|((.., of), _)| *of == metric).flat_map(|(_, recorded)| recorded);
+        let (entry, other) = same_metric.find(|(_, recorded)| recorded.lower_is_better != wanted.lower_is_better)?;
+        let lower_is_better = other.lower_is_better;
+        Some(RegistryError::Direction { target, metric, lower_is_better, entry: *entry })
+    }
+
+    /// Whether there are outcomes that one without a value would take back.
+    pub(crate) fn has_outcomes_like(&self, outcome: &Outcome) -> bool {
+        self.outcomes.0.contains_key(&subject(outcome))
+    }
+
     /// Whether a tag stands for this card, or did until it was removed.
-    fn published(&self, esm: &Target) -> bool {
+    pub(crate) fn published(&self, esm: &Target) -> bool {
         self.tagged(&esm.name, &esm.tag).is_some_and(|held| held.digest == esm.digest)
     }
 }
@@ -66,8 +84,8 @@ impl Registry {
     /// When this returns, the log entry is on stable storage. `dry_run`: everything is checked, nothing written.
     ///
     /// # Errors
-    /// [`RegistryError::Refused`] where one breaks a rule or is about what is not there; [`RegistryError::Busy`], [`RegistryError::Newer`],
-    /// [`RegistryError::Unsound`], [`RegistryError::Io`].
+    /// [`RegistryError::Refused`] where one breaks a rule or is about what is not there; [`RegistryError::Direction`];
+    /// [`RegistryError::Busy`], [`RegistryError::Newer`], [`RegistryError::Unsound`], [`RegistryError::Io`].
     pub fn record(&self, outcomes: &[Outcome], by: &Signature, dry_run: bool) -> Result<Recorded, RegistryError> {
         let refused = |what: &Outcome, source| RegistryError::Refused {
             what: format!("an outcome on {:?}", what.target),
@@ -86,14 +104,20 @@ impl Registry {
                 let source = FormatError::Invalid { what: "outcome record", detail };
                 return Err(refused(outcome, source));
             }
-            let does_something =
-                |outcome: &&Outcome| outcome.value.is_some() || catalog.outcomes.0.contains_key(&subject(outcome));
+            let mut measured = outcomes.iter().filter(|outcome| outcome.value.is_some());
+            if let Some(error) = measured.find_map(|outcome| catalog.contradicting(outcome)) {
+                return Err(error);
+            }
+            let held = |outcome: &Outcome| catalog.outcomes.0.get(&subject(outcome)).map_or(0, Vec::len);
+            let takes_back = |outcome: &&Outcome| outcome.value.is_none();
+            let withdrawn = outcomes.iter().filter(takes_back).map(held).sum();
+            let does_something = |outcome: &&Outcome| !takes_back(outcome) || held(outcome) > 0;
             let actions: Vec<Action> = outcomes.iter().filter(does_something).cloned().map(Action::Outcome).collect();
             if actions.is_empty() || dry_run {
                 if !dry_run {
                     transaction.settle()?;
                 }
-                return Ok(Recorded { entry: None, notice: transaction.finish() });
+                return Ok(Recorded { entry: None, withdrawn, notice: transaction.finish() });
             }
             let wanted = actions.len();
             let records = first_entry(actions.into_iter().map(|action| [action]))?;
@@ -103,7 +127,7 @@ impl Registry {
                 return Err(RegistryError::Refused { what: "a log entry".to_owned(), source });
             }
             if let Some(entry) = transaction.append(records)? {
-                return Ok(Recorded { entry: Some(entry), notice: transaction.finish() });
+                return Ok(Recorded { entry: Some(entry), withdrawn, notice: transaction.finish() });
             }
         }
     }

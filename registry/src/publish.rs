@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use esmhub_store_format::bundle::ObjectFrame;
 use esmhub_store_format::{Card, Digest, FormatError, Name, Object, Tag};
 
-use self::objects::{Content, put};
-pub(crate) use self::objects::{Placed, place};
+pub(crate) use self::objects::{Content, Placed, place, put};
 use crate::append::{Signature, Transaction, first_entry};
 use crate::attestation::{Sign, Signing};
 use crate::fetch::mismatch;

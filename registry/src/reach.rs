@@ -45,7 +45,7 @@ impl Catalog {
 }
 
 /// The objects that a card names.
-fn objects_of(card: &Card) -> impl Iterator<Item = Digest> {
+pub(crate) fn objects_of(card: &Card) -> impl Iterator<Item = Digest> {
     [card.weights.digest].into_iter().chain(card.fit.anchors)
 }
 

@@ -10,6 +10,7 @@
 
 mod agent;
 mod failing;
+mod listing;
 mod opening;
 mod probe;
 mod runtime;
@@ -31,6 +32,8 @@ pub(crate) struct Remote {
     pub(crate) lists: bool,
     /// Whether anything is ever written there.
     writes: bool,
+    /// Whether nobody else writes there, as who opened it says.
+    pub(crate) is_exclusive: bool,
     /// Whether the store was seen to refuse to overwrite; `None` as long as nobody has asked.
     creates: Mutex<Option<bool>>,
 }
@@ -48,6 +51,9 @@ impl Remote {
     pub(crate) fn require_writable(&self, store: &dyn ObjectStore) -> Result<(), RegistryError> {
         if !self.writes {
             return Err(RegistryError::ReadOnly { address: self.address.clone() });
+        }
+        if self.is_exclusive {
+            return Ok(());
         }
         let mut creates = self.creates.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let creates = match *creates {

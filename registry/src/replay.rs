@@ -10,6 +10,7 @@
 //! - The current anchor set of a base model is the one that was named last.
 //! - An entry that any entry declares lost does nothing, whatever stands in its place, and so do the digest that it has and the
 //!   one that it states. Entries before the declaration may have been read already; then everything is read once more.
+//! - What stands behind an origin was copied: it does what it would do without, and keeps who wrote it first and when.
 //! - An unknown record stops whom its flags say.
 
 use std::sync::Arc;
@@ -63,9 +64,20 @@ impl Catalog {
             Ok(actions) => actions,
             Err(error) => return Ok(self.damage(number, error.to_string())),
         };
-        let stamp = Stamp { entry: number, time: logged.entry.time, writer: Arc::new(logged.entry.writer) };
-        for action in actions {
-            self.apply(action, &stamp)?;
+        let (digest, time, writer) = (logged.digest, logged.entry.time, Arc::new(logged.entry.writer));
+        let own = Stamp { entry: number, digest, time, writer, origin: None };
+        let mut stamp = own.clone();
+        let mut behind = 0;
+        for (record, action) in (0..).zip(actions) {
+            if let Action::Origin(origin) = action {
+                (stamp, behind) = (own.of_copy(origin), 0);
+                continue;
+            }
+            self.apply(action, &stamp, record)?;
+            behind += 1;
+            if let Some(origin) = &stamp.origin {
+                self.copied.note(origin, behind);
+            }
         }
         Ok(true)
     }
@@ -83,7 +95,8 @@ impl Catalog {
         }
     }
 
-    fn apply(&mut self, action: Action, stamp: &Stamp) -> Result<(), RegistryError> {
+    /// Does what a record says, or nothing where it breaks a rule.
+    pub(crate) fn apply(&mut self, action: Action, stamp: &Stamp, record: u32) -> Result<(), RegistryError> {
         let entry = stamp.entry;
         let done = match action {
             Action::Publish(published) => self.publish(published, stamp),
@@ -94,6 +107,8 @@ impl Catalog {
             Action::Loss(loss) => accepted(loss, entry),
             Action::Signed(signed) => self.attest(signed, stamp),
             Action::Outcome(outcome) => self.note(outcome, stamp),
+            // It is about those behind it.
+            Action::Origin(_) => return Ok(()),
             Action::Unknown { kind, stops_readers: true, .. } => {
                 let stops = "readers";
                 return Err(RegistryError::UnknownRecord { entry, kind, stops });
@@ -109,7 +124,15 @@ impl Catalog {
             }
         };
         match done {
-            Ok(what) => self.events.push(Event { entry, time: stamp.time, writer: Arc::clone(&stamp.writer), what }),
+            Ok(what) => self.events.push(Event {
+                entry,
+                record,
+                digest: stamp.digest,
+                time: stamp.time,
+                writer: Arc::clone(&stamp.writer),
+                origin: stamp.origin.clone(),
+                what,
+            }),
             Err(detail) if self.damaged.is_empty() && !self.lost.shadows(entry) => {
                 self.void.push(Damage { entry, through: entry, detail, is_readable: true });
             }

@@ -156,7 +156,11 @@ pub(crate) fn kept(cache: &Path) -> PathBuf {
 /// What the user's cache holds of a registry is named by id *and* place, so that a copy or a restored backup does not inherit
 /// the index of the original.
 fn cached(cache: &Path, id: &RegistryId, location: &Location) -> PathBuf {
-    let place = Digest::of(location.to_path().as_os_str().as_encoded_bytes()).to_string();
+    let place = match location {
+        Location::Directory(path) => Digest::of(path.as_os_str().as_encoded_bytes()),
+        Location::Store(address) => Digest::of(address.identity().as_bytes()),
+    };
+    let place = place.to_string();
     let (start, _) = place.split_at(16);
     cache.join(format!("{id}-{start}"))
 }

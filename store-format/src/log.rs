@@ -1,4 +1,4 @@
-//! Log entries: one transaction each (R30 to R39, R41, R44 to R47).
+//! Log entries: one transaction each (R30 to R39, R41, R44 to R49).
 //!
 //! The log is the whole mutable state of a registry. Entry n is a file of its own, holds the digest of entry n - 1, and is
 //! never changed. A *record* is one thing that a transaction does; its kind and flags stand outside its payload, so that
@@ -6,6 +6,7 @@
 
 mod anchors;
 mod loss;
+mod origin;
 mod outcome;
 mod references;
 mod signature;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use anchors::CurrentAnchors;
 pub use loss::Loss;
+pub use origin::Origin;
 pub use outcome::Outcome;
 pub use references::{Published, Target};
 pub use signature::Signed;
@@ -24,6 +26,8 @@ use crate::{Digest, FormatError, frame, wire};
 
 const VERSION: u16 = 1;
 const LIMIT: usize = MAX_ENTRY_BYTES as usize;
+/// The longest name of a user, host or program.
+const MAX_WRITER_BYTES: usize = 255;
 
 /// One transaction.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -53,6 +57,16 @@ pub struct Writer {
     pub program: String,
 }
 
+impl Writer {
+    fn check(&self, what: &'static str) -> Result<(), FormatError> {
+        let Self { user, host, program } = self;
+        let is_odd = |text: &&String| text.len() > MAX_WRITER_BYTES || text.chars().any(char::is_control);
+        let Some(odd) = [user, host, program].into_iter().find(is_odd) else { return Ok(()) };
+        let start: String = odd.chars().take(40).collect();
+        Err(FormatError::invalid(what, format!("the writer's {start:?} is too long or holds a control character")))
+    }
+}
+
 /// One thing that a transaction does.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Record {
@@ -72,7 +86,7 @@ impl Record {
 }
 
 /// 128 random bits that name a registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct RegistryId(pub [u8; 16]);
 
 impl RegistryId {
@@ -107,6 +121,8 @@ pub enum Action {
     Signed(Signed),
     /// What really came out on a target task.
     Outcome(Outcome),
+    /// What stands behind it was copied from another registry.
+    Origin(Origin),
     /// A kind that this program does not know.
     Unknown {
         /// Which.
@@ -126,6 +142,7 @@ const ANCHORS: u16 = 5;
 const LOSS: u16 = 6;
 const SIGNED: u16 = 7;
 const OUTCOME: u16 = 8;
+const ORIGIN: u16 = 9;
 
 impl Action {
     /// The record that says this.
@@ -142,6 +159,7 @@ impl Action {
             Self::Loss(loss) => (LOSS, loss.to_canonical()?),
             Self::Signed(signed) => (SIGNED, signed.to_canonical()?),
             Self::Outcome(outcome) => (OUTCOME, outcome.to_canonical()?),
+            Self::Origin(origin) => (ORIGIN, origin.to_canonical()?),
             Self::Unknown { kind, .. } => {
                 return Err(FormatError::invalid("record", format!("kind {kind} cannot be written by this program")));
             }
@@ -149,8 +167,8 @@ impl Action {
         let flags = match kind {
             // A reader that does not know anchors still ranks; a writer would publish ESMs that cannot be compared.
             ANCHORS => Record::STOPS_WRITERS,
-            // Signatures and outcomes change nothing of what the others say.
-            SIGNED | OUTCOME => 0,
+            // Signatures, outcomes and origins change nothing of what the others say.
+            SIGNED | OUTCOME | ORIGIN => 0,
             _ => Record::STOPS_READERS | Record::STOPS_WRITERS,
         };
         Ok(Record { kind, flags, payload })
@@ -170,6 +188,7 @@ impl Action {
             LOSS => Self::Loss(Loss::from_canonical(&record.payload)?),
             SIGNED => Self::Signed(Signed::from_canonical(&record.payload)?),
             OUTCOME => Self::Outcome(Outcome::from_canonical(&record.payload)?),
+            ORIGIN => Self::Origin(Origin::from_canonical(&record.payload)?),
             kind => Self::Unknown {
                 kind,
                 stops_readers: record.flags & Record::STOPS_READERS != 0,
@@ -231,16 +250,7 @@ impl Entry {
             let detail = format!("{} records, at most {MAX_ENTRY_RECORDS} are allowed", self.records.len());
             return Err(FormatError::invalid(what, detail));
         }
-        let Writer { user, host, program } = &self.writer;
-        if let Some(odd) = [user, host, program].into_iter().find(|t| t.len() > 255 || t.chars().any(char::is_control))
-        {
-            let start: String = odd.chars().take(40).collect();
-            return Err(FormatError::invalid(
-                what,
-                format!("the writer's {start:?} is too long or holds a control character"),
-            ));
-        }
-        Ok(())
+        self.writer.check(what)
     }
 
     /// What it does, in order.

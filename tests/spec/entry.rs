@@ -33,7 +33,7 @@ const STOPS_READERS: u16 = 1;
 const STOPS_WRITERS: u16 = 2;
 
 /// Who wrote an entry, by their own account.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Writer {
     pub(crate) user: String,
     pub(crate) host: String,
@@ -110,11 +110,23 @@ pub(crate) enum Action {
     Loss(Loss),
     Signature(Signature),
     Outcome(Outcome),
+    Origin(Origin),
     /// Of a kind that this reader does not know and may skip (R36).
     Unknown {
         kind: u16,
         stops_writers: bool,
     },
+}
+
+/// Where records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) registry: [u8; 16],
+    pub(crate) entry: u64,
+    pub(crate) digest: Digest,
+    pub(crate) first: u32,
+    pub(crate) time: u64,
+    pub(crate) writer: Writer,
 }
 
 /// One transaction.
@@ -171,6 +183,7 @@ impl Record {
             6 => loss(&self.payload).map(Action::Loss),
             7 => signature(&self.payload).map(Action::Signature),
             8 => outcome(&self.payload).map(Action::Outcome),
+            9 => origin(&self.payload).map(Action::Origin),
             kind => {
                 ensure(self.flags & STOPS_READERS == 0, Refusal::Newer("R36: a record that must be known"))?;
                 Ok(Action::Unknown { kind, stops_writers: self.flags & STOPS_WRITERS != 0 })
@@ -235,6 +248,21 @@ fn signature(payload: &[u8]) -> Decoded<Signature> {
     reader.finish()?;
     ensure(!signature.bytes.is_empty(), Refusal::Invalid("R44: no signature"))?;
     Ok(signature)
+}
+
+fn origin(payload: &[u8]) -> Decoded<Origin> {
+    let mut reader = Reader::new(payload);
+    let origin = Origin {
+        registry: reader.array()?,
+        entry: reader.u64()?,
+        digest: reader.array()?,
+        first: reader.u32()?,
+        time: reader.u64()?,
+        writer: Writer { user: reader.text(WRITER)?, host: reader.text(WRITER)?, program: reader.text(WRITER)? },
+    };
+    reader.finish()?;
+    ensure(origin.entry > 0, Refusal::Invalid("R48: entry 0"))?;
+    Ok(origin)
 }
 
 fn outcome(payload: &[u8]) -> Decoded<Outcome> {

@@ -68,9 +68,17 @@ pub(crate) fn action_of(action: Action) -> Result<entry::Action, Called> {
             entry::Action::Signature(entry::Signature { target, bytes: signature })
         }
         Action::Outcome(outcome) => entry::Action::Outcome(outcome_of(outcome)),
+        Action::Origin(origin) => entry::Action::Origin(origin_of(origin)),
         Action::Unknown { stops_readers: true, .. } => return Err(Called::Newer),
         Action::Unknown { kind, stops_writers, .. } => entry::Action::Unknown { kind, stops_writers },
     })
+}
+
+fn origin_of(origin: store::log::Origin) -> entry::Origin {
+    let store::log::Origin { registry, entry, digest, first, time, writer } = origin;
+    let store::log::Writer { user, host, program } = writer;
+    let writer = entry::Writer { user, host, program };
+    entry::Origin { registry: registry.0, entry, digest: *digest.as_bytes(), first, time, writer }
 }
 
 fn outcome_of(outcome: store::log::Outcome) -> entry::Outcome {

@@ -53,6 +53,14 @@ struct LoggedEvent {
     lost: Option<Vec<Run>>,
     /// What the signature is worth.
     signature: Option<Verdict>,
+    /// Where it was copied from; `time`, `user`, `host` and `program` are those of the first one then.
+    origin: Option<From>,
+}
+
+#[derive(Serialize)]
+struct From {
+    registry: String,
+    entry: u64,
 }
 
 impl Log {
@@ -107,11 +115,23 @@ impl LoggedEvent {
                 }
                 _ => None,
             },
+            origin: event
+                .origin
+                .as_ref()
+                .map(|origin| From { registry: origin.registry.to_string(), entry: origin.entry }),
             lost: match &event.what {
                 Happening::Lost(loss) => Some(runs(loss.ranges())),
                 _ => None,
             },
         }
+    }
+}
+
+impl From {
+    /// The first eight digits of the registry's id, and the entry there.
+    fn describe(&self) -> String {
+        let short: String = self.registry.chars().take(8).collect();
+        format!("{short}, entry {}", self.entry)
     }
 }
 
@@ -123,6 +143,7 @@ impl Document for LogDocument {
             return "nothing has happened yet\n".to_owned();
         }
         let any_signed = self.events.iter().any(|event| event.signature.is_some());
+        let any_copied = self.events.iter().any(|event| event.origin.is_some());
         let rows = self.events.iter().map(|event| {
             let esm = match (&event.name, &event.tag, &event.lost) {
                 (Some(name), Some(tag), _) if event.target.is_some() => {
@@ -143,10 +164,12 @@ impl Document for LogDocument {
                 esm,
                 event.digest.map(|digest| digest.short()).unwrap_or_default(),
             ];
+            row.extend(any_copied.then(|| event.origin.as_ref().map(From::describe).unwrap_or_default()));
             row.extend(any_signed.then(|| event.signature.as_ref().map(Verdict::describe).unwrap_or_default()));
             row
         });
         let mut header = vec!["ENTRY", "TIME", "WHO", "ACTION", "ESM", "DIGEST"];
+        header.extend(any_copied.then_some("COPIED FROM"));
         header.extend(any_signed.then_some("SIGNED BY"));
         columns(&header, &["ENTRY"], rows)
     }

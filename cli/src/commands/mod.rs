@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod merge;
 mod newest;
 pub(crate) mod outcomes;
 pub(crate) mod publish;
@@ -22,6 +23,7 @@ pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod show;
 pub(crate) mod stats;
+pub(crate) mod sync;
 pub(crate) mod verify;
 pub(crate) mod yank;
 
@@ -55,6 +57,7 @@ fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
         Command::Publish(publish) => publish.run(context),
         Command::Pull(pull) => pull.run(context),
         Command::Rank(rank) => rank.run(context),
+        Command::Merge(merge) => merge.run(context),
         Command::List(list) => list.run(context),
         Command::Show(show) => show.run(context),
         Command::Diff(diff) => diff.run(context),
@@ -70,6 +73,7 @@ fn dispatch(command: Command, context: &Context) -> Outcome<u8> {
         Command::Remove(remove) => remove.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Gc(gc) => gc.run(context),
+        Command::Sync(sync) => sync.run(context),
         Command::Export(export) => export.run(context),
         Command::Demo(demo) => demo.run(context),
         Command::Completions(completions) => completions.run(context),

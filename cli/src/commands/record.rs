@@ -5,12 +5,12 @@ mod ranking;
 use std::path::Path;
 
 use clap::{ArgGroup, Args};
-use esmhub_registry::Esm;
+use esmhub_registry::{Catalog, Esm};
 use esmhub_store_format::log::{Outcome as Measured, Target};
 use esmhub_store_format::{Digest, Reference};
 use serde::Serialize;
 
-use self::ranking::{Ranking, refuse_mistyped};
+use self::ranking::{Ranking, is_ranking, refuse_mistyped};
 use crate::context::Context;
 use crate::document::{Document, count, printable};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
@@ -23,12 +23,15 @@ use crate::values::{parse_measured, parse_reference};
 /// What is recorded several times, such as with other seeds, counts by its mean.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").args(["metrics", "withdraw"]).required(true).multiple(false))]
+#[command(override_usage = "esmhub record TARGET REF --metric NAME=VALUE [OPTIONS]
+       esmhub record TARGET --no-transfer --metric NAME=VALUE [OPTIONS]
+       esmhub record TARGET REF --withdraw NAME")]
 #[command(group = ArgGroup::new("from").args(["reference", "no_transfer"]).required(true).multiple(false))]
 pub(crate) struct Record {
     /// A ranking of the target, or a name for it
     #[arg(value_hint = clap::ValueHint::FilePath)]
     target: String,
-    /// The ESM of the task that the model was fine-tuned on first: `name`, `name:tag` or `@digest`
+    /// The ESM of the task that the model was fine-tuned on first: `name` (of a ranking: the one that was ranked), `name:tag` or `@digest`
     #[arg(value_name = "REF", value_parser = parse_reference)]
     reference: Option<Reference>,
     /// It was fine-tuned on the target alone
@@ -64,6 +67,8 @@ struct RecordDocument {
     digest: Option<Digest>,
     metrics: Vec<Metric>,
     withdrawn: Option<String>,
+    /// How many values that takes back.
+    withdrawn_values: usize,
     /// What the ranking said, where one was given.
     score: Option<f64>,
 }
@@ -76,13 +81,9 @@ struct Metric {
 
 impl Record {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
-        let ranking = Ranking::read(Path::new(&self.target))?;
         let (registry, catalog) = context.open_catalog()?;
-        // What was recorded under a path can be recorded so again, and taken back, wherever that file is now.
-        if ranking.is_none() && !catalog.outcomes().any(|(_, known)| known.target == self.target) {
-            refuse_mistyped(&self.target)?;
-        }
-        let esm = self.reference.as_ref().map(|reference| catalog.resolve(reference)).transpose()?;
+        let ranking = self.ranking(&catalog)?;
+        let esm = self.reference.as_ref().map(|wanted| self.esm(wanted, ranking.as_ref(), &catalog)).transpose()?;
         let score = match (&ranking, esm) {
             (Some(ranking), Some(esm)) => Some((ranking.score.clone(), ranking.score_of(esm, &self.target)?)),
             _ => None,
@@ -122,7 +123,31 @@ impl Record {
             digest: esm.map(Esm::digest),
             metrics: self.metrics.into_iter().map(|(metric, value)| Metric { metric, value }).collect(),
             withdrawn: self.withdraw,
+            withdrawn_values: recorded.withdrawn,
             score: score.map(|(_, score)| score),
+        })
+    }
+
+    /// The ranking in the file TARGET, or none where that is a name.
+    fn ranking(&self, catalog: &Catalog) -> Outcome<Option<Ranking>> {
+        // What was recorded under a path can be taken back wherever that file is now, and recorded so again where it is gone.
+        let is_known = catalog.outcomes().any(|(_, known)| known.target == self.target);
+        match Ranking::read(Path::new(&self.target)) {
+            Err(_) if is_known && self.withdraw.is_some() => Ok(None),
+            Ok(None) if !is_known => refuse_mistyped(&self.target).map(|()| None),
+            read => read,
+        }
+    }
+
+    /// The ESM that is meant: of a bare name the one that was ranked, though there may be newer ones.
+    fn esm<'a>(&self, wanted: &Reference, ranking: Option<&Ranking>, catalog: &'a Catalog) -> Outcome<&'a Esm> {
+        let ranked = ranking.and_then(|ranking| ranking.ranked_as(wanted));
+        catalog.resolve(ranked.unwrap_or(wanted)).map_err(|error| {
+            let failure = Failure::from(error);
+            match ranking.is_none() && is_ranking(Path::new(&wanted.to_string())) {
+                true => Failure::usage(format!("{wanted} is a ranking: it comes first, and the ESM behind it")),
+                false => failure,
+            }
         })
     }
 
@@ -155,7 +180,9 @@ impl Document for RecordDocument {
             _ => "no transfer".to_owned(),
         };
         let what = match &self.withdrawn {
-            Some(metric) => format!("{metric} of {esm} on {}", self.target),
+            Some(metric) => {
+                format!("{} of {metric} of {esm} on {}", count(self.withdrawn_values as u64, "value"), self.target)
+            }
             None => {
                 let metrics: Vec<String> =
                     self.metrics.iter().map(|Metric { metric, value }| format!("{metric} {value}")).collect();

@@ -75,7 +75,7 @@ impl Report<'_> {
             ("base-digest", "Digest of its weights", base.digest.map_or_else(unknown, |digest| digest.to_string())),
             ("pooling", "Pooling", base.pooling.clone().unwrap_or_else(unknown)),
             ("max-length", "Most tokens per text", base.max_length.map_or_else(unknown, |tokens| tokens.to_string())),
-            ("score", "Score", self.ranking.score.to_owned()),
+            ("score", "Score", self.ranking.score.to_string()),
             ("precision", "Precision", origin.precision.clone()),
             ("registry", "Registry", location.clone()),
             ("registry-id", "Its id", id.clone()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use esmhub_registry::{MAX_TRUSTED_KEYS_BYTES, Registry};
 use etcetera::BaseStrategy;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::AllowedSigners;
 use crate::context::Context;
@@ -25,7 +25,7 @@ pub(crate) struct Keyring {
 }
 
 /// Where trusted keys come from, for documents.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct KeyringSummary {
     /// The file.
     file: String,
@@ -36,7 +36,7 @@ pub(crate) struct KeyringSummary {
 }
 
 /// Why a file is the one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Origin {
     /// The command line or the environment names it.

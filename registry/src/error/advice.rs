@@ -45,6 +45,10 @@ impl RegistryError {
             Self::Damaged { source, .. } => source.hint().or_else(verify),
             Self::Unsound { advice, .. } => advice.clone().or_else(verify),
             Self::Refused { source, .. } => source.hint(),
+            Self::Direction { lower_is_better, .. } => Some(format!(
+                "record it {} `--lower-is-better`; if what is recorded is wrong, take it back with `--withdraw` first",
+                if *lower_is_better { "with" } else { "without" }
+            )),
             Self::Partial { source, .. } => source.hint(),
             Self::Io { source, .. } => io_hint(source.as_ref()),
             Self::NoConditionalCreate { .. } => Some(

@@ -20,7 +20,7 @@ pub(crate) struct Placed {
 
 /// The bytes that an object is written from.
 #[derive(Debug, Clone)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// Its canonical bytes.
     Canonical(Cow<'a, [u8]>),
     /// The frame that goes to disk.
@@ -41,7 +41,7 @@ const ATTEMPTS: u32 = 8;
 
 /// Puts an object in place, under its own name. One that is there is verified before it is relied on. Its bytes then last; its
 /// name does when [`Storage::settle_names`] has ended.
-pub(super) fn put(
+pub(crate) fn put(
     storage: &Storage,
     digest: &Digest,
     content: &Content<'_>,

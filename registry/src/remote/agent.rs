@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use object_store::{ClientConfigKey, ClientOptions};
 use ureq::http::{Method, Request, Uri};
 use ureq::{Agent, BodyReader};
 
+use super::listing;
 use crate::workers::SYNCS;
 
 /// How long it may take to reach a store. A machine that is no cloud's has nobody at the address where clouds tell machines who
@@ -27,6 +28,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 const CONNECT_METADATA: Duration = Duration::from_secs(2);
 /// How long nothing may come.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long the beginning of an answer may take, and from when on the rest must come at so many bytes per second: a store that sends
+/// a byte now and then would hold a command for ever.
+const BEGINNING: Duration = Duration::from_secs(30);
+const LEAST_PER_SECOND: u64 = 1024;
 /// Bytes of an answer that are read at a time, and the most that are read of one that says what is wrong.
 const CHUNK: usize = 64 << 10;
 /// A page of a list has at most some 5,000 names.
@@ -37,6 +42,8 @@ const MOST_OF_A_LIST: u64 = 32 << 20;
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) said: String,
+    /// The region in which the bucket is, where it said that.
+    pub(super) region: Option<String>,
 }
 
 thread_local! {
@@ -68,6 +75,7 @@ impl HttpConnector for Connector {
                 .max_redirects(if self.follows_redirects { 5 } else { 0 })
                 .max_redirects_will_error(false)
                 .timeout_connect(Some(connect))
+                .timeout_recv_response(Some(BEGINNING))
                 .timeout_per_read(Some(SILENCE))
                 .timeout_per_write(Some(SILENCE))
                 .max_idle_connections(2 * SYNCS)
@@ -76,7 +84,7 @@ impl HttpConnector for Connector {
                 .https_only(self.follows_redirects && !allows_plain)
         };
         let (agent, direct) = (config().build().into(), config().proxy(None).build().into());
-        Ok(HttpClient::new(Client { agent, direct, allows_plain }))
+        Ok(HttpClient::new(Client { agent, direct, follows_redirects: self.follows_redirects, allows_plain }))
     }
 }
 
@@ -85,6 +93,7 @@ struct Client {
     agent: Agent,
     /// The same without a proxy, for this machine, and for where clouds tell machines who they are: a proxy would be told that it is.
     direct: Agent,
+    follows_redirects: bool,
     /// Whether requests may go unencrypted to other machines.
     allows_plain: bool,
 }
@@ -93,6 +102,11 @@ struct Client {
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is no list of what is there (ListObjectsV2), or one that does not say how it goes on")]
 struct NoListing;
+
+/// An answer that would take for ever.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer comes too slowly, at less than {LEAST_PER_SECOND} bytes a second")]
+struct TooSlow;
 
 /// An address without TLS that nobody has allowed.
 #[derive(Debug, thiserror::Error)]
@@ -122,23 +136,15 @@ fn is_near(host: &str) -> bool {
     is_here(host) || host == "metadata.google.internal" || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_link_local())
 }
 
-/// Whether an answer to a request for a list is one, and says how it goes on where it does: a page of something else reads as an empty
-/// list, and an older protocol's as one that ends too early.
-fn is_listing(page: &str) -> bool {
-    let is_list = page.contains("<ListBucketResult") || page.contains("<EnumerationResults");
-    is_list && (!page.contains("<IsTruncated>true") || page.contains("<NextContinuationToken>"))
-}
-
 #[async_trait]
 impl HttpService for Client {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         self.require_encryption(&parts.uri)?;
         let agent = if is_near(host_of(&parts.uri)) { &self.direct } else { &self.agent };
-        let asks_list = parts
-            .uri
-            .query()
-            .is_some_and(|query| ["list-type=2", "comp=list"].iter().any(|asked| query.contains(asked)));
+        let asked = parts.uri.query().map(str::to_owned);
+        let asks_list =
+            asked.as_ref().is_some_and(|query| ["list-type=2", "comp=list"].iter().any(|asked| query.contains(asked)));
         let answer = if [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method) {
             let body = body.collect().await?.to_bytes();
             agent.run(Request::from_parts(parts, body.as_ref()))
@@ -148,12 +154,15 @@ impl HttpService for Client {
         REFUSAL.with_borrow_mut(|refusal| *refusal = None);
         let (parts, body) = answer.map_err(failed)?.into_parts();
         let length = body.content_length();
-        if parts.status.is_client_error() || parts.status.is_server_error() {
+        let is_moved = parts.status.is_redirection() && !self.follows_redirects;
+        if parts.status.is_client_error() || parts.status.is_server_error() || is_moved {
             let mut said = Vec::new();
             // What cannot be read of it is not worth another error.
             let _ = body.into_reader().take(CHUNK as u64).read_to_end(&mut said);
             let said = String::from_utf8_lossy(&said).into_owned();
-            let refusal = Refusal { status: parts.status.as_u16(), said: said.clone() };
+            let region = parts.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
+            let region = region.filter(|_| !parts.status.is_server_error()).map(str::to_owned);
+            let refusal = Refusal { status: parts.status.as_u16(), said: said.clone(), region };
             REFUSAL.with_borrow_mut(|last| *last = Some(refusal));
             return Ok(HttpResponse::from_parts(parts, said.into()));
         }
@@ -161,12 +170,13 @@ impl HttpService for Client {
             let mut page = String::new();
             let read = body.into_reader().take(MOST_OF_A_LIST + 1).read_to_string(&mut page);
             read.map_err(broken_off)?;
-            if page.len() as u64 > MOST_OF_A_LIST || !is_listing(&page) {
-                return Err(HttpError::new(HttpErrorKind::Decode, NoListing));
-            }
-            return Ok(HttpResponse::from_parts(parts, page.into()));
+            let asked = asked.unwrap_or_default();
+            return match listing::readable(&page, &asked).filter(|_| page.len() as u64 <= MOST_OF_A_LIST) {
+                Some(page) => Ok(HttpResponse::from_parts(parts, page.into())),
+                None => Err(HttpError::new(HttpErrorKind::Decode, NoListing)),
+            };
         }
-        let body = Incoming { reader: Mutex::new(body.into_reader()), left: length };
+        let body = Incoming { reader: Mutex::new(body.into_reader()), left: length, since: Instant::now(), read: 0 };
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
     }
 }
@@ -177,6 +187,9 @@ struct Incoming {
     reader: Mutex<BodyReader<'static>>,
     /// How much is to come, where that was said.
     left: Option<u64>,
+    /// When it began, and how much has come.
+    since: Instant,
+    read: u64,
 }
 
 impl Body for Incoming {
@@ -196,6 +209,11 @@ impl Body for Incoming {
             Ok(read) => {
                 chunk.truncate(read);
                 self.left = self.left.map(|left| left.saturating_sub(read as u64));
+                self.read += read as u64;
+                let late = self.since.elapsed().saturating_sub(BEGINNING).as_secs();
+                if self.read < late.saturating_mul(LEAST_PER_SECOND) {
+                    return Poll::Ready(Some(Err(HttpError::new(HttpErrorKind::Timeout, TooSlow))));
+                }
                 Some(Ok(Frame::data(chunk.into())))
             }
             Err(error) => Some(Err(broken_off(error))),

@@ -33,10 +33,13 @@ pub(super) fn reason(error: &object_store::Error) -> (StoreFault, String) {
         return (fault, short(&innermost(request).to_string()));
     }
     match last_refusal() {
-        Some(Refusal { status, said: body }) => {
+        Some(Refusal { status, said: body, region }) => {
             let text = said(&body);
             let separator = if text.is_empty() { "" } else { ", " };
-            (of_status(status), format!("status {status}{separator}{text}"))
+            let elsewhere = region
+                .filter(|_| of_status(status) == StoreFault::Other)
+                .map(|region| format!(". The bucket is in the region {}: set AWS_REGION", short(&region)));
+            (of_status(status), format!("status {status}{separator}{text}{}", elsewhere.unwrap_or_default()))
         }
         None => (StoreFault::Other, short(&innermost(error).to_string())),
     }

@@ -15,6 +15,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use super::Remote;
 use super::agent::Connector;
 use super::failing::reason;
+use super::runtime::DEADLINE;
 use crate::RegistryError;
 use crate::location::StoreAddress;
 
@@ -24,7 +25,13 @@ use crate::location::StoreAddress;
 /// [`RegistryError::Store`] where something is missing or contradicts itself.
 pub(crate) fn open(address: &StoreAddress) -> Result<(Box<dyn ObjectStore>, Remote), RegistryError> {
     let is_site = ["http", "https"].contains(&address.url().scheme());
-    let remote = Remote { address: address.to_string(), lists: !is_site, writes: !is_site, creates: Mutex::default() };
+    let remote = Remote {
+        address: address.to_string(),
+        lists: !is_site,
+        writes: !is_site,
+        is_exclusive: address.is_exclusive(),
+        creates: Mutex::default(),
+    };
     let store = connect(address).map_err(|error| {
         let (fault, reason) = reason(&error);
         RegistryError::Store { action: "open it", place: address.to_string(), fault, reason }
@@ -96,7 +103,7 @@ fn below(prefix: &str, store: impl ObjectStore) -> Box<dyn ObjectStore> {
     Box::new(PrefixStore::new(store, prefix))
 }
 
-/// Up to six tries more, 0.1 to 8 seconds apart with chance in it; no try is begun after two minutes.
+/// Up to six tries more, 0.1 to 8 seconds apart with chance in it; no try is begun after a minute.
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
@@ -105,6 +112,6 @@ fn retries() -> RetryConfig {
             base: 2.0,
         },
         max_retries: 6,
-        retry_timeout: Duration::from_secs(120),
+        retry_timeout: DEADLINE,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -15,6 +15,8 @@ thread_local! {
 /// How often a request is made anew whose connection broke before the answer came, and the pause before the first of these.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
+/// After so long no request is made again: each may have waited for half a minute.
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Makes a request again where it is not known what became of it.
 ///
@@ -24,9 +26,10 @@ pub(crate) fn persist<T, F: Future<Output = object_store::Result<T>>>(
     request: impl Fn() -> F,
 ) -> object_store::Result<T> {
     let mut tries = 0;
+    let began = Instant::now();
     loop {
         match wait(request()) {
-            Err(error) if tries < TRIES && failing::is_unanswered(&error) => {
+            Err(error) if tries < TRIES && began.elapsed() < DEADLINE && failing::is_unanswered(&error) => {
                 thread::sleep(PAUSE * (1 << tries));
                 tries += 1;
             }

@@ -61,8 +61,14 @@ impl Storage {
             Held::Staged(disk, staged) => (disk, staged),
             Held::Bytes(bytes) => {
                 self.require_writable()?;
+                // Who writes alone need not ask the store to decide, and this one may not be able to.
+                let is_exclusive = self.remote.as_ref().is_some_and(|remote| remote.is_exclusive);
+                if is_exclusive && self.size(place)?.is_some() {
+                    return Ok(Creation::AlreadyThere);
+                }
+                let mode = if is_exclusive { PutMode::Overwrite } else { PutMode::Create };
                 let bytes = PutPayload::from(bytes);
-                let create = || self.store.put_opts(&location, bytes.clone(), PutMode::Create.into());
+                let create = || self.store.put_opts(&location, bytes.clone(), mode.clone().into());
                 return match self.persist(create) {
                     Ok(_) => Ok(Creation::Created),
                     Err(object_store::Error::AlreadyExists { .. }) => Ok(Creation::AlreadyThere),

@@ -22,6 +22,7 @@ mod repair;
 mod resolving;
 mod signing;
 mod support;
+mod sync;
 mod verifying;
 
 /// A file in this folder that `main.rs` does not name would never run.

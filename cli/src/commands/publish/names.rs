@@ -14,7 +14,8 @@ use crate::document::{count, listed};
 
 /// Who has which name.
 pub(super) struct Names {
-    /// Under which name the newest ESM of each repository is, and of which task it is.
+    /// Under which name the newest ESM of each repository is, and of which task it is. Here and below yanked ones count where there
+    /// are no others: they mean nothing to who asks for a name alone, so that they do not decide whose it is.
     homes: HashMap<String, (Name, Option<String>)>,
     /// The cards under each name.
     cards: HashSet<(String, Digest)>,
@@ -30,12 +31,13 @@ impl Names {
     /// Reads the cards of the names with these keys alone.
     fn of_those(catalog: &Catalog, is_wanted: impl Fn(&String) -> bool) -> Self {
         let mut names = Self { homes: HashMap::new(), cards: HashSet::new(), taken: HashMap::new() };
-        for esm in catalog.esms() {
+        // In the order in which they were published, so that the last word is that of the newest.
+        let (yanked, live): (Vec<_>, Vec<_>) = catalog.esms().partition(|esm| esm.is_yanked());
+        for esm in yanked.into_iter().chain(live) {
             let key = esm.name().key();
             if !is_wanted(&key) {
                 continue;
             }
-            // They come in the order in which they were published.
             let card = esm.card().ok();
             let id = card.as_ref().and_then(repository_of);
             if let Some((id, card)) = id.clone().zip(card) {

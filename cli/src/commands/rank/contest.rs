@@ -9,6 +9,7 @@ use super::base::Matching;
 use super::lock::{Lock, Locked, Reproduced};
 use super::output::{Skipped, put_in_order};
 use super::overlap::{LeftOut, Overlaps};
+use super::part::FirstOfPart;
 use super::scoring::Scores;
 use super::target::LoadedTarget;
 use super::{Rank, RankDocument, Ranked};
@@ -45,7 +46,7 @@ impl<'a> Contest<'a> {
         if let Some(lock) = lock {
             lock.require_target(&loaded, &digest)?;
         }
-        let matching = Matching::of(pool, &loaded.base, loaded.x.dimension());
+        let mut matching = Matching::of(pool, &loaded.base, loaded.x.dimension());
         let mut doubts = matching.doubts(context, &loaded.base);
         doubts.iter().for_each(|doubt| context.warn(doubt));
         if matching.esms.is_empty() && matching.skipped.is_empty() {
@@ -60,7 +61,13 @@ impl<'a> Contest<'a> {
         loaded.concerns.iter().for_each(|concern| context.warn(concern));
         doubts.append(&mut loaded.concerns);
         let overlaps = Overlaps::of(&matching.esms, loaded.texts.as_ref(), loaded.origin.as_ref());
-        let (esms, left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
+        let (mut esms, mut left_out) = overlaps.leave_out(context, &matching.esms, rank.max_overlap)?;
+        // What is said of the pool is said of all of it, whichever part is ranked.
+        if let Some((shard, _)) = rank.sharding.wanted() {
+            esms.retain(|esm| shard.has(&esm.digest()));
+            left_out.retain(|esm| shard.has(&esm.digest));
+            matching.skipped.retain(|esm| shard.has(&esm.digest));
+        }
         let target = Target::new(&loaded.x, &loaded.labels)?.with_precision(rank.precision());
         if rank.is_near_chance(&target) {
             let (rows, dimension) = (target.rows(), loaded.x.dimension());
@@ -89,7 +96,8 @@ impl<'a> Contest<'a> {
         self.overlaps.mark(context, &mut scores.ranked);
         scores.skipped.extend(self.matching.skipped.iter().cloned());
         scores.skipped.extend(unproven);
-        if scores.ranked.is_empty() {
+        // Of a part there may be none.
+        if scores.ranked.is_empty() && rank.sharding.wanted().is_none() {
             let skipped = &scores.skipped;
             let list: Vec<String> = skipped.iter().map(|esm| format!("{}: {}", esm.name, esm.reason)).collect();
             return Err(Skipped::all_failed(skipped, format!("no ESM could be scored\n{}", list.join("\n"))));
@@ -139,6 +147,17 @@ impl<'a> Contest<'a> {
             context.detail(format!("{what} computed the plain way, from singular values: rounding would have shown"));
         }
         Ok((map, problems))
+    }
+
+    /// What the rows contribute to the scores of the first, which are compared when all parts are joined.
+    pub(super) fn contributions(
+        &self,
+        rank: &Rank,
+        context: &Context,
+        registry: &Registry,
+        ranked: &[Ranked],
+    ) -> FirstOfPart {
+        rank.contributions_of_part(context, registry, &self.esms, (&self.target, self.own.0), ranked)
     }
 
     /// What is printed.

@@ -12,6 +12,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 pub(super) use self::file::Lock;
 pub(super) use self::reproduce::Reproduced;
+pub(super) use self::text::Text;
 
 /// What a lock decides, so that it cannot be given beside one; each takes a value.
 const DECIDED: [&str; 12] = [

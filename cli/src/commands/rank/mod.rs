@@ -8,6 +8,7 @@ mod contest;
 mod lock;
 mod output;
 mod overlap;
+mod part;
 mod picture;
 mod scoring;
 mod signed;
@@ -25,10 +26,12 @@ use esmhub_selection::{Precision, Score, ScoreError};
 pub(crate) use lock::hint_for;
 pub(crate) use output::{RankDocument, Ranked, Skipped, letters as tie_letters};
 pub(crate) use overlap::{cell as overlap_cell, shows as shows_overlap};
+pub(crate) use part::{Part, join};
 
 use self::contest::Contest;
 use self::lock::{Lock, LockOptions, Locked};
 use self::overlap::parse_overlap;
+use self::part::ShardOptions;
 use self::signed::Pool;
 use crate::context::Context;
 use crate::data::{Data, DataOptions};
@@ -116,6 +119,8 @@ pub(crate) struct Rank {
     require: RequireOptions,
     #[command(flatten, next_help_heading = "Repeating a ranking")]
     locking: LockOptions,
+    #[command(flatten, next_help_heading = POOL)]
+    sharding: ShardOptions,
 }
 
 /// Headings of the help.
@@ -162,6 +167,7 @@ impl Rank {
             score: Score::default(),
             require: RequireOptions::default(),
             locking: LockOptions::default(),
+            sharding: ShardOptions::default(),
         }
     }
 
@@ -185,6 +191,9 @@ impl Rank {
     }
 
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
+        if let Some(part) = self.sharding.wanted() {
+            return context.emit(&self.rank_part(context, part)?);
+        }
         let document = self.execute(context)?;
         let code = context.emit(&document)?;
         self.report.written().for_each(|line| context.note(line));

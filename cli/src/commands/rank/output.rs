@@ -4,10 +4,12 @@ mod measure;
 mod picture;
 mod table;
 
+use std::borrow::Cow;
+
 use esmhub_registry::{Catalog, Esm};
 use esmhub_selection::{Labels, Score, Worth};
 use esmhub_store_format::Digest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Rank;
 use super::lock::Reproduced;
@@ -25,7 +27,7 @@ pub(crate) use table::letters;
 pub(crate) struct RankDocument {
     pub(crate) target: TargetSummary,
     pub(crate) base: BaseSummary,
-    pub(crate) score: &'static str,
+    pub(crate) score: Cow<'static, str>,
     pub(crate) baseline: Baseline,
     /// The score of a feature that is 1 in every row: what the labels' frequencies or mean say by themselves.
     pub(crate) labels_alone: Baseline,
@@ -57,18 +59,18 @@ pub(crate) struct RankDocument {
     /// How many of those are better than the baseline in nearly all resamples.
     pub(crate) better: usize,
     #[serde(skip)]
-    shown: usize,
+    pub(super) shown: usize,
     #[serde(skip)]
-    kind: Score,
+    pub(super) kind: Score,
     /// Whether the target came as texts.
     #[serde(skip)]
     pub(crate) has_texts: bool,
     /// Whether `--max-overlap` was given, which says itself what it could not judge.
     #[serde(skip)]
-    is_overlap_limited: bool,
+    pub(super) is_overlap_limited: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct TargetSummary {
     pub(crate) source: String,
     /// The commit of a data set on the hub, and which part of it.
@@ -79,10 +81,10 @@ pub(crate) struct TargetSummary {
     pub(crate) rows: usize,
     pub(crate) unlabelled: usize,
     pub(crate) classes: Option<usize>,
-    pub(crate) task: &'static str,
+    pub(crate) task: Cow<'static, str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct BaseSummary {
     pub(crate) id: String,
     pub(crate) revision: Option<String>,
@@ -147,7 +149,7 @@ pub(crate) struct Skipped {
     pub(super) code: u8,
     /// What can be done about it.
     #[serde(skip)]
-    hint: Option<String>,
+    pub(super) hint: Option<String>,
 }
 
 impl Ranked {
@@ -218,30 +220,26 @@ impl RankDocument {
         other_base: usize,
         catalog: &Catalog,
     ) -> Self {
-        let Scores { ranked: mut results, mut skipped, cached } = scores;
+        let Scores { ranked: results, mut skipped, cached } = scores;
         skipped.sort_by(|a, b| (&a.name, &a.tag).cmp(&(&b.name, &b.tag)));
         let ranked = results.len();
         let above = results.iter().filter(|esm| esm.gain > 0.0).count();
         let compared = results.iter().filter(|esm| esm.gain_interval.is_some()).count();
         let better = results.iter().filter(|esm| esm.is_better).count();
-        match rank.top {
-            Some(0) | None => {}
-            Some(top) => results.truncate(top),
-        }
         let (classes, task) = match &target.labels {
             Labels::Classes { names, .. } => (Some(names.len()), "classification"),
             Labels::Numbers(_) => (None, "regression"),
         };
-        Self {
+        let mut document = Self {
             has_texts: target.texts.is_some(),
             is_overlap_limited: rank.max_overlap.is_some(),
-            shown: if rank.top.is_none() { 10 } else { results.len() },
+            shown: 0,
             target: TargetSummary {
                 digest,
                 rows: target.x.rows(),
                 unlabelled: target.unlabelled,
                 classes,
-                task,
+                task: task.into(),
                 source: target.source,
                 revision: target.origin.as_ref().map(|origin| origin.commit.clone()),
                 subset: target.origin.as_ref().map(|origin| origin.subset.clone()),
@@ -255,7 +253,7 @@ impl RankDocument {
                 pooling: target.base.pooling.map(|pooling| pooling.to_string()),
                 max_length: target.base.max_length,
             },
-            score: rank.score.name(),
+            score: rank.score.name().into(),
             kind: rank.score,
             baseline: Baseline { score: baseline },
             labels_alone: Baseline { score: labels_alone },
@@ -274,7 +272,18 @@ impl RankDocument {
             locked: None,
             doubts: Vec::new(),
             damaged: catalog.damaged().iter().map(ToString::to_string).collect(),
+        };
+        // A part holds all of its own.
+        document.show(if rank.sharding.wanted().is_some() { Some(0) } else { rank.top });
+        document
+    }
+
+    /// Leaves out what is not to be shown: all but so many of the first, 0 for none.
+    pub(super) fn show(&mut self, top: Option<usize>) {
+        if let Some(top) = top.filter(|top| *top > 0) {
+            self.results.truncate(top);
         }
+        self.shown = if top.is_none() { 10 } else { self.results.len() };
     }
 
     /// The reference of the first place.

@@ -48,6 +48,12 @@ pub(crate) struct LeftOut {
     pub(crate) same_data: bool,
 }
 
+/// Those of the target's own data set first, then those that share most with it.
+pub(super) fn in_order(left_out: &mut [LeftOut]) {
+    let share = |esm: &LeftOut| esm.overlap.unwrap_or(f64::INFINITY);
+    left_out.sort_by(|a, b| share(b).total_cmp(&share(a)).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
+}
+
 impl Overlaps {
     /// Looks the target's texts up in every sketch, and its data set up in the cards that have none.
     pub(super) fn of(esms: &[&Esm], target: Option<&TextSet>, origin: Option<&DataOrigin>) -> Self {
@@ -89,9 +95,7 @@ impl Overlaps {
                 _ => kept.push(esm),
             }
         }
-        // Those of the same data set first.
-        let share = |esm: &LeftOut| esm.overlap.unwrap_or(f64::INFINITY);
-        left_out.sort_by(|a, b| share(b).total_cmp(&share(a)).then_with(|| (&a.name, &a.tag).cmp(&(&b.name, &b.tag))));
+        in_order(&mut left_out);
         if kept.is_empty() && !left_out.is_empty() {
             let message =
                 format!("every ESM holds more than {} of the target's texts, or is of its data set", percent(most));

@@ -9,8 +9,9 @@ use rayon::prelude::*;
 
 use super::Rank;
 use super::output::Ranked;
+use super::part::FirstOfPart;
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::progress;
 
 /// What is remembered of one ESM.
@@ -42,43 +43,20 @@ impl Rank {
         (target, digest, baseline): (&Target, &Digest, f64),
         ranked: &mut [Ranked],
     ) -> Outcome<Vec<String>> {
-        let shown = match self.top {
-            Some(0) => MOST,
-            Some(top) => top.min(MOST),
-            None => DEFAULT,
-        };
-        let is_resampled = self.score.is_of_rows() && !self.is_near_chance(target);
-        let number = if is_resampled { self.intervals.unwrap_or(shown).min(ranked.len()) } else { 0 };
+        let number = self.to_compare(target).min(ranked.len());
         let first = ranked.get_mut(..number).unwrap_or_default();
-        if first.is_empty() || target.rows() < LEAST_ROWS {
+        if first.is_empty() {
             return Ok(Vec::new());
         }
-        let by_digest: HashMap<Digest, &Esm> = esms.iter().map(|esm| (esm.digest(), *esm)).collect();
+        let by_digest = by_digest(esms);
         let key = self.worth_key(digest, first.iter().filter_map(|ranked| by_digest.get(&ranked.digest).copied()));
         let remembered = registry.recall(&[key]).values.into_iter().flatten().next();
         if let Some(worths) = remembered.and_then(|bytes| decode(&bytes)).filter(|worths| worths.len() == first.len()) {
             first.iter_mut().zip(worths).for_each(|(ranked, worth)| ranked.set_worth(&worth));
             return Ok(Vec::new());
         }
-        let bar = progress::bar(context.shows_progress(), first.len() as u64, "resampling rows");
-        let contributions: Vec<Outcome<Contributions>> = first
-            .par_iter()
-            .filter_map(|ranked| Some((by_digest.get(&ranked.digest)?, ranked.score)))
-            .map(|(esm, score)| {
-                let fetched = registry.fetch(esm)?;
-                let contributions = target.contributions(Some(fetched.object.map()), self.score, score)?;
-                bar.inc(1);
-                Ok(contributions)
-            })
-            .collect();
-        bar.finish_and_clear();
-        let base = match target.contributions(None, self.score, baseline) {
-            Ok(base) => base,
-            Err(error) => {
-                context.warn(format!("no intervals, for those of no transfer cannot be computed: {error}"));
-                return Ok(Vec::new());
-            }
-        };
+        let contributions = self.contributions(context, registry, &by_digest, target, first);
+        let Some(base) = self.contributions_of_none(context, target, baseline) else { return Ok(Vec::new()) };
         let mut known = Vec::with_capacity(contributions.len());
         let mut places = Vec::with_capacity(contributions.len());
         let mut problems = Vec::new();
@@ -89,7 +67,7 @@ impl Rank {
                     places.push(ranked);
                 }
                 Err(failure) => {
-                    let message = format!("{}:{} has no interval: {}", ranked.name, ranked.tag, failure.message());
+                    let message = without_interval(ranked, &failure);
                     context.warn(&message);
                     problems.push(message);
                 }
@@ -107,6 +85,72 @@ impl Rank {
         Ok(problems)
     }
 
+    /// What the rows contribute to the scores of the first ESMs of a part, which are in order.
+    pub(super) fn contributions_of_part(
+        &self,
+        context: &Context,
+        registry: &Registry,
+        esms: &[&Esm],
+        (target, baseline): (&Target, f64),
+        ranked: &[Ranked],
+    ) -> FirstOfPart {
+        let wanted = self.to_compare(target);
+        let baseline = if wanted > 0 { self.contributions_of_none(context, target, baseline) } else { None };
+        let first = ranked.get(..wanted.min(ranked.len())).filter(|_| baseline.is_some()).unwrap_or_default();
+        let found = self.contributions(context, registry, &by_digest(esms), target, first);
+        let found = first
+            .iter()
+            .zip(found)
+            .map(|(ranked, found)| (ranked.digest, found.map_err(|failure| without_interval(ranked, &failure))));
+        FirstOfPart { wanted, baseline, esms: found.collect() }
+    }
+
+    /// How many of the first are compared, where there are as many.
+    fn to_compare(&self, target: &Target) -> usize {
+        let shown = match self.top {
+            Some(0) => MOST,
+            Some(top) => top.min(MOST),
+            None => DEFAULT,
+        };
+        let is_resampled = self.score.is_of_rows() && !self.is_near_chance(target) && target.rows() >= LEAST_ROWS;
+        if is_resampled { self.intervals.unwrap_or(shown) } else { 0 }
+    }
+
+    /// What the rows contribute to the scores of these ESMs.
+    fn contributions(
+        &self,
+        context: &Context,
+        registry: &Registry,
+        by_digest: &HashMap<Digest, &Esm>,
+        target: &Target,
+        first: &[Ranked],
+    ) -> Vec<Outcome<Contributions>> {
+        let bar = progress::bar(context.shows_progress(), first.len() as u64, "resampling rows");
+        let contributions = first
+            .par_iter()
+            .filter_map(|ranked| Some((by_digest.get(&ranked.digest)?, ranked.score)))
+            .map(|(esm, score)| {
+                let fetched = registry.fetch(esm)?;
+                let contributions = target.contributions(Some(fetched.object.map()), self.score, score)?;
+                bar.inc(1);
+                Ok(contributions)
+            })
+            .collect();
+        bar.finish_and_clear();
+        contributions
+    }
+
+    /// The same for the score of no transfer; a warning where that cannot be.
+    fn contributions_of_none(&self, context: &Context, target: &Target, baseline: f64) -> Option<Contributions> {
+        match target.contributions(None, self.score, baseline) {
+            Ok(base) => Some(base),
+            Err(error) => {
+                context.warn(format!("no intervals, for those of no transfer cannot be computed: {error}"));
+                None
+            }
+        }
+    }
+
     /// All that decides what these ESMs are worth: the target, how it is scored, and the weights in their order.
     fn worth_key<'a>(&self, target: &Digest, esms: impl Iterator<Item = &'a Esm>) -> Digest {
         let mut bytes = b"esmhub worth 1".to_vec();
@@ -116,6 +160,14 @@ impl Rank {
         }
         Digest::of(&bytes)
     }
+}
+
+fn by_digest<'a>(esms: &[&'a Esm]) -> HashMap<Digest, &'a Esm> {
+    esms.iter().map(|esm| (esm.digest(), *esm)).collect()
+}
+
+fn without_interval(ranked: &Ranked, failure: &Failure) -> String {
+    format!("{}:{} has no interval: {}", ranked.name, ranked.tag, failure.message())
 }
 
 /// Four f64 and the tie group as u32, little-endian, for each.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use esmhub_registry::Esm;
-use esmhub_store_format::{Digest, Reference};
+use esmhub_store_format::{Digest, Name, Reference};
 use serde_json::Value;
 
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
@@ -27,11 +27,22 @@ pub(super) struct Ranking {
     pub(super) base: String,
     /// Which score.
     pub(super) score: String,
-    esms: Vec<(Digest, f64)>,
+    esms: Vec<Ranked>,
+}
+
+/// An ESM that was ranked.
+struct Ranked {
+    reference: Reference,
+    digest: Digest,
+    score: f64,
 }
 
 impl Ranking {
-    /// The ranking in a file; `None` where there is no such file or it is none, and its path is a name.
+    /// The ranking in a file; `None` where there is no such file, and what was given is a name.
+    ///
+    /// # Errors
+    /// Where it is a file and no ranking, such as the target's data: what came out would stand under the path of that file, beside what
+    /// is recorded with its ranking and compared with nothing.
     pub(super) fn read(path: &Path) -> Outcome<Option<Self>> {
         if !path.is_file() {
             return Ok(None);
@@ -51,23 +62,15 @@ impl Ranking {
                         .hint("rank again with --lock FILE"))
                 }
             },
-            _ if ends_as_rankings(path) => Err(Failure::usage(format!("{} is no ranking", path.display()))
-                .hint("TARGET is what `esmhub rank --lock FILE` or `esmhub rank --json` wrote, or a name")),
-            _ => Ok(None),
+            _ => Err(Failure::usage(format!("{} is no ranking", path.display()))
+                .hint("TARGET is what `esmhub rank --lock FILE` or `esmhub rank --json` wrote, or a name for it that no file has")),
         }
     }
 
     fn of(json: &Value, is_lock: bool) -> Option<Self> {
         let text = |place: &str| Some(json.pointer(place)?.as_str()?.to_owned());
         let esms = json.get(if is_lock { "esms" } else { "results" })?.as_array()?.iter();
-        let esms: Option<Vec<(Digest, f64)>> = match is_lock {
-            true => esms
-                .map(|esm| Some((locked_digest(esm.get("esm")?.as_str()?)?, esm.get("score")?.as_str()?.parse().ok()?)))
-                .collect(),
-            false => esms
-                .map(|esm| Some((esm.get("digest")?.as_str()?.parse().ok()?, esm.get("score")?.as_f64()?)))
-                .collect(),
-        };
+        let esms: Option<Vec<Ranked>> = esms.map(if is_lock { Ranked::in_lock } else { Ranked::in_document }).collect();
         Some(Self {
             target: text("/target/source")?,
             data: text("/target/digest")?.parse().ok(),
@@ -77,14 +80,50 @@ impl Ranking {
         })
     }
 
+    /// What a bare name means: the ESM of that name that was ranked, whatever has been published since. `None` where a tag or digest
+    /// was given, or none of that name was ranked.
+    pub(super) fn ranked_as(&self, wanted: &Reference) -> Option<&Reference> {
+        self.of_name(wanted.name().filter(|_| wanted.tag().is_none() && wanted.digest().is_none())?)
+    }
+
+    fn of_name(&self, name: &Name) -> Option<&Reference> {
+        let same = |ranked: &&Ranked| ranked.reference.name().is_some_and(|ranked| ranked.key() == name.key());
+        self.esms.iter().find(same).map(|ranked| &ranked.reference)
+    }
+
     /// What it says of an ESM.
     pub(super) fn score_of(&self, esm: &Esm, file: &str) -> Outcome<f64> {
-        let found = self.esms.iter().find(|(digest, _)| *digest == esm.digest());
-        found.map(|(_, score)| *score).ok_or_else(|| {
-            Failure::new(INCOMPATIBLE, format!("{} was not ranked in {file}", esm.reference()))
-                .hint("name the tag or digest that was ranked, or give the target's name in the place of the ranking")
+        let found = self.esms.iter().find(|ranked| ranked.digest == esm.digest());
+        found.map(|ranked| ranked.score).ok_or_else(|| {
+            let failure = Failure::new(INCOMPATIBLE, format!("{} was not ranked in {file}", esm.reference()));
+            match self.of_name(esm.name()) {
+                Some(other) => failure.hint(format!("{other} was: `{}` alone means that one here", esm.name())),
+                None => {
+                    failure.hint("rank again with --lock FILE, or give the target's name in the place of the ranking")
+                }
+            }
         })
     }
+}
+
+impl Ranked {
+    fn in_lock(esm: &Value) -> Option<Self> {
+        let reference: Reference = esm.get("esm")?.as_str()?.parse().ok()?;
+        let digest = reference.digest()?.to_string().parse().ok()?;
+        Some(Self { reference, digest, score: esm.get("score")?.as_str()?.parse().ok()? })
+    }
+
+    fn in_document(esm: &Value) -> Option<Self> {
+        let text = |key: &str| esm.get(key)?.as_str();
+        let (name, tag, digest) = (text("name")?, text("tag")?, text("digest")?);
+        let reference = format!("{name}:{tag}@{digest}").parse().ok()?;
+        Some(Self { reference, digest: digest.parse().ok()?, score: esm.get("score")?.as_f64()? })
+    }
+}
+
+/// Whether there is a ranking in this file.
+pub(super) fn is_ranking(path: &Path) -> bool {
+    matches!(Ranking::read(path), Ok(Some(_)))
 }
 
 /// That a target which is no file is not meant to be one: under a mistyped path, what came out would stand for good beside the
@@ -125,12 +164,6 @@ fn ranking_like(path: &Path) -> Option<String> {
     let mut near: Vec<String> = names.filter(|name| strsim::damerau_levenshtein(wanted, name) == 1).collect();
     near.sort();
     let mut near = near.into_iter().map(|name| path.with_file_name(name));
-    let found = near.find(|path| matches!(Ranking::read(path), Ok(Some(_))))?;
+    let found = near.find(|path| is_ranking(path))?;
     Some(found.display().to_string())
-}
-
-/// The digest of `name:tag@digest`.
-fn locked_digest(reference: &str) -> Option<Digest> {
-    let reference: Reference = reference.parse().ok()?;
-    reference.digest()?.to_string().parse().ok()
 }

@@ -13,10 +13,10 @@ use crate::values::choice_name;
 
 /// A value as a text. Numbers, too: a JSON number may come back with another last bit.
 #[derive(Debug, Clone)]
-pub(super) struct Text<T>(pub(super) T);
+pub(in crate::commands::rank) struct Text<T>(pub(in crate::commands::rank) T);
 
 /// What is written as a text.
-pub(super) trait Textual: Sized {
+pub(in crate::commands::rank) trait Textual: Sized {
     fn to_text(&self) -> String;
     fn of_text(text: &str) -> Result<Self, String>;
 }

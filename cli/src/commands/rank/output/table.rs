@@ -108,7 +108,7 @@ impl RankDocument {
         // What is wrong with all of them comes before what tells them apart.
         verdict.insert_str(0, &self.says_little());
         if !self.measure().has_intervals {
-            let score = self.score;
+            let score = &self.score;
             verdict
                 .push_str(&format!("{score} has no intervals: which differences other rows would keep is not known\n"));
         } else if self.target.rows < LEAST_ROWS {

@@ -1,0 +1,312 @@
+//! A part of a ranking as a file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use esmhub_registry::{Catalog, Registry};
+use esmhub_selection::{Contributions, Score};
+use esmhub_store_format::Digest;
+use serde::{Deserialize, Serialize};
+
+use super::floats::Floats;
+use super::{FirstOfPart, Shard};
+use crate::commands::rank::Rank;
+use crate::commands::rank::lock::Text;
+use crate::commands::rank::output::{BaseSummary, RankDocument, Ranked, Skipped, TargetSummary};
+use crate::commands::rank::overlap::LeftOut;
+use crate::failure::{Failure, NEWER, OTHER, Outcome};
+use crate::files;
+use crate::trust::KeyringSummary;
+
+const SCHEMA: &str = "esmhub.rank-part";
+const VERSION: u32 = 1;
+/// A part of 100,000 ESMs has about 40 MB, and 50 ESMs of 100,000 rows have another 55.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// A part of a ranking: its scores, and all that the whole needs beside them.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    schema: String,
+    version: u32,
+    shard: u32,
+    of: u32,
+    /// What has to be the same in all parts, beside the target.
+    pub(super) common: Common,
+    pub(super) target: TargetSummary,
+    pub(super) base: BaseSummary,
+    pub(super) baseline: Text<f64>,
+    pub(super) labels_alone: Text<f64>,
+    /// How many to show, where that was said.
+    pub(super) top: Option<usize>,
+    pub(super) has_texts: bool,
+    pub(super) other_base: usize,
+    pub(super) unsigned: usize,
+    pub(super) cached: usize,
+    pub(super) results: Vec<Scored>,
+    pub(super) skipped: Vec<Omitted>,
+    pub(super) left_out: Vec<Overlapping>,
+    pub(super) trusted_keys: Option<KeyringSummary>,
+    pub(super) doubts: Vec<String>,
+    pub(super) damaged: Vec<String>,
+    /// What the rows contribute to the score of no transfer.
+    pub(super) rows: Option<Floats>,
+    pub(super) first: Vec<First>,
+    #[serde(skip)]
+    pub(super) file: PathBuf,
+}
+
+/// What decides a ranking, beside the target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Common {
+    /// Which state of which registry was ranked: its id, the last log entry, and that entry's digest.
+    pub(super) registry: String,
+    pub(super) entries: u64,
+    pub(super) head: Option<String>,
+    pub(super) score: String,
+    pub(super) precision: String,
+    pub(super) filter: String,
+    pub(super) all_tags: bool,
+    pub(super) max_overlap: Option<String>,
+    /// How many of the first are compared.
+    pub(super) compared: usize,
+}
+
+impl Common {
+    /// The first setting that is not the same, and its values.
+    pub(super) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let of = |common: &Self| {
+            let Self { score, precision, filter, all_tags, max_overlap, compared, .. } = common.clone();
+            [
+                ("--score", score),
+                ("--precision", precision),
+                ("--filter", filter),
+                ("--all-tags", all_tags.to_string()),
+                ("--max-overlap", max_overlap.unwrap_or_default()),
+                ("--intervals", compared.to_string()),
+            ]
+        };
+        let pairs = of(self).into_iter().zip(of(other));
+        let mut differences = pairs.filter(|((_, a), (_, b))| a != b).map(|((what, a), (_, b))| (what, a, b));
+        differences.next()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scored {
+    name: String,
+    tag: String,
+    digest: Text<Digest>,
+    score: Text<f64>,
+    gain: Text<f64>,
+    overlap: Option<Text<f64>>,
+    overlap_compared: Option<u64>,
+    overlap_notable: bool,
+    same_data: bool,
+    size_bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Omitted {
+    name: String,
+    tag: String,
+    digest: Text<Digest>,
+    reason: String,
+    code: u8,
+    hint: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Overlapping {
+    name: String,
+    tag: String,
+    digest: Text<Digest>,
+    overlap: Option<Text<f64>>,
+    overlap_compared: Option<u64>,
+    same_data: bool,
+}
+
+/// What the rows contribute to one ESM's score, or why that is not known.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct First {
+    pub(super) digest: Text<Digest>,
+    pub(super) rows: Option<Floats>,
+    pub(super) problem: Option<String>,
+}
+
+impl Part {
+    pub(super) fn of(
+        rank: &Rank,
+        shard: Shard,
+        (registry, catalog): (&Registry, &Catalog),
+        document: RankDocument,
+        first: FirstOfPart,
+    ) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            version: VERSION,
+            shard: shard.index,
+            of: shard.of,
+            common: Common {
+                registry: registry.id().to_string(),
+                entries: catalog.entries(),
+                head: catalog.head().map(|digest| digest.to_string()),
+                score: rank.score.name().to_owned(),
+                precision: crate::values::choice_name(&rank.precision),
+                filter: rank.filter.to_string(),
+                all_tags: rank.all_tags,
+                max_overlap: rank.max_overlap.map(|share| format!("{share:?}")),
+                compared: first.wanted,
+            },
+            target: document.target,
+            base: document.base,
+            baseline: Text(document.baseline.score),
+            labels_alone: Text(document.labels_alone.score),
+            top: rank.top,
+            has_texts: document.has_texts,
+            other_base: document.other_base,
+            unsigned: document.unsigned,
+            cached: document.cached,
+            results: document.results.into_iter().map(Scored::of).collect(),
+            skipped: document.skipped.into_iter().map(Omitted::of).collect(),
+            left_out: document.left_out.into_iter().map(Overlapping::of).collect(),
+            trusted_keys: document.trusted_keys,
+            doubts: document.doubts,
+            damaged: document.damaged,
+            rows: first.baseline.map(|contributions| Floats(contributions.rows)),
+            first: first.esms.into_iter().map(First::of).collect(),
+            file: PathBuf::new(),
+        }
+    }
+
+    pub(super) fn write(&self, file: &Path) -> Outcome<()> {
+        let text = serde_json::to_vec(self).map_err(|error| Failure::new(OTHER, format!("the part: {error}")))?;
+        files::replace(file, &text).map_err(|error| files::cannot_write(file, error))
+    }
+
+    /// Reads a part.
+    ///
+    /// # Errors
+    /// Where it is none; [`NEWER`] where a later version of this program wrote it.
+    pub(crate) fn read(path: &Path) -> Outcome<Self> {
+        let place = path.display().to_string();
+        let refused = |what: String| {
+            Failure::usage(format!("{place}: {what}"))
+                .hint("a part is what `esmhub rank --shard I/N --part FILE` wrote")
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(|error| Failure::io(&place, error))?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(&place, error))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(refused(format!("more than {MAX_BYTES} bytes")));
+        }
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+            version: u32,
+        }
+        let head: Head = serde_json::from_slice(&bytes).map_err(|_| refused("no part of a ranking".to_owned()))?;
+        if head.schema != SCHEMA {
+            return Err(refused("no part of a ranking".to_owned()));
+        }
+        if head.version != VERSION {
+            let message = format!("{place}: a part of version {}, this program knows {VERSION}", head.version);
+            return Err(Failure::new(NEWER, message).hint("install a newer esmhub"));
+        }
+        let part: Self =
+            serde_json::from_slice(&bytes).map_err(|error| refused(format!("a part that is damaged: {error}")))?;
+        let rows = part.target.rows;
+        let lengths = part.rows.iter().chain(part.first.iter().filter_map(|first| first.rows.as_ref()));
+        let is_sound = (1..=part.of).contains(&part.shard) && lengths.into_iter().all(|floats| floats.0.len() == rows);
+        match is_sound {
+            true => Ok(Self { file: path.to_owned(), ..part }),
+            false => Err(refused("a part that contradicts itself".to_owned())),
+        }
+    }
+
+    pub(super) fn shard(&self) -> Shard {
+        Shard { index: self.shard, of: self.of }
+    }
+
+    /// Which score, where it is known here.
+    pub(super) fn score(&self) -> Option<Score> {
+        self.common.score.parse().ok()
+    }
+}
+
+impl Scored {
+    fn of(esm: Ranked) -> Self {
+        Self {
+            name: esm.name,
+            tag: esm.tag,
+            digest: Text(esm.digest),
+            score: Text(esm.score),
+            gain: Text(esm.gain),
+            overlap: esm.overlap.map(Text),
+            overlap_compared: esm.overlap_compared,
+            overlap_notable: esm.overlap_notable,
+            same_data: esm.same_data,
+            size_bytes: esm.size_bytes,
+        }
+    }
+
+    pub(super) fn into_ranked(self) -> Ranked {
+        Ranked {
+            rank: 0,
+            name: self.name,
+            tag: self.tag,
+            digest: self.digest.0,
+            score: self.score.0,
+            interval: None,
+            tie_group: None,
+            gain: self.gain.0,
+            gain_interval: None,
+            is_better: false,
+            overlap: self.overlap.map(|share| share.0),
+            overlap_compared: self.overlap_compared,
+            overlap_notable: self.overlap_notable,
+            same_data: self.same_data,
+            size_bytes: self.size_bytes,
+        }
+    }
+}
+
+impl Omitted {
+    fn of(esm: Skipped) -> Self {
+        let Skipped { name, tag, digest, reason, code, hint } = esm;
+        Self { name, tag, digest: Text(digest), reason, code, hint }
+    }
+
+    pub(super) fn into_skipped(self) -> Skipped {
+        let Self { name, tag, digest, reason, code, hint } = self;
+        Skipped { name, tag, digest: digest.0, reason, code, hint }
+    }
+}
+
+impl Overlapping {
+    fn of(esm: LeftOut) -> Self {
+        let LeftOut { name, tag, digest, overlap, overlap_compared, same_data } = esm;
+        Self { name, tag, digest: Text(digest), overlap: overlap.map(Text), overlap_compared, same_data }
+    }
+
+    pub(super) fn into_left_out(self) -> LeftOut {
+        let Self { name, tag, digest, overlap, overlap_compared, same_data } = self;
+        LeftOut { name, tag, digest: digest.0, overlap: overlap.map(|share| share.0), overlap_compared, same_data }
+    }
+}
+
+impl First {
+    fn of((digest, contributions): (Digest, Result<Contributions, String>)) -> Self {
+        let (rows, problem) = match contributions {
+            Ok(contributions) => (Some(Floats(contributions.rows)), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self { digest: Text(digest), rows, problem }
+    }
+}

@@ -1,0 +1,273 @@
+//! What a sync did.
+
+use std::fmt::Write;
+
+use esmhub_registry::{Left, Offered, Synced, Why};
+use esmhub_store_format::Digest;
+use esmhub_store_format::log::Target;
+use serde::Serialize;
+
+use crate::document::{Document, bytes, columns, count, listed};
+use crate::failure::{INTEGRITY, PARTIAL};
+
+/// From where to where.
+pub(super) struct Places {
+    pub(super) from: String,
+    pub(super) to: String,
+    /// Whether there was no registry yet.
+    pub(super) created: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct SyncDocument {
+    dry_run: bool,
+    from: String,
+    to: String,
+    /// Whether TO is a copy of FROM, with the same id, and got its log entries as they are.
+    copy: bool,
+    /// Whether TO was made, or would be.
+    created: bool,
+    /// How many log entries were written; in a dry run between registries of their own not known.
+    entries: Option<usize>,
+    published: Vec<Esm>,
+    yanked: Vec<Esm>,
+    unyanked: Vec<Esm>,
+    signatures: usize,
+    outcomes: usize,
+    /// The base models whose anchors were set.
+    anchors: Vec<String>,
+    /// How many objects were copied, and their bytes as they are stored; in a dry run these are not known.
+    objects: usize,
+    bytes: Option<u64>,
+    conflicts: Vec<Conflict>,
+    left: Vec<LeftOut>,
+    /// How many ESMs are removed in FROM, and stay.
+    kept: usize,
+    /// How many outcomes were left: their ESMs are not in TO.
+    outcomes_left: usize,
+    /// How many times outcomes were taken back in FROM that stay.
+    outcomes_kept: usize,
+    /// Base models that have other anchors in TO.
+    other_anchors: Vec<String>,
+    /// Whether FROM's log was set back since it was last copied from.
+    set_back: bool,
+}
+
+#[derive(Serialize)]
+struct Esm {
+    name: String,
+    tag: String,
+    digest: Digest,
+}
+
+#[derive(Serialize)]
+struct Conflict {
+    name: String,
+    tag: String,
+    /// What the tag stands for in TO, and in FROM.
+    held: Digest,
+    offered: Digest,
+}
+
+#[derive(Serialize)]
+struct LeftOut {
+    name: String,
+    tag: String,
+    digest: Digest,
+    /// `removed`, `damaged` or `card`.
+    why: &'static str,
+    reason: String,
+}
+
+impl SyncDocument {
+    pub(super) fn new(dry_run: bool, places: Places, synced: Synced) -> Self {
+        let Places { from, to, created } = places;
+        let changed = |yanked: bool| {
+            let of_kind = synced.yanked.iter().filter(move |(_, is_yanked)| *is_yanked == yanked);
+            of_kind.map(|(target, _)| Esm::of(target)).collect()
+        };
+        Self {
+            dry_run,
+            from,
+            to,
+            copy: synced.is_copy,
+            created,
+            entries: (synced.is_copy || !dry_run).then_some(synced.entries),
+            published: synced.published.iter().map(Esm::of).collect(),
+            yanked: changed(true),
+            unyanked: changed(false),
+            signatures: synced.signatures,
+            outcomes: synced.outcomes,
+            anchors: synced.anchors,
+            objects: synced.objects,
+            bytes: (!dry_run).then_some(synced.bytes),
+            conflicts: synced.conflicts.iter().map(Conflict::of).collect(),
+            left: synced.left.iter().map(LeftOut::of).collect(),
+            kept: synced.kept,
+            outcomes_left: synced.outcomes_left,
+            outcomes_kept: synced.outcomes_kept,
+            other_anchors: synced.other_anchors,
+            set_back: synced.is_set_back,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        let of_others = self.published.len() + self.yanked.len() + self.unyanked.len() + self.anchors.len();
+        of_others + self.signatures + self.outcomes + self.entries.unwrap_or(0) == 0
+    }
+
+    fn log_entries(&self) -> String {
+        match self.entries {
+            Some(1) => "1 log entry".to_owned(),
+            entries => format!("{} log entries", entries.unwrap_or(0)),
+        }
+    }
+
+    /// What came, in words.
+    fn come(&self) -> String {
+        let mut parts = vec![count(self.published.len() as u64, "ESM")];
+        let counted = [
+            (self.yanked.len(), "yank"),
+            (self.unyanked.len(), "undone yank"),
+            (self.signatures, "signature"),
+            (self.outcomes, "outcome"),
+        ];
+        parts
+            .extend(counted.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number as u64, noun)));
+        if !self.anchors.is_empty() {
+            parts.push(format!("the anchors of {}", listed(&self.anchors, Clone::clone)));
+        }
+        parts.join(", ")
+    }
+}
+
+impl Esm {
+    fn of(target: &Target) -> Self {
+        Self { name: target.name.to_string(), tag: target.tag.to_string(), digest: target.digest }
+    }
+}
+
+impl Conflict {
+    fn of(offered: &Offered) -> Self {
+        let Offered { name, tag, held, offered } = offered;
+        Self { name: name.to_string(), tag: tag.to_string(), held: *held, offered: *offered }
+    }
+}
+
+impl LeftOut {
+    fn of(left: &Left) -> Self {
+        let (why, reason) = match &left.why {
+            Why::Removed => ("removed", "it was removed there, and removed is for ever".to_owned()),
+            Why::Damaged(detail) => ("damaged", detail.clone()),
+            Why::Card(detail) => ("card", detail.clone()),
+        };
+        let Target { name, tag, digest } = &left.target;
+        Self { name: name.to_string(), tag: tag.to_string(), digest: *digest, why, reason }
+    }
+}
+
+impl Document for SyncDocument {
+    const SCHEMA: &'static str = "esmhub.sync/1";
+
+    fn table(&self) -> String {
+        let mut text = String::new();
+        if !self.conflicts.is_empty() {
+            let rows = self.conflicts.iter().map(|conflict| {
+                vec![format!("{}:{}", conflict.name, conflict.tag), conflict.held.short(), conflict.offered.short()]
+            });
+            text.push_str(&columns(&["CONFLICT", "IN TO", "IN FROM"], &[], rows));
+            text.push('\n');
+        }
+        if !self.left.is_empty() {
+            let rows = self.left.iter().map(|left| vec![format!("{}:{}", left.name, left.tag), left.reason.clone()]);
+            text.push_str(&columns(&["LEFT", "WHY"], &[], rows));
+            text.push('\n');
+        }
+        let Self { from, to, .. } = self;
+        let _ = match (self.is_nothing(), self.dry_run, self.copy) {
+            (true, ..) => writeln!(text, "{to} lacks nothing of {from}"),
+            (_, true, true) => {
+                let made = if self.created { "become a copy of" } else { "get what it lacks of" };
+                let entries = self.log_entries();
+                writeln!(text, "{to} would {made} {from}: {}, {entries}", self.come())
+            }
+            (_, true, false) => writeln!(text, "{to} would get from {from}: {}", self.come()),
+            (_, false, is_copy) => {
+                let made = match (is_copy, self.created) {
+                    (true, true) => "is a copy of",
+                    (true, false) => "is as far as",
+                    (false, _) => "got what it lacked of",
+                };
+                let entries = self.log_entries();
+                let objects = count(self.objects as u64, "object");
+                let size = bytes(self.bytes.unwrap_or(0));
+                writeln!(text, "{to} {made} {from}: {}; {entries}, {objects}, {size}", self.come())
+            }
+        };
+        text
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.published.iter().map(|esm| esm.digest.to_string()).collect()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.set_back {
+            remarks.push(format!(
+                "the log of {} is another one than when it was last copied from, as after an older backup was restored: its ESMs and \
+                 signatures came, and of its yanks, outcomes and anchors none, as nobody can tell which of them came before",
+                self.from
+            ));
+        }
+        if self.kept > 0 {
+            remarks.push(format!(
+                "removed in {} and still in {}: {}",
+                self.from,
+                self.to,
+                count(self.kept as u64, "ESM")
+            ));
+        }
+        if self.outcomes_left > 0 {
+            remarks.push(format!(
+                "{} left: their ESMs are not in {}",
+                count(self.outcomes_left as u64, "outcome"),
+                self.to
+            ));
+        }
+        if self.outcomes_kept > 0 {
+            remarks.push(format!(
+                "outcomes were taken back in {}, {}, and stay in {}; `esmhub record … --withdraw` takes them back there",
+                self.from,
+                count(self.outcomes_kept as u64, "time"),
+                self.to
+            ));
+        }
+        if !self.other_anchors.is_empty() {
+            remarks.push(format!(
+                "{} has other anchors of {}, or wants none, and keeps them",
+                self.to,
+                listed(&self.other_anchors, Clone::clone)
+            ));
+        }
+        remarks
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let conflict = (!self.conflicts.is_empty()).then(|| {
+            "each registry keeps its own; `esmhub export` and `esmhub publish --name` bring one over under another name".to_owned()
+        });
+        let damaged = self.left.iter().any(|left| left.why == "damaged").then(|| {
+            format!("`esmhub --registry {} verify --repair` restores what can be restored; then sync again", self.from)
+        });
+        conflict.into_iter().chain(damaged).collect()
+    }
+
+    fn exit_code(&self) -> u8 {
+        match (self.left.iter().any(|left| left.why == "damaged"), self.conflicts.is_empty() && self.left.is_empty()) {
+            (true, _) => INTEGRITY,
+            (false, false) => PARTIAL,
+            (false, true) => 0,
+        }
+    }
+}

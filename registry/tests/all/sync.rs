@@ -1,0 +1,364 @@
+//! Sync: a registry gets what it lacks of another one, once, and loses nothing of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+
+use esmhub_registry::{Registry, Signature, SyncOptions, Synced, Why};
+use esmhub_store_format::Digest;
+use esmhub_store_format::log::{Outcome, Target, Writer};
+
+use super::support::{Pool, Random, by, copy_folder, esm, flip, publish, reference, snapshot};
+
+fn other(user: &str, time: u64) -> Signature {
+    let program = "esmhub 0.1.0".into();
+    Signature { writer: Writer { user: user.into(), host: "engine".into(), program }, time }
+}
+
+fn sync(from: &Registry, to: &Registry) -> Synced {
+    to.sync(from, &other("syncer", 9), &SyncOptions::default()).unwrap()
+}
+
+fn outcome(registry: &Registry, of: &str, value: Option<f64>) -> Outcome {
+    let catalog = registry.catalog().unwrap();
+    let esm = catalog.resolve(&reference(of)).unwrap();
+    Outcome {
+        target: "t".into(),
+        data: None,
+        base: "acme/encoder".into(),
+        esm: Some(Target { name: esm.name().clone(), tag: esm.tag().clone(), digest: esm.digest() }),
+        metric: "accuracy".into(),
+        lower_is_better: false,
+        value,
+        score: None,
+    }
+}
+
+fn values(registry: &Registry) -> Vec<f64> {
+    registry.catalog().unwrap().outcomes().map(|(_, outcome)| outcome.value.unwrap()).collect()
+}
+
+fn references(registry: &Registry) -> Vec<String> {
+    registry.catalog().unwrap().esms().map(|esm| esm.reference().to_string()).collect()
+}
+
+const NAMES: [&str; 3] = ["a", "b/c", "d"];
+const TAGS: [&str; 2] = ["v1", "v2"];
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Is {
+    Live,
+    Yanked,
+    Removed,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Did {
+    Publish(u64),
+    Yank,
+    Unyank,
+    Remove,
+    Measure(u64),
+}
+
+/// A registry as a map, and what happened in it.
+#[derive(Default)]
+struct Model {
+    refs: BTreeMap<String, (u64, Is)>,
+    did: Vec<(String, Did)>,
+    values: Vec<u64>,
+    /// Behind which of the other's events the last one stands that was copied.
+    copied: usize,
+}
+
+impl Model {
+    fn apply(&mut self, of: &str, did: Did) {
+        match did {
+            Did::Publish(content) => drop(self.refs.insert(of.to_owned(), (content, Is::Live))),
+            Did::Yank => self.refs.get_mut(of).unwrap().1 = Is::Yanked,
+            Did::Unyank => self.refs.get_mut(of).unwrap().1 = Is::Live,
+            Did::Remove => self.refs.get_mut(of).unwrap().1 = Is::Removed,
+            Did::Measure(value) => self.values.push(value),
+        }
+        self.did.push((of.to_owned(), did));
+    }
+
+    /// What a sync from the other one should do; the conflicts, and what was removed here.
+    fn sync(&mut self, from: &Self) -> (usize, usize) {
+        let (mut conflicts, mut removed) = (0, 0);
+        let (before, mut published) = (self.copied, Vec::new());
+        for (at, (of, did)) in from.did.iter().enumerate() {
+            let (content, is) = from.refs[of];
+            let here = self.refs.get(of).copied();
+            let is_same = here.is_some_and(|(held, is)| held == content && is != Is::Removed);
+            let is_new = at >= before || (published.contains(of) && !matches!(did, Did::Measure(_)));
+            let wanted = match did {
+                Did::Publish(_) if is == Is::Removed => false,
+                Did::Publish(_) => match here {
+                    None => {
+                        published.push(of.clone());
+                        true
+                    }
+                    Some((_, Is::Removed)) => {
+                        removed += 1;
+                        false
+                    }
+                    Some((held, _)) => {
+                        conflicts += usize::from(held != content);
+                        false
+                    }
+                },
+                Did::Yank => is_new && is_same && here.unwrap().1 == Is::Live,
+                Did::Unyank => is_new && is_same && here.unwrap().1 == Is::Yanked,
+                Did::Remove => false,
+                Did::Measure(_) => is_new && here.is_some_and(|(held, _)| held == content),
+            };
+            if wanted {
+                self.apply(of, *did);
+                self.copied = self.copied.max(at + 1);
+            }
+        }
+        (conflicts, removed)
+    }
+}
+
+/// Two registries under random hands, synced both ways now and then, do what two maps do.
+#[test]
+fn two_registries_are_what_two_maps_are() {
+    for seed in 0..12 {
+        let mut random = Random(seed);
+        let pools = [Pool::fleeting(), Pool::fleeting()];
+        let registries = pools.each_ref().map(|pool| pool.open_indexed());
+        let mut models = [Model::default(), Model::default()];
+        for step in 0..150 {
+            let at = random.below(2);
+            let registry = &registries[at];
+            let of = format!("{}:{}", random.pick(&NAMES), random.pick(&TAGS));
+            let is = models[at].refs.get(&of).map(|(_, is)| *is);
+            let wanted = reference(&of);
+            match (random.below(7), is) {
+                (0 | 1, None) => {
+                    let content = random.next() % 2;
+                    publish(registry, &[esm(&of, content)]).unwrap();
+                    models[at].apply(&of, Did::Publish(content));
+                }
+                (2, Some(Is::Live)) => {
+                    registry.yank(&wanted, &by(), false).unwrap();
+                    models[at].apply(&of, Did::Yank);
+                }
+                (2, Some(Is::Yanked)) => {
+                    registry.unyank(&wanted, &by(), false).unwrap();
+                    models[at].apply(&of, Did::Unyank);
+                }
+                (3, Some(Is::Live | Is::Yanked)) if random.below(4) == 0 => {
+                    registry.remove(&wanted, &by(), false).unwrap();
+                    models[at].apply(&of, Did::Remove);
+                }
+                (4, Some(Is::Live | Is::Yanked)) => {
+                    registry.record(&[outcome(registry, &of, Some(step as f64))], &by(), false).unwrap();
+                    models[at].apply(&of, Did::Measure(step));
+                }
+                (5, _) => {
+                    let [a, b] = &mut models;
+                    let (model, from) = if at == 0 { (a, b) } else { (b, a) };
+                    let (conflicts, removed) = model.sync(from);
+                    let entries = registry.catalog().unwrap().entries();
+                    let told = registry
+                        .sync(&registries[1 - at], &by(), &SyncOptions { dry_run: true, ..SyncOptions::default() })
+                        .unwrap();
+                    assert_eq!(registry.catalog().unwrap().entries(), entries, "a dry run wrote");
+                    let done = sync(&registries[1 - at], registry);
+                    assert_eq!(
+                        (done.conflicts.len(), done.left.len()),
+                        (conflicts, removed),
+                        "seed {seed}, step {step}"
+                    );
+                    assert_eq!(
+                        (&told.published, told.outcomes, &told.yanked),
+                        (&done.published, done.outcomes, &done.yanked)
+                    );
+                    assert_eq!((&told.conflicts, &told.left), (&done.conflicts, &done.left));
+                }
+                _ => {}
+            }
+            for (registry, model) in registries.iter().zip(&models) {
+                let catalog = registry.catalog().unwrap();
+                let state = |esm: &esmhub_registry::Esm| if esm.is_yanked() { Is::Yanked } else { Is::Live };
+                let found: BTreeMap<String, (Digest, Is)> =
+                    catalog.esms().map(|one| (one.reference().to_string(), (one.digest(), state(one)))).collect();
+                let expected = model.refs.iter().filter(|(_, (_, is))| *is != Is::Removed);
+                let expected: BTreeMap<String, (Digest, Is)> =
+                    expected.map(|(of, (content, is))| (of.clone(), (esm(of, *content).card_digest(), *is))).collect();
+                assert_eq!(found, expected, "seed {seed}, step {step}");
+                let mut values: Vec<u64> = values(registry).into_iter().map(|value| value as u64).collect();
+                values.sort_unstable();
+                let mut expected = model.values.clone();
+                expected.sort_unstable();
+                assert_eq!(values, expected, "seed {seed}, step {step}");
+            }
+        }
+        for registry in &registries {
+            let report = registry.verify(&|_| {}).unwrap();
+            assert!(report.problems.is_empty(), "{:?}", report.problems);
+        }
+    }
+}
+
+#[test]
+fn who_published_first_and_when_is_kept_from_registry_to_registry() {
+    let pools = [Pool::new(), Pool::new(), Pool::new()];
+    let [a, b, c] = pools.each_ref().map(Pool::open);
+    a.publish(&[esm("x", 1)], &other("ada", 11), &Default::default()).unwrap();
+    b.publish(&[esm("y", 2)], &other("bob", 22), &Default::default()).unwrap();
+    sync(&a, &b);
+    sync(&b, &c);
+    let catalog = c.catalog().unwrap();
+    let of = |name: &str| {
+        let esm = catalog.resolve(&reference(name)).unwrap();
+        let origin = esm.origin().unwrap();
+        (esm.writer().user.clone(), esm.time(), origin.registry, origin.entry)
+    };
+    assert_eq!(of("x"), ("ada".into(), 11, b.id(), 2));
+    assert_eq!(of("y"), ("bob".into(), 22, b.id(), 1));
+    let event = &catalog.history()[0];
+    assert_eq!((event.writer.user.as_str(), event.time), ("bob", 22));
+    assert_eq!(sync(&a, &c).published, [], "it is there already, by another way");
+    assert_eq!(catalog.entries(), 1, "what comes at once is one entry");
+}
+
+#[test]
+fn what_is_damaged_there_stays_out_and_comes_once_it_is_repaired() {
+    let (from, to) = (Pool::new(), Pool::new());
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        from.publish(name, seed);
+    }
+    from.open().yank(&reference("b:v1"), &by(), false).unwrap();
+    let object = from.object(&esm("b", 2).card().weights.digest);
+    let whole = fs::read(&object).unwrap();
+    flip(&object, whole.len() / 2);
+    let done = sync(&from.open(), &to.open());
+    assert_eq!(references(&to.open()), ["a:v1", "c:v1"]);
+    assert!(
+        matches!(&done.left[..], [left] if left.target.name.to_string() == "b" && matches!(left.why, Why::Damaged(_)))
+    );
+    fs::write(&object, whole).unwrap();
+    let done = sync(&from.open(), &to.open());
+    assert_eq!((done.published.len(), done.yanked.len(), done.left.len()), (1, 1, 0));
+    let catalog = to.open().catalog().unwrap();
+    assert!(catalog.resolve(&reference("b:v1")).unwrap().is_yanked(), "its yank came before, and comes with it");
+    assert!(to.open().verify(&|_| {}).unwrap().problems.is_empty());
+    assert_eq!(sync(&from.open(), &to.open()).entries, 0);
+}
+
+#[test]
+fn outcomes_come_once_and_those_that_were_taken_back_do_not() {
+    let (from, to) = (Pool::new(), Pool::new());
+    let (a, b) = (from.open(), to.open());
+    from.publish("x", 1);
+    from.publish("y", 2);
+    let record = |of: &str, value| a.record(&[outcome(&a, of, value)], &by(), false).unwrap();
+    record("x", Some(0.5));
+    record("y", Some(0.1));
+    record("y", None);
+    to.publish("x", 1);
+    let done = sync(&a, &b);
+    assert_eq!((done.outcomes, done.published.len()), (1, 1));
+    assert_eq!(values(&b), [0.5]);
+    record("x", Some(0.5));
+    assert_eq!(sync(&a, &b).outcomes, 1, "measured again, and the same came out");
+    assert_eq!(sync(&a, &b).entries, 0);
+    assert_eq!(values(&b), [0.5, 0.5]);
+    record("x", None);
+    let done = sync(&a, &b);
+    assert_eq!((done.outcomes_kept, values(&b).len()), (1, 2), "nothing is taken away");
+}
+
+#[test]
+fn a_copy_of_a_registry_is_one_byte_by_byte_and_gets_only_what_it_lacks() {
+    let (from, place) = (Pool::new(), tempfile::tempdir().unwrap());
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        from.publish(name, seed);
+    }
+    fs::write(from.file("trusted-keys"), "ada ssh-ed25519 AAAA\n").unwrap();
+    let bytes = |pool: &std::path::Path| -> HashMap<_, _> {
+        let all = snapshot(pool).into_iter().filter(|(path, _)| path.is_file());
+        all.map(|(path, (bytes, _))| (path.strip_prefix(pool).unwrap().to_owned(), bytes)).collect()
+    };
+    let root = place.path().join("copy");
+    let copy = Registry::begin_copy(&root, &from.open(), None).unwrap();
+    let done = sync(&from.open(), &copy);
+    assert_eq!((done.is_copy, done.entries, done.objects), (true, 2, 2));
+    assert_eq!(bytes(&from.root()), bytes(&root));
+    let before = snapshot(&root);
+    assert_eq!(sync(&from.open(), &copy).entries, 0);
+    assert_eq!(snapshot(&root), before, "nothing is written where nothing is new");
+    from.publish("c", 3);
+    from.open().remove(&reference("a:v1"), &by(), false).unwrap();
+    assert_eq!((sync(&from.open(), &copy).entries, references(&copy)), (2, vec!["b:v1".to_owned(), "c:v1".to_owned()]));
+    // The other way there is nothing to do, until the copy has a history of its own.
+    assert_eq!(sync(&copy, &from.open()).entries, 0);
+    publish(&copy, &[esm("d", 4)]).unwrap();
+    assert_eq!(sync(&copy, &from.open()).entries, 1);
+    publish(&copy, &[esm("e", 5)]).unwrap();
+    from.publish("f", 6);
+    for (one, other) in [(&from.open(), &copy), (&copy, &from.open())] {
+        let parted = one.sync(other, &by(), &SyncOptions::default()).unwrap_err();
+        assert!(parted.to_string().contains("both were written to"), "{parted}");
+    }
+    assert!(copy.verify(&|_| {}).unwrap().problems.is_empty());
+}
+
+#[test]
+fn a_copy_lacks_no_object_that_its_log_needs() {
+    let (from, place) = (Pool::new(), tempfile::tempdir().unwrap());
+    from.publish("a", 1);
+    from.publish("b", 2);
+    let object = from.object(&esm("a", 1).card().weights.digest);
+    fs::remove_file(object).unwrap();
+    let copy = Registry::begin_copy(place.path().join("copy"), &from.open(), None).unwrap();
+    let refused = copy.sync(&from.open(), &by(), &SyncOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("it is missing"), "{refused}");
+    assert_eq!(copy.catalog().unwrap().entries(), 0);
+    from.open().remove(&reference("a:v1"), &by(), false).unwrap();
+    assert_eq!(sync(&from.open(), &copy).entries, 3);
+}
+
+#[test]
+fn a_log_that_was_set_back_gives_its_esms_and_nothing_twice() {
+    let (from, to) = (Pool::new(), Pool::new());
+    from.publish("a", 1);
+    let backup = tempfile::tempdir().unwrap();
+    copy_folder(&from.root(), backup.path());
+    let a = from.open();
+    a.record(&[outcome(&a, "a", Some(0.5))], &by(), false).unwrap();
+    sync(&a, &to.open());
+    fs::remove_dir_all(from.root()).unwrap();
+    copy_folder(backup.path(), &from.root());
+    from.publish("b", 2);
+    let a = from.open();
+    a.record(&[outcome(&a, "a", Some(0.7))], &by(), false).unwrap();
+    let done = sync(&a, &to.open());
+    assert!(done.is_set_back);
+    assert_eq!((done.published.len(), done.outcomes, values(&to.open())), (1, 0, vec![0.5]));
+}
+
+#[test]
+fn what_several_sync_and_publish_at_once_is_there_once() {
+    let (from, to) = (Pool::new(), Pool::new());
+    let batch: Vec<_> = (0..40).map(|seed| esm(&format!("n{seed}"), seed)).collect();
+    batch.chunks(5).for_each(|batch| drop(publish(&from.open(), batch).unwrap()));
+    let a = from.open();
+    a.record(&[outcome(&a, "n0", Some(0.5))], &by(), false).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| sync(&from.open(), &to.open()));
+        }
+        scope
+            .spawn(|| (0..10).for_each(|at| drop(publish(&to.open(), &[esm(&format!("own{at}"), 100 + at)]).unwrap())));
+    });
+    let mut found = references(&to.open());
+    found.sort();
+    found.dedup();
+    assert_eq!((found.len(), values(&to.open())), (50, vec![0.5]));
+    let report = to.open().verify(&|_| {}).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+}
