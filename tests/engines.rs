@@ -1,6 +1,9 @@
 //! Registries in stores that others have written: moto, which speaks S3's protocol, and Azurite, Microsoft's own emulator of Azure Blob
-//! Storage. Each is started here, on 127.0.0.1, where the environment says where it is installed: `ESMHUB_TEST_MOTO` names a virtual
-//! environment of Python (`pip install 'moto[server,s3]'`), `ESMHUB_TEST_AZURITE` a folder in which `npm install azurite` was run.
+//! Storage; and Ceph, whose nodes are killed. Each is started here, on 127.0.0.1, where the environment says where it is installed:
+//! `ESMHUB_TEST_MOTO` names a virtual environment of Python (`pip install 'moto[server,s3]'`), `ESMHUB_TEST_AZURITE` a folder in which
+//! `npm install azurite` was run, `ESMHUB_TEST_CEPH` a folder for clusters, where Ceph's programs are (see `engines/ceph.sh`).
+
+mod ceph;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,15 +20,17 @@ use crate::support::{EsmFolder, Hub, at, figure, given, names, target};
 
 /// A store of somebody else's; it ends with the value.
 struct Engine {
-    child: Child,
+    child: Option<Child>,
     address: String,
     environment: Vec<(&'static str, String)>,
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -54,7 +59,7 @@ impl Engine {
         makes: impl Fn(&str) -> String,
     ) -> Self {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let engine = Self { child, address: format!("127.0.0.1:{port}"), environment };
+        let engine = Self { child: Some(child), address: format!("127.0.0.1:{port}"), environment };
         for _ in 0..300 {
             if matches!(ask(&engine.address, &makes(&engine.address)), Some(200..=299)) {
                 return engine;

@@ -181,7 +181,8 @@ mod tests {
     use crate::arguments::Arguments;
 
     /// What no list can name: numbers, and texts of the user's own.
-    const FREE: [&str; 21] = [
+    const FREE: [&str; 22] = [
+        "I/N",
         "N",
         "TOKENS",
         "SHARE",
