@@ -17,7 +17,7 @@ fn pool() -> Hub {
 #[test]
 fn every_command_has_its_schema() {
     let hub = pool();
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 24] = [
         &["init"],
         &["publish", "esms/mr"],
         &["pull", "mr"],
@@ -35,11 +35,12 @@ fn every_command_has_its_schema() {
         &["anchors", "set", "--built-in", "--base", "acme/encoder"],
         &["anchors", "show"],
         &["anchors", "stats"],
-        &["record", "t.npz", "mr", "--metric", "accuracy=0.8"],
+        &["record", "t", "mr", "--metric", "accuracy=0.8"],
         &["outcomes"],
         &["yank", "mr:v1"],
         &["yank", "mr:v1", "--undo"],
         &["remove", "mr:v1"],
+        &["sync", "pool", "other"],
         &["gc"],
     ];
     for arguments in commands {
@@ -70,8 +71,9 @@ fn every_field_of_a_document_is_in_the_reference() {
         "gc",
         "export mr mr.esm",
         "yank mr:v1",
-        "record t.npz mr:v1 --metric accuracy=0.8",
+        "record t mr:v1 --metric accuracy=0.8",
         "outcomes",
+        "sync pool other",
     ];
     for arguments in commands {
         let command = arguments.split(' ').next().unwrap();

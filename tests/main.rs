@@ -15,6 +15,7 @@ mod caching;
 mod choosing;
 mod collecting;
 mod completions;
+mod cost;
 mod damage;
 mod datasets;
 mod demo;

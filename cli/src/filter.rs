@@ -92,7 +92,9 @@ impl FromStr for Term {
     fn from_str(text: &str) -> Result<Self, String> {
         let at = text
             .find(['>', '<', '!', '~', '='])
-            .ok_or_else(|| format!("{text:?}: expected KEY, an operator and a value"))?;
+            .ok_or_else(|| {
+                format!("{text:?}: expected KEY, an operator and a value, as in 'name~review rows>=500'; all terms hold together, and one of several values is written name~mr|sst")
+            })?;
         let (key, rest) = text.split_at_checked(at).unwrap_or_default();
         let found = OPERATORS.into_iter().find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
         let (operator, value) = found.ok_or_else(|| format!("{text:?}: expected ~, =, !=, >=, <=, > or <"))?;
@@ -102,7 +104,7 @@ impl FromStr for Term {
                 nearest(key, known.iter().copied()).map_or(String::new(), |key| format!("; did you mean {key}?"));
             return Err(format!("{key:?} cannot be filtered by: expected one of {}{meant}", known.join(", ")));
         };
-        if value.is_empty() {
+        if value.split('|').any(str::is_empty) {
             return Err(format!("{text:?}: a value is missing"));
         }
         let compares = matches!(operator, Operator::AtLeast | Operator::AtMost | Operator::Above | Operator::Below);
@@ -117,6 +119,13 @@ impl FromStr for Term {
 }
 
 impl Filter {
+    /// The name that was meant, where one is asked for that is none of these.
+    pub(crate) fn nearest<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+        let of_names = self.0.iter().filter(|term| term.key == Key::Name && term.operator == Operator::Equal);
+        let mut wanted = of_names.flat_map(|term| term.value.split('|'));
+        wanted.find_map(|wanted| nearest(wanted, names.clone()).filter(|found| !found.eq_ignore_ascii_case(wanted)))
+    }
+
     /// Whether every term holds.
     pub(crate) fn matches(&self, esm: &Esm) -> bool {
         let named = |card: &Card| self.holds(esm.name().as_str(), Some(esm.tag().as_str()), card);
@@ -169,10 +178,11 @@ impl Term {
     }
 
     fn text_holds(&self, text: &str) -> bool {
+        let mut values = self.value.split('|');
         match self.operator {
-            Operator::Contains => text.contains(&self.value),
-            Operator::Equal => text == self.value,
-            Operator::NotEqual => text != self.value,
+            Operator::Contains => values.any(|value| text.contains(value)),
+            Operator::Equal => values.any(|value| text == value),
+            Operator::NotEqual => values.all(|value| text != value),
             _ => false,
         }
     }
@@ -194,6 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn one_of_several_values_is_enough_and_none_of_them_is_what_differs() {
+        let term = |text: &str| text.parse::<Term>().unwrap();
+        for (text, value, holds) in [
+            ("name~mr|sst", "sst2", true),
+            ("name~mr|sst", "trec", false),
+            ("name=mr|sst", "sst2", false),
+            ("name!=mr|sst", "sst2", true),
+            ("name!=mr|sst", "sst", false),
+        ] {
+            assert_eq!(term(text).text_holds(value), holds, "{text}: {value}");
+        }
+        assert_eq!("name~Mr|sst rows>=5".parse::<Filter>().unwrap().to_string(), "name~mr|sst rows>=5");
+    }
+
+    #[test]
     fn nonsense_is_refused_with_what_is_expected() {
         for (text, expected) in [
             ("name", "operator"),
@@ -201,6 +226,8 @@ mod tests {
             ("rows>=many", "not a number"),
             ("name>3", "rows and r2"),
             ("name=", "missing"),
+            ("name=a|", "missing"),
+            ("rows=1|2", "not a number"),
         ] {
             let error = text.parse::<Filter>().unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

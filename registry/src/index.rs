@@ -88,6 +88,18 @@ impl Index {
         job.outcome(WRITING_PATIENCE)
     }
 
+    /// The number of the last entry; `None` where there is none, or where that cannot be known just now.
+    pub(crate) fn last(&self) -> Option<u64> {
+        if !self.database.exists().ok()? {
+            return None;
+        }
+        let job = self.database.start(move |tables| {
+            let mut items = tables.table(FRAMES)?.from(&u64::MAX.to_be_bytes(), Toward::Beginning);
+            items.next().map(|item| number_of(&item?.0)).transpose()
+        });
+        job.ok()?.outcome(PATIENCE).ok()?
+    }
+
     /// Keeps frames by entry number.
     pub(crate) fn write(&self, frames: Vec<(u64, Vec<u8>)>) -> Result<(), IndexError> {
         let job = self.database.start(move |tables| {

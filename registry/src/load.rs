@@ -60,13 +60,22 @@ impl Registry {
     /// # Errors
     /// As [`Registry::catalog`].
     pub(crate) fn load(&self, packs: Packs) -> Result<Loaded, RegistryError> {
-        let numbers = log::numbers(&self.storage)?;
+        // Whoever writes must know that no entry has gone; a reader, what is new.
+        let known = match packs {
+            Packs::Used if self.storage.lists_all() => self.index.as_ref().and_then(Index::last).unwrap_or_default(),
+            _ => 0,
+        };
+        let mut numbers = log::numbers_from(&self.storage, known)?;
         let before_this =
             self.index.as_ref().filter(|index| !index.exists()).and_then(|index| stood_before(index, &self.marker.id));
         let Indexed { mut catalog, writable, aside, unused } = match &self.index {
             Some(index) => self.indexed(index, &numbers)?,
             None => self.unindexed(None),
         };
+        if numbers.first().is_some_and(|&first| catalog.last + 1 < first) {
+            // The index was of no use.
+            numbers = log::numbers(&self.storage)?;
+        }
         let Followed { fresh, before } = follow(&mut catalog, &self.storage, &numbers, packs)?;
         if let Some(aside) = aside {
             catalog.notice = Some(Notice::Parted(aside.notice(&catalog)));
@@ -145,8 +154,9 @@ impl Registry {
         numbers: &[u64],
         is_cut: bool,
     ) -> Result<Indexed, RegistryError> {
+        let numbers = log::numbers(&self.storage).unwrap_or_else(|_| numbers.to_vec());
         let there = numbers.last().copied().unwrap_or_default();
-        let parting = match part(index, &self.storage, &remembered, numbers) {
+        let parting = match part(index, &self.storage, &remembered, &numbers) {
             Ok(parting) => parting?,
             Err(error) => return Ok(self.unindexed(Some(&error))),
         };

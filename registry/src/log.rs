@@ -100,6 +100,19 @@ pub(crate) fn numbers_found(storage: &Storage) -> Result<Vec<u64>, RegistryError
     Ok(names.iter().filter_map(|listed| schema::entry_of(&listed.name)).collect())
 }
 
+/// The numbers from `known` on, where a store lists what is there and that entry is; else all of them. Of a long log that was read
+/// before, the first thousands need not be listed again.
+pub(crate) fn numbers_from(storage: &Storage, known: u64) -> Result<Vec<u64>, RegistryError> {
+    if known > 1 && storage.lists_all() {
+        let names = storage.names_behind(schema::LOG, &schema::entry_name(known - 1))?;
+        let numbers: Vec<u64> = names.iter().filter_map(|name| schema::entry_of(name)).collect();
+        if numbers.first() == Some(&known) {
+            return Ok(numbers);
+        }
+    }
+    numbers(storage)
+}
+
 /// A registry has the folder of its log before it has its marker.
 pub(crate) fn folder_missing() -> RegistryError {
     RegistryError::Unsound {

@@ -72,7 +72,12 @@ pub(crate) fn object_of(fan: &str, file: &str) -> Option<Digest> {
 
 /// Where a log entry lies. 20 digits hold every number, so that names sort as numbers do.
 pub(crate) fn entry(number: u64) -> String {
-    format!("{LOG}/{number:0ENTRY_DIGITS$}")
+    format!("{LOG}/{}", entry_name(number))
+}
+
+/// What the file of a log entry is called in its folder.
+pub(crate) fn entry_name(number: u64) -> String {
+    format!("{number:0ENTRY_DIGITS$}")
 }
 
 /// The number of the log entry that a file is named after.

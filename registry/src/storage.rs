@@ -11,6 +11,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
+use futures::TryStreamExt;
 use futures::executor::block_on;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
@@ -113,6 +114,21 @@ impl Storage {
         let folders = listed.common_prefixes.iter().map(|prefix| (name(prefix), true));
         let files = listed.objects.iter().map(|object| (name(&object.location), false));
         let mut names: Vec<Listed> = folders.chain(files).map(|(name, is_folder)| Listed { name, is_folder }).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The names of the files in a folder of an object store that sort behind a name, sorted.
+    pub(crate) fn names_behind(&self, folder: &str, name: &str) -> Result<Vec<String>, RegistryError> {
+        let (folder_key, offset) = (Key::from(folder), Key::from(format!("{folder}/{name}")));
+        let listed = self.wait(self.store.list_with_offset(Some(&folder_key), &offset).try_collect::<Vec<_>>());
+        let listed = listed.map_err(|error| self.failed("list it", folder, error))?;
+        let in_it = listed.iter().filter_map(|object| {
+            let mut parts = object.location.prefix_match(&folder_key)?;
+            let name = parts.next()?.as_ref().to_owned();
+            parts.next().is_none().then_some(name)
+        });
+        let mut names: Vec<String> = in_it.collect();
         names.sort();
         Ok(names)
     }

@@ -10,6 +10,7 @@ mod keys;
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ struct Shared {
     kind: Kind,
     /// Method and key of every request.
     requests: Mutex<Vec<String>>,
+    /// Bytes of all bodies that were sent.
+    sent: AtomicU64,
     fate: Mutex<Option<Box<Fate>>>,
     /// Files are written here before they get their names.
     staging: tempfile::TempDir,
@@ -68,8 +71,8 @@ impl Bucket {
     pub(crate) fn over(root: &Path, kind: Kind) -> Self {
         // On the same file system, so that a link can give a file its name; and nothing of it is seen in the folder.
         let staging = tempfile::Builder::new().prefix("bucket").tempdir_in(root.parent().unwrap()).unwrap();
-        let (requests, fate) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { root: root.to_owned(), kind, requests, fate, staging });
+        let (requests, fate, sent) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { root: root.to_owned(), kind, requests, sent, fate, staging });
         let served = Arc::clone(&shared);
         Self { shared, serving: Bound::new().serve(move |stream| served.serve(stream)) }
     }
@@ -92,6 +95,11 @@ impl Bucket {
     /// Method and key of every request since this was asked last, `GET pool/log/…`.
     pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.requests.lock().unwrap())
+    }
+
+    /// The bytes of the bodies of all answers since this was asked last.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        self.shared.sent.swap(0, Ordering::SeqCst)
     }
 
     /// From now on this decides, by method and key, what happens to a request.
@@ -131,7 +139,11 @@ impl Shared {
                     std::thread::sleep(Duration::from_millis(milliseconds));
                     self.answer(&request).send(&stream, &request)?;
                 }
-                None => self.answer(&request).send(&stream, &request)?,
+                None => {
+                    let answer = self.answer(&request);
+                    self.sent.fetch_add(answer.body.len() as u64, Ordering::SeqCst);
+                    answer.send(&stream, &request)?;
+                }
             }
         }
         Ok(())

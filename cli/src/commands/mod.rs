@@ -34,7 +34,7 @@ use crate::say;
 
 /// Advice on a command line that is refused, where there is more to say than what clap knows.
 pub(crate) fn hint_for(error: &clap::Error) -> Option<&'static str> {
-    rank::hint_for(error)
+    rank::hint_for(error).or_else(|| publish::hint_for(error))
 }
 
 /// Runs the command; the process's exit code.

@@ -11,6 +11,7 @@ mod texts;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args};
 use esmhub_registry::{Catalog, Registry};
 use esmhub_selection::Embeddings;
@@ -140,6 +141,14 @@ pub(crate) struct Publish {
     /// Check everything and write nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Advice where nothing says what to publish.
+pub(crate) fn hint_for(error: &clap::Error) -> Option<&'static str> {
+    let lacks_source = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(missing)) if missing.iter().any(|arg| arg.starts_with("<SOURCE>")));
+    (error.kind() == ErrorKind::MissingRequiredArgument && lacks_source).then_some(
+        "name a SOURCE; or give --from-hub --base MODEL for all that the hub has, or --base, --tuned, --data and --text to fit one",
+    )
 }
 
 impl Publish {

@@ -76,7 +76,9 @@ impl Shared {
         let after = [value("start-after"), value("continuation-token")].into_iter().max().unwrap_or_default();
         let root = self.root.join(bucket);
         let mut keys = Vec::new();
-        collect(&root, &root, &mut keys);
+        // Nothing else can have the prefix.
+        let folder = prefix.rsplit_once('/').map_or(root.clone(), |(folder, _)| root.join(folder));
+        collect(&root, &folder, &mut keys);
         keys.sort();
         let (mut contents, mut folders, mut last, mut is_cut) =
             (String::new(), Vec::<String>::new(), String::new(), false);

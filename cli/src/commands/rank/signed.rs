@@ -35,13 +35,13 @@ impl Rank {
         }
         let asked = self.chosen(&live);
         let Some(guard) = guard else {
-            return self.filled(asked).map(|esms| Pool { esms, skipped: Vec::new(), unsigned: 0 });
+            return self.filled(asked, &live).map(|esms| Pool { esms, skipped: Vec::new(), unsigned: 0 });
         };
         let standings: Vec<Standing> = live.par_iter().map(|esm| Standing::of(esm, guard.keyring())).collect();
         let judged = || live.iter().copied().zip(&standings);
         let trusted = judged().filter(|(_, standing)| matches!(standing, Standing::Trusted(_))).map(|(esm, _)| esm);
         let esms = self.chosen(&trusted.collect::<Vec<_>>());
-        let asked: HashSet<String> = self.filled(asked)?.iter().map(|esm| esm.reference().to_string()).collect();
+        let asked: HashSet<String> = self.filled(asked, &live)?.iter().map(|esm| esm.reference().to_string()).collect();
         let (mut skipped, mut unsigned) = (Vec::new(), 0);
         for (esm, standing) in judged().filter(|(esm, _)| asked.contains(&esm.reference().to_string())) {
             match standing {
@@ -64,10 +64,15 @@ impl Rank {
         esms.into_iter().filter(|esm| self.filter.matches(esm)).collect()
     }
 
-    fn filled<'a>(&self, esms: Vec<&'a Esm>) -> Outcome<Vec<&'a Esm>> {
+    fn filled<'a>(&self, esms: Vec<&'a Esm>, all: &[&Esm]) -> Outcome<Vec<&'a Esm>> {
         if esms.is_empty() {
-            return Err(Failure::new(NOT_FOUND, "no ESM passes --filter")
-                .hint("loosen it or leave it out; `esmhub list` shows what there is, `esmhub show` what a card says"));
+            let failure = Failure::new(NOT_FOUND, "no ESM passes --filter");
+            return Err(match self.filter.nearest(all.iter().map(|esm| esm.name().as_str())) {
+                Some(name) => failure.hint(format!("did you mean {name}?")),
+                None => failure.hint(
+                    "loosen it or leave it out; `esmhub list` shows what there is, `esmhub show` what a card says",
+                ),
+            });
         }
         Ok(esms)
     }
