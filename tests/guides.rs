@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// Those that are followed here; `hfselect.md` is followed where the hub is tested.
-const FOLLOWED: [&str; 6] = ["buckets.md", "publish.md", "ranking.md", "scripts.md", "shells.md", "team.md"];
+const FOLLOWED: [&str; 7] = ["buckets.md", "cost.md", "publish.md", "ranking.md", "scripts.md", "shells.md", "team.md"];
 /// As wide as the tiny models.
 const D: usize = 32;
 

@@ -9,7 +9,6 @@ use esmhub_store_format::{Digest, Name, Tag};
 use crate::fence::FENCED;
 use crate::lost::Lost;
 use crate::outcomes::Outcomes;
-use crate::sync::Copied;
 use crate::{CurrentSet, Esm, Event, Notice, Pattern, RegistryError, schema};
 
 /// What a registry holds, as its log says.
@@ -25,8 +24,6 @@ pub struct Catalog {
     /// The current anchor sets, by the base model's id in lower case.
     pub(crate) anchors: BTreeMap<String, CurrentSet>,
     pub(crate) outcomes: Outcomes,
-    /// How far other registries' logs were copied.
-    pub(crate) copied: Copied,
     pub(crate) events: Vec<Event>,
     pub(crate) damaged: Vec<Damage>,
     /// Records that break a rule and therefore do nothing.
@@ -83,7 +80,6 @@ impl Catalog {
             by_name: HashMap::new(),
             anchors: BTreeMap::new(),
             outcomes: Outcomes::default(),
-            copied: Copied::default(),
             events: Vec::new(),
             damaged: Vec::new(),
             void: Vec::new(),

@@ -23,8 +23,6 @@ pub struct Esm {
 #[derive(Debug, Clone)]
 pub(crate) struct Stamp {
     pub(crate) entry: u64,
-    /// The digest of that entry.
-    pub(crate) digest: Digest,
     pub(crate) time: u64,
     pub(crate) writer: Arc<Writer>,
     /// Where it was copied from.
@@ -35,7 +33,7 @@ impl Stamp {
     /// That of what this entry copied from another registry.
     pub(crate) fn of_copy(&self, origin: Origin) -> Self {
         let (time, writer) = (origin.time, Arc::new(origin.writer.clone()));
-        Self { entry: self.entry, digest: self.digest, time, writer, origin: Some(Arc::new(origin)) }
+        Self { entry: self.entry, time, writer, origin: Some(Arc::new(origin)) }
     }
 }
 
@@ -113,7 +111,7 @@ impl Esm {
         &self.stamp.writer
     }
 
-    /// From which registry it was copied, where it was.
+    /// In which registry it was published first, where it was copied.
     pub fn origin(&self) -> Option<&Origin> {
         self.stamp.origin.as_deref()
     }

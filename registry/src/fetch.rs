@@ -109,12 +109,12 @@ pub(crate) fn read_at(
     Ok(Some((decode(place, &bytes, digest)?, bytes.len() as u64)))
 }
 
-/// The file of an object, verified; `None` where there is none in its place.
-pub(crate) fn read_frame(storage: &Storage, digest: &Digest) -> Result<Option<Vec<u8>>, RegistryError> {
+/// The file of an object, and its canonical bytes, verified; `None` where there is none in its place.
+pub(crate) fn read_frame(storage: &Storage, digest: &Digest) -> Result<Option<(Vec<u8>, Vec<u8>)>, RegistryError> {
     let place = schema::object(digest);
     let Some(bytes) = storage.read(&place, LIMIT)? else { return Ok(None) };
-    decode(&place, &bytes, digest)?;
-    Ok(Some(bytes))
+    let canonical = decode(&place, &bytes, digest)?;
+    Ok(Some((bytes, canonical)))
 }
 
 fn decode(place: &str, bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, RegistryError> {

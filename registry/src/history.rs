@@ -13,19 +13,25 @@ use crate::{Catalog, RegistryError};
 pub struct Event {
     /// The log entry that says so.
     pub entry: u64,
-    /// Which of that entry's records, counted from 0.
-    pub record: u32,
-    /// The digest of that entry.
-    pub digest: Digest,
     /// When, in milliseconds since 1970-01-01 UTC by the writer's clock; of a copy when it happened first. The order is that of the
     /// entries.
     pub time: u64,
     /// Who did it, by their own account; of a copy who did first.
     pub writer: Arc<Writer>,
-    /// From which registry it was copied, where it was.
+    /// In which registry it happened first, where it was copied.
     pub origin: Option<Arc<Origin>>,
+    /// Where it was written first.
+    pub(crate) written: Written,
     /// What.
     pub what: Happening,
+}
+
+/// The log entry in which something was written first, in whichever registry, and which of its records that is, counted from 0: it is
+/// the same event wherever it was copied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Written {
+    pub(crate) entry: Digest,
+    pub(crate) record: u32,
 }
 
 /// What happened, and to which `name:tag`, which then stood for which card; or to which base model's anchors.

@@ -21,6 +21,7 @@ use esmhub_store_format::log::{Action, Loss, Published, Target};
 use crate::catalog::{Catalog, Damage};
 use crate::error::ErrorKind;
 use crate::esm::Stamp;
+use crate::history::Written;
 use crate::log::{self, Logged};
 use crate::{Esm, Event, Happening, RegistryError, State, schema};
 
@@ -65,19 +66,17 @@ impl Catalog {
             Err(error) => return Ok(self.damage(number, error.to_string())),
         };
         let (digest, time, writer) = (logged.digest, logged.entry.time, Arc::new(logged.entry.writer));
-        let own = Stamp { entry: number, digest, time, writer, origin: None };
+        let own = Stamp { entry: number, time, writer, origin: None };
         let mut stamp = own.clone();
-        let mut behind = 0;
-        for (record, action) in (0..).zip(actions) {
+        let mut written = Written { entry: digest, record: 0 };
+        for action in actions {
             if let Action::Origin(origin) = action {
-                (stamp, behind) = (own.of_copy(origin), 0);
+                written = Written { entry: origin.digest, record: origin.first };
+                stamp = own.of_copy(origin);
                 continue;
             }
-            self.apply(action, &stamp, record)?;
-            behind += 1;
-            if let Some(origin) = &stamp.origin {
-                self.copied.note(origin, behind);
-            }
+            self.apply(action, &stamp, written)?;
+            written.record = written.record.saturating_add(1);
         }
         Ok(true)
     }
@@ -96,7 +95,7 @@ impl Catalog {
     }
 
     /// Does what a record says, or nothing where it breaks a rule.
-    pub(crate) fn apply(&mut self, action: Action, stamp: &Stamp, record: u32) -> Result<(), RegistryError> {
+    pub(crate) fn apply(&mut self, action: Action, stamp: &Stamp, written: Written) -> Result<(), RegistryError> {
         let entry = stamp.entry;
         let done = match action {
             Action::Publish(published) => self.publish(published, stamp),
@@ -126,11 +125,10 @@ impl Catalog {
         match done {
             Ok(what) => self.events.push(Event {
                 entry,
-                record,
-                digest: stamp.digest,
                 time: stamp.time,
                 writer: Arc::clone(&stamp.writer),
                 origin: stamp.origin.clone(),
+                written,
                 what,
             }),
             Err(detail) if self.damaged.is_empty() && !self.lost.shadows(entry) => {

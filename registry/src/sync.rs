@@ -8,18 +8,16 @@
 //! both have another ESM under one tag, each keeps its own, and both are named. Objects come before the entries that need them, so that a
 //! sync that was interrupted has done what its entries say, and the next one goes on from there.
 
-mod copied;
 mod copying;
 mod entries;
 mod mirror;
 mod plan;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use esmhub_store_format::log::{Action, Target};
 use esmhub_store_format::{Digest, Name, Tag};
 
-pub(crate) use self::copied::Copied;
 use self::entries::first_records;
 use self::plan::{Plan, Step};
 use crate::append::{Signature, Transaction};
@@ -76,9 +74,6 @@ pub struct Synced {
     pub outcomes_kept: usize,
     /// Base models that have other anchors here than there.
     pub other_anchors: Vec<String>,
-    /// Whether the other registry's log is another one than it was when it was last copied from: it was set back since. What its entries
-    /// yank, measure or set is left then, as nobody can tell what of it was copied before.
-    pub is_set_back: bool,
     /// Why the index could not be used, where it could not.
     pub notice: Option<Notice>,
 }
@@ -112,7 +107,7 @@ pub enum Why {
     Removed,
     /// An object that it needs is damaged there, or missing; how.
     Damaged(String),
-    /// Its card cannot be read: a later version of the format wrote it; or how it breaks a rule.
+    /// Its card cannot be read: a later version of the format wrote it; or how it breaks a rule, or is not of the object that it names.
     Card(String),
 }
 
@@ -133,20 +128,20 @@ impl Registry {
         }
         let mut transaction = Transaction::begin(self, by)?;
         let mut synced = Synced::default();
-        let (mut placed, mut unusable) = (HashSet::new(), HashMap::new());
+        let mut known = HashMap::new();
         let plan = loop {
-            let plan = Plan::new(&source, &from.id(), transaction.catalog(), &unusable)?;
+            let plan = Plan::new(&source, &from.id(), transaction.catalog(), &known)?;
             if options.dry_run {
                 synced.objects = plan.objects().count();
                 plan.steps.iter().for_each(|step| synced.count(step));
                 break plan;
             }
-            let wanted: Vec<_> = plan.objects().filter(|(digest, _)| !placed.contains(digest)).collect();
-            let copied = self.place_from(from, &wanted, options)?;
-            (synced.objects, synced.bytes) = (synced.objects + copied.objects, synced.bytes + copied.bytes);
-            placed.extend(copied.placed);
-            if !copied.unusable.is_empty() {
-                unusable.extend(copied.unusable);
+            let wanted: Vec<_> = plan.objects().filter(|(digest, _)| !known.contains_key(digest)).collect();
+            if !wanted.is_empty() {
+                let copied = self.place_from(from, &wanted, options)?;
+                (synced.objects, synced.bytes) = (synced.objects + copied.objects, synced.bytes + copied.bytes);
+                // What they are decides who may need them.
+                known.extend(copied.found);
                 continue;
             }
             let (steps, records) = first_records(&plan.steps)?;

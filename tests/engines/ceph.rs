@@ -105,6 +105,9 @@ fn nothing_acknowledged_is_lost_while_nodes_are_killed() {
                 let words = ["publish", "--codec", "f32", "--json", &source];
                 let output = gateways[(writer + step) as usize % 2].run(&hub, &format!("cache{writer}"), &words);
                 assert!([0, 1, 11].contains(&output.code), "{output:#?}");
+                if output.code != 0 {
+                    eprintln!("refused with {}: {}", output.code, output.stderr.lines().next().unwrap_or_default());
+                }
                 let digest = (output.code == 0).then(|| {
                     let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
                     document["published"][0]["digest"].as_str().unwrap().to_owned()

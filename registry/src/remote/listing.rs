@@ -38,7 +38,7 @@ fn without_odd_names(page: String, (item, name): (&str, &str)) -> String {
     while let Some((before, behind)) = rest.split_once(&open) {
         let Some((inner, after)) = behind.split_once(&close) else { break };
         kept.push_str(before);
-        if text(inner, name).is_none_or(|name| Path::parse(name.strip_suffix('/').unwrap_or(name)).is_ok()) {
+        if text(inner, name).is_none_or(|name| Path::parse(name).is_ok()) {
             kept.push_str(&open);
             kept.push_str(inner);
             kept.push_str(&close);

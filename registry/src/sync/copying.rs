@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use esmhub_store_format::Digest;
+use esmhub_store_format::card::Weights;
+use esmhub_store_format::{AnchorSet, Digest, Object};
 
 use super::SyncOptions;
 use super::plan::Step;
@@ -13,16 +14,26 @@ use crate::publish::{Content, put};
 use crate::workers::{Permits, SYNCS, each};
 use crate::{Registry, RegistryError, schema};
 
-/// What became of objects that were to be copied.
+/// An object, and its canonical bytes as far as a card says them.
+pub(super) type Needed = (Digest, u64);
+
+/// What an object turned out to be.
+pub(super) enum Found {
+    /// A map, and what a card of it has to say.
+    Map(Box<Weights>),
+    /// A set of anchors.
+    Anchors,
+    /// It cannot be read where it comes from; why.
+    Damaged(String),
+}
+
+/// What became of objects that were to be copied: those that could be read are in place.
 #[derive(Default)]
 pub(super) struct Placing {
-    /// Those that are in place.
-    pub(super) placed: Vec<Digest>,
+    pub(super) found: HashMap<Digest, Found>,
     /// How many of them are new, and their bytes as they are stored.
     pub(super) objects: usize,
     pub(super) bytes: u64,
-    /// Those that cannot be read where they come from, and why.
-    pub(super) unusable: HashMap<Digest, String>,
 }
 
 impl Registry {
@@ -33,16 +44,16 @@ impl Registry {
     pub(super) fn place_from(
         &self,
         from: &Self,
-        objects: &[(Digest, u64)],
+        objects: &[Needed],
         options: &SyncOptions<'_>,
     ) -> Result<Placing, RegistryError> {
         let (permits, done) = (Permits::new(options.threads), AtomicU64::new(0));
         let total = objects.iter().map(|(_, bytes)| bytes).sum();
         let copied = each(objects, SYNCS.max(options.threads), |(digest, bytes)| {
-            let content = match content_of(from, digest) {
-                Ok(content) => content,
-                Err(error) if error.kind() == ErrorKind::Integrity => {
-                    return Ok((*digest, Err(error.detail_at(&schema::object(digest)))));
+            let (content, found) = match content_of(from, digest) {
+                Ok(read) => read,
+                Err(error) if [ErrorKind::Integrity, ErrorKind::Newer].contains(&error.kind()) => {
+                    return Ok((*digest, Found::Damaged(error.detail_at(&schema::object(digest))), None));
                 }
                 Err(error) => return Err(error),
             };
@@ -50,20 +61,18 @@ impl Registry {
             if let Some(progress) = options.progress {
                 progress(done.fetch_add(*bytes, Ordering::Relaxed) + bytes, total);
             }
-            Ok((*digest, Ok(placed)))
+            Ok((*digest, found, Some(placed)))
         })?;
         let mut placing = Placing::default();
-        for (digest, placed) in copied {
-            match placed {
-                Ok(placed) => {
-                    placing.placed.push(digest);
-                    placing.objects += usize::from(placed.is_new);
-                    placing.bytes += if placed.is_new { placed.stored_bytes } else { 0 };
-                }
-                Err(detail) => drop(placing.unusable.insert(digest, detail)),
+        let mut places = Vec::new();
+        for (digest, found, placed) in copied {
+            if let Some(placed) = placed {
+                places.push(schema::object(&digest));
+                placing.objects += usize::from(placed.is_new);
+                placing.bytes += if placed.is_new { placed.stored_bytes } else { 0 };
             }
+            placing.found.insert(digest, found);
         }
-        let places: Vec<String> = placing.placed.iter().map(schema::object).collect();
         self.storage.settle_names(places.iter().map(String::as_str))?;
         Ok(placing)
     }
@@ -75,24 +84,38 @@ impl Registry {
         steps: &[Step],
         options: &SyncOptions<'_>,
     ) -> Result<(), RegistryError> {
-        let needed: Vec<(Digest, u64)> = steps.iter().flat_map(|step| step.objects.iter().copied()).collect();
+        let needed: Vec<Needed> = steps.iter().flat_map(|step| step.objects.iter().copied()).collect();
         let missing = each(&needed, SYNCS, |object| Ok(self.stored_bytes(&object.0)?.is_none().then_some(*object)))?;
-        let missing: Vec<(Digest, u64)> = missing.into_iter().flatten().collect();
+        let missing: Vec<Needed> = missing.into_iter().flatten().collect();
         let again = self.place_from(from, &missing, &SyncOptions { progress: None, ..*options })?;
-        match again.unusable.into_iter().next() {
+        match again.found.into_iter().find_map(damage) {
             Some((digest, detail)) => Err(RegistryError::unsound(schema::object(&digest), detail)),
             None => Ok(()),
         }
     }
 }
 
-/// An object as it is stored, verified. Where garbage collection has it, its canonical bytes.
-fn content_of(from: &Registry, digest: &Digest) -> Result<Content<'static>, RegistryError> {
-    if let Some(frame) = read_frame(&from.storage, digest)? {
-        return Ok(Content::Frame(frame));
+/// The object that cannot be read, and why.
+pub(super) fn damage((digest, found): (Digest, Found)) -> Option<(Digest, String)> {
+    match found {
+        Found::Damaged(detail) => Some((digest, detail)),
+        _ => None,
     }
-    match read_canonical(&from.storage, digest)? {
-        Some((canonical, _)) => Ok(Content::Canonical(canonical.into())),
-        None => Err(RegistryError::unsound(schema::object(digest), "it is missing")),
+}
+
+/// An object as it is stored, verified, and what it is. Where garbage collection has it, its canonical bytes.
+fn content_of(from: &Registry, digest: &Digest) -> Result<(Content<'static>, Found), RegistryError> {
+    let place = schema::object(digest);
+    let (content, canonical) = match read_frame(&from.storage, digest)? {
+        Some((frame, canonical)) => (Content::Frame(frame), canonical),
+        None => match read_canonical(&from.storage, digest)? {
+            Some((canonical, _)) => (Content::Canonical(canonical.clone().into()), canonical),
+            None => return Err(RegistryError::unsound(place, "it is missing")),
+        },
+    };
+    if AnchorSet::from_canonical(&canonical).is_ok() {
+        return Ok((content, Found::Anchors));
     }
+    let object = Object::from_canonical(canonical).map_err(|error| RegistryError::format(place, error))?;
+    Ok((content, Found::Map(Box::new(Weights::of(&object, 0.0)))))
 }

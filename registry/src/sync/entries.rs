@@ -26,9 +26,7 @@ pub(super) fn first_records(steps: &[Step]) -> Result<(&[Step], Vec<Record>), Re
     Ok((steps.split_at(taken).0, records))
 }
 
-/// Whether a record stands right behind the other one in the log that both come from.
+/// Whether a record stands right behind the other one in the entry in which both were written first.
 fn follows(step: &Step, before: &Step) -> bool {
-    step.origin.entry == before.origin.entry && before.origin.first.checked_add(1) == Some(step.origin.first)
-        // What was copied there keeps who wrote it first.
-        && (step.origin.time, &step.origin.writer) == (before.origin.time, &before.origin.writer)
+    step.origin.digest == before.origin.digest && before.origin.first.checked_add(1) == Some(step.origin.first)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use esmhub_store_format::Digest;
 use esmhub_store_format::log::Target;
 
+use super::copying::damage;
 use super::{SyncOptions, Synced};
 use crate::catalog::Catalog;
 use crate::load::Packs;
@@ -56,7 +57,7 @@ impl Registry {
         };
         if !options.dry_run {
             let placed = self.place_from(from, &objects, options)?;
-            if let Some((digest, detail)) = placed.unusable.into_iter().next() {
+            if let Some((digest, detail)) = placed.found.into_iter().find_map(damage) {
                 return Err(RegistryError::Unsound {
                     place: format!("{}/{}", from.location, schema::object(&digest)),
                     detail,

@@ -3,14 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use esmhub_store_format::Digest;
 use esmhub_store_format::limits::MAX_SIGNATURES;
 use esmhub_store_format::log::{Action, CurrentAnchors, Origin, Outcome, Published, RegistryId, Signed, Target};
+use esmhub_store_format::{Card, Digest};
 
-use super::copied::Position;
+use super::copying::{Found, Needed};
 use super::{Left, Offered, Synced, Why};
 use crate::catalog::Catalog;
 use crate::esm::Stamp;
+use crate::fetch::difference;
+use crate::history::Written;
 use crate::reach::objects_of;
 use crate::{Esm, Event, Happening, RegistryError, State};
 
@@ -26,12 +28,13 @@ pub(super) struct Step {
     /// Where it comes from.
     pub(super) origin: Origin,
     pub(super) action: Action,
-    /// What must be there first, each with its canonical bytes, as far as the card says them.
-    pub(super) objects: Vec<(Digest, u64)>,
+    /// What must be there first.
+    pub(super) objects: Vec<Needed>,
 }
 
 impl Plan {
-    /// Goes through what happened in `source`, oldest first. What needs one of the objects in `unusable` is left, for the reason there.
+    /// Goes through what happened in `source`, oldest first. What needs an object that is `known` not to be usable, or not to be what a card
+    /// says of it, is left.
     ///
     /// # Errors
     /// As [`Catalog::apply`].
@@ -39,75 +42,69 @@ impl Plan {
         source: &Catalog,
         id: &RegistryId,
         held: &Catalog,
-        unusable: &HashMap<Digest, String>,
+        known: &HashMap<Digest, Found>,
     ) -> Result<Self, RegistryError> {
-        let copied = held.copied.of(id);
-        let is_set_back = copied.is_some_and(|copied| {
-            let mut there = source.history().iter().skip_while(|event| event.entry < copied.entry);
-            there.next().is_some_and(|event| event.entry == copied.entry && event.digest != copied.digest)
-        });
-        let told = Synced { is_set_back, ..Synced::default() };
-        let (ahead, published) = (held.clone(), HashSet::new());
-        let mut planner = Planner { source, unusable, ahead, copied, published, told };
+        let happened = held.history().iter().map(|event| event.written).collect();
+        let mut last_changes = HashMap::new();
+        for event in source.history() {
+            if let Happening::Yanked(target) | Happening::Unyanked(target) = &event.what {
+                last_changes.insert((target.name.key(), target.tag.key()), event.written);
+            }
+        }
+        let (ahead, told) = (held.clone(), Synced::default());
+        let mut planner = Planner { source, known, ahead, happened, last_changes, told };
         let mut steps = Vec::new();
         for event in source.history() {
             let Some((action, objects)) = planner.lacking(event) else { continue };
-            let origin = Origin {
-                registry: *id,
-                entry: event.entry,
-                digest: event.digest,
-                first: event.record,
-                time: event.time,
-                writer: event.writer.as_ref().clone(),
-            };
-            let writer = Arc::clone(&event.writer);
-            let stamp =
-                Stamp { entry: held.entries() + 1, digest: event.digest, time: event.time, writer, origin: None };
-            planner.ahead.apply(action.clone(), &stamp, 0)?;
+            let Written { entry: digest, record: first } = event.written;
+            let (registry, entry) =
+                event.origin.as_ref().map_or((*id, event.entry), |first| (first.registry, first.entry));
+            let (time, writer) = (event.time, event.writer.as_ref().clone());
+            let origin = Origin { registry, entry, digest, first, time, writer };
+            let stamp = Stamp { entry: held.entries() + 1, time, writer: Arc::clone(&event.writer), origin: None };
+            planner.ahead.apply(action.clone(), &stamp, event.written)?;
             steps.push(Step { origin, action, objects });
         }
         Ok(Self { steps, told: planner.told })
     }
 
     /// What must be there before the steps are written, each once.
-    pub(super) fn objects(&self) -> impl Iterator<Item = (Digest, u64)> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = Needed> {
         let mut seen = HashSet::new();
         self.steps.iter().flat_map(|step| step.objects.iter().copied()).filter(move |(digest, _)| seen.insert(*digest))
     }
 
     /// Adds what is not done to what was.
     pub(super) fn tell(self, done: Synced) -> Synced {
-        let Synced { conflicts, left, kept, outcomes_left, outcomes_kept, other_anchors, is_set_back, .. } = self.told;
-        Synced { conflicts, left, kept, outcomes_left, outcomes_kept, other_anchors, is_set_back, ..done }
+        let Synced { conflicts, left, kept, outcomes_left, outcomes_kept, other_anchors, .. } = self.told;
+        Synced { conflicts, left, kept, outcomes_left, outcomes_kept, other_anchors, ..done }
     }
 }
 
 struct Planner<'a> {
     source: &'a Catalog,
-    unusable: &'a HashMap<Digest, String>,
+    known: &'a HashMap<Digest, Found>,
     /// What the log will say once the steps so far are written.
     ahead: Catalog,
-    /// How far that log was copied before.
-    copied: Option<Position>,
-    /// What the steps so far publish, by the keys of name and tag.
-    published: HashSet<(String, String)>,
+    /// What happened here, be it first or copied: what can be done twice, or was undone since, is not copied again.
+    happened: HashSet<Written>,
+    /// By the keys of name and tag, what yanked it there last, or undid that: what came before must not be done behind it.
+    last_changes: HashMap<(String, String), Written>,
     told: Synced,
 }
 
-type Lacking = (Action, Vec<(Digest, u64)>);
+type Lacking = (Action, Vec<Needed>);
 
 impl Planner<'_> {
     /// What the log lacks of what happened.
     fn lacking(&mut self, event: &Event) -> Option<Lacking> {
-        // What can be done twice, or was undone here since, is copied once.
-        let is_copied = |copied: Position| (event.entry, event.record) < (copied.entry, copied.record);
-        let is_new = !self.told.is_set_back && !self.copied.is_some_and(is_copied);
+        let is_new = !self.happened.contains(&event.written);
         match &event.what {
             Happening::Published(target) => self.publication(target),
-            Happening::Yanked(target) if self.changes(target, is_new, State::Live) => {
+            Happening::Yanked(target) if is_new && self.changes(event, target, State::Live) => {
                 Some((Action::Yank(target.clone()), Vec::new()))
             }
-            Happening::Unyanked(target) if self.changes(target, is_new, State::Yanked) => {
+            Happening::Unyanked(target) if is_new && self.changes(event, target, State::Yanked) => {
                 Some((Action::Unyank(target.clone()), Vec::new()))
             }
             Happening::Signed(signed) => self.signed(signed),
@@ -146,22 +143,40 @@ impl Planner<'_> {
                 return None;
             }
         };
-        let objects: Vec<Digest> = objects_of(&card).collect();
-        if let Some(detail) = objects.iter().find_map(|digest| self.unusable.get(digest)) {
-            self.told.left.push(left(Why::Damaged(detail.clone())));
+        if let Some(why) = self.unusable(&card) {
+            self.told.left.push(left(why));
             return None;
         }
         let bytes = |digest| if digest == card.weights.digest { card.weights.bytes } else { 0 };
-        self.published.insert((target.name.key(), target.tag.key()));
         let Target { name, tag, .. } = target.clone();
         let action = Action::Publish(Published { name, tag, card: there.card.clone() });
-        Some((action, objects.into_iter().map(|digest| (digest, bytes(digest))).collect()))
+        Some((action, objects_of(&card).map(|digest| (digest, bytes(digest))).collect()))
     }
 
-    /// Whether a yank or the undoing of one is to be copied: it does something, and nobody has undone it here since.
-    fn changes(&self, target: &Target, is_new: bool, from: State) -> bool {
-        let is_new = is_new || self.published.contains(&(target.name.key(), target.tag.key()));
-        is_new && self.held(target).is_some_and(|held| held.state == from)
+    /// Why an ESM with this card cannot come, as far as its objects are known.
+    fn unusable(&self, card: &Card) -> Option<Why> {
+        let other = |what: &str| Some(Why::Card(format!("the object that it names is {what}")));
+        match self.known.get(&card.weights.digest) {
+            Some(Found::Damaged(detail)) => return Some(Why::Damaged(detail.clone())),
+            Some(Found::Anchors) => return other("a set of anchors"),
+            Some(Found::Map(found)) => {
+                if let Some(detail) = difference(&card.weights, found) {
+                    return Some(Why::Card(detail));
+                }
+            }
+            None => {}
+        }
+        match card.fit.anchors.and_then(|anchors| self.known.get(&anchors)) {
+            Some(Found::Damaged(detail)) => Some(Why::Damaged(detail.clone())),
+            Some(Found::Map(_)) => other("no set of anchors"),
+            _ => None,
+        }
+    }
+
+    /// Whether a yank or the undoing of one is the last there, and does something here.
+    fn changes(&self, event: &Event, target: &Target, from: State) -> bool {
+        let last = self.last_changes.get(&(target.name.key(), target.tag.key()));
+        last == Some(&event.written) && self.held(target).is_some_and(|held| held.state == from)
     }
 
     fn signed(&self, signed: &Signed) -> Option<Lacking> {
@@ -198,13 +213,18 @@ impl Planner<'_> {
         }
         match self.ahead.known_anchors(&current.base) {
             Some(held) if held.digest() == set => return None,
-            None if !self.ahead.has_withdrawn_anchors(&current.base) && !self.unusable.contains_key(&set) => {}
+            None if !self.ahead.has_withdrawn_anchors(&current.base) && self.is_set(&set) => {}
             _ => {
                 self.told.other_anchors.push(current.base.clone());
                 return None;
             }
         }
         Some((Action::Anchors(current.clone()), vec![(set, 0)]))
+    }
+
+    /// Whether an object is a set of anchors, as far as it is known.
+    fn is_set(&self, digest: &Digest) -> bool {
+        matches!(self.known.get(digest), None | Some(Found::Anchors))
     }
 
     /// The same here, where it was not removed.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use esmhub_registry::{Registry, Signature, SyncOptions, Synced, Why};
-use esmhub_store_format::Digest;
-use esmhub_store_format::log::{Outcome, Target, Writer};
+use esmhub_store_format::log::{Action, Outcome, Published, Target, Writer};
+use esmhub_store_format::{Digest, frame};
 
 use super::support::{Pool, Random, by, copy_folder, esm, flip, publish, reference, snapshot};
 
@@ -60,18 +60,16 @@ enum Did {
     Measure(u64),
 }
 
-/// A registry as a map, and what happened in it.
+/// A registry as a map, and what happened in it, each with a number that it keeps wherever it is copied to.
 #[derive(Default)]
 struct Model {
     refs: BTreeMap<String, (u64, Is)>,
-    did: Vec<(String, Did)>,
+    did: Vec<(u64, String, Did)>,
     values: Vec<u64>,
-    /// Behind which of the other's events the last one stands that was copied.
-    copied: usize,
 }
 
 impl Model {
-    fn apply(&mut self, of: &str, did: Did) {
+    fn apply(&mut self, event: u64, of: &str, did: Did) {
         match did {
             Did::Publish(content) => drop(self.refs.insert(of.to_owned(), (content, Is::Live))),
             Did::Yank => self.refs.get_mut(of).unwrap().1 = Is::Yanked,
@@ -79,25 +77,25 @@ impl Model {
             Did::Remove => self.refs.get_mut(of).unwrap().1 = Is::Removed,
             Did::Measure(value) => self.values.push(value),
         }
-        self.did.push((of.to_owned(), did));
+        self.did.push((event, of.to_owned(), did));
     }
 
     /// What a sync from the other one should do; the conflicts, and what was removed here.
     fn sync(&mut self, from: &Self) -> (usize, usize) {
         let (mut conflicts, mut removed) = (0, 0);
-        let (before, mut published) = (self.copied, Vec::new());
-        for (at, (of, did)) in from.did.iter().enumerate() {
+        for (event, of, did) in &from.did {
             let (content, is) = from.refs[of];
             let here = self.refs.get(of).copied();
             let is_same = here.is_some_and(|(held, is)| held == content && is != Is::Removed);
-            let is_new = at >= before || (published.contains(of) && !matches!(did, Did::Measure(_)));
+            let is_new = !self.did.iter().any(|(known, ..)| known == event);
+            // What was done before must not be done behind it.
+            let mut changes =
+                from.did.iter().filter(|(_, other, did)| other == of && matches!(did, Did::Yank | Did::Unyank));
+            let is_last = changes.next_back().is_some_and(|(last, ..)| last == event);
             let wanted = match did {
                 Did::Publish(_) if is == Is::Removed => false,
                 Did::Publish(_) => match here {
-                    None => {
-                        published.push(of.clone());
-                        true
-                    }
+                    None => true,
                     Some((_, Is::Removed)) => {
                         removed += 1;
                         false
@@ -107,30 +105,29 @@ impl Model {
                         false
                     }
                 },
-                Did::Yank => is_new && is_same && here.unwrap().1 == Is::Live,
-                Did::Unyank => is_new && is_same && here.unwrap().1 == Is::Yanked,
+                Did::Yank => is_new && is_last && is_same && here.unwrap().1 == Is::Live,
+                Did::Unyank => is_new && is_last && is_same && here.unwrap().1 == Is::Yanked,
                 Did::Remove => false,
                 Did::Measure(_) => is_new && here.is_some_and(|(held, _)| held == content),
             };
             if wanted {
-                self.apply(of, *did);
-                self.copied = self.copied.max(at + 1);
+                self.apply(*event, of, *did);
             }
         }
         (conflicts, removed)
     }
 }
 
-/// Two registries under random hands, synced both ways now and then, do what two maps do.
+/// Three registries under random hands, synced from one another now and then, do what three maps do: nothing comes back as an echo.
 #[test]
-fn two_registries_are_what_two_maps_are() {
+fn three_registries_are_what_three_maps_are() {
     for seed in 0..12 {
         let mut random = Random(seed);
-        let pools = [Pool::fleeting(), Pool::fleeting()];
+        let pools = [Pool::fleeting(), Pool::fleeting(), Pool::fleeting()];
         let registries = pools.each_ref().map(|pool| pool.open_indexed());
-        let mut models = [Model::default(), Model::default()];
-        for step in 0..150 {
-            let at = random.below(2);
+        let mut models = [Model::default(), Model::default(), Model::default()];
+        for step in 0..200 {
+            let at = random.below(3);
             let registry = &registries[at];
             let of = format!("{}:{}", random.pick(&NAMES), random.pick(&TAGS));
             let is = models[at].refs.get(&of).map(|(_, is)| *is);
@@ -139,34 +136,35 @@ fn two_registries_are_what_two_maps_are() {
                 (0 | 1, None) => {
                     let content = random.next() % 2;
                     publish(registry, &[esm(&of, content)]).unwrap();
-                    models[at].apply(&of, Did::Publish(content));
+                    models[at].apply(step, &of, Did::Publish(content));
                 }
                 (2, Some(Is::Live)) => {
                     registry.yank(&wanted, &by(), false).unwrap();
-                    models[at].apply(&of, Did::Yank);
+                    models[at].apply(step, &of, Did::Yank);
                 }
                 (2, Some(Is::Yanked)) => {
                     registry.unyank(&wanted, &by(), false).unwrap();
-                    models[at].apply(&of, Did::Unyank);
+                    models[at].apply(step, &of, Did::Unyank);
                 }
                 (3, Some(Is::Live | Is::Yanked)) if random.below(4) == 0 => {
                     registry.remove(&wanted, &by(), false).unwrap();
-                    models[at].apply(&of, Did::Remove);
+                    models[at].apply(step, &of, Did::Remove);
                 }
                 (4, Some(Is::Live | Is::Yanked)) => {
                     registry.record(&[outcome(registry, &of, Some(step as f64))], &by(), false).unwrap();
-                    models[at].apply(&of, Did::Measure(step));
+                    models[at].apply(step, &of, Did::Measure(step));
                 }
                 (5, _) => {
-                    let [a, b] = &mut models;
-                    let (model, from) = if at == 0 { (a, b) } else { (b, a) };
-                    let (conflicts, removed) = model.sync(from);
+                    let other = (at + 1 + random.below(2)) % 3;
+                    let mut model = std::mem::take(&mut models[at]);
+                    let (conflicts, removed) = model.sync(&models[other]);
+                    models[at] = model;
                     let entries = registry.catalog().unwrap().entries();
                     let told = registry
-                        .sync(&registries[1 - at], &by(), &SyncOptions { dry_run: true, ..SyncOptions::default() })
+                        .sync(&registries[other], &by(), &SyncOptions { dry_run: true, ..SyncOptions::default() })
                         .unwrap();
                     assert_eq!(registry.catalog().unwrap().entries(), entries, "a dry run wrote");
-                    let done = sync(&registries[1 - at], registry);
+                    let done = sync(&registries[other], registry);
                     assert_eq!(
                         (done.conflicts.len(), done.left.len()),
                         (conflicts, removed),
@@ -217,7 +215,7 @@ fn who_published_first_and_when_is_kept_from_registry_to_registry() {
         let origin = esm.origin().unwrap();
         (esm.writer().user.clone(), esm.time(), origin.registry, origin.entry)
     };
-    assert_eq!(of("x"), ("ada".into(), 11, b.id(), 2));
+    assert_eq!(of("x"), ("ada".into(), 11, a.id(), 1));
     assert_eq!(of("y"), ("bob".into(), 22, b.id(), 1));
     let event = &catalog.history()[0];
     assert_eq!((event.writer.user.as_str(), event.time), ("bob", 22));
@@ -322,23 +320,50 @@ fn a_copy_lacks_no_object_that_its_log_needs() {
     assert_eq!(sync(&from.open(), &copy).entries, 3);
 }
 
+/// Entries of the same numbers are others, and what came before does not come twice.
 #[test]
-fn a_log_that_was_set_back_gives_its_esms_and_nothing_twice() {
+fn a_log_that_was_set_back_gives_what_is_new_and_nothing_twice() {
     let (from, to) = (Pool::new(), Pool::new());
     from.publish("a", 1);
-    let backup = tempfile::tempdir().unwrap();
-    copy_folder(&from.root(), backup.path());
     let a = from.open();
     a.record(&[outcome(&a, "a", Some(0.5))], &by(), false).unwrap();
+    let backup = tempfile::tempdir().unwrap();
+    copy_folder(&from.root(), backup.path());
+    a.record(&[outcome(&a, "a", Some(0.6))], &by(), false).unwrap();
     sync(&a, &to.open());
     fs::remove_dir_all(from.root()).unwrap();
     copy_folder(backup.path(), &from.root());
-    from.publish("b", 2);
     let a = from.open();
     a.record(&[outcome(&a, "a", Some(0.7))], &by(), false).unwrap();
+    from.publish("b", 2);
     let done = sync(&a, &to.open());
-    assert!(done.is_set_back);
-    assert_eq!((done.published.len(), done.outcomes, values(&to.open())), (1, 0, vec![0.5]));
+    assert_eq!((done.published.len(), done.outcomes, values(&to.open())), (1, 1, vec![0.5, 0.6, 0.7]));
+}
+
+/// Who may write to the other registry may write any card.
+#[test]
+fn a_card_that_is_not_of_its_object_does_not_come() {
+    let (from, to) = (Pool::new(), Pool::new());
+    from.publish("a", 1);
+    let mut lying = esm("b", 1).card().clone();
+    lying.weights.dimension += 1;
+    let card = lying.to_canonical().unwrap();
+    let publish = |name: &str, card: Vec<u8>| {
+        let (name, tag) = (name.parse().unwrap(), "v1".parse().unwrap());
+        Action::Publish(Published { name, tag, card }).to_record().unwrap()
+    };
+    // And one whose object is bytes that are none.
+    let mut nothing = esm("c", 1).card().clone();
+    nothing.weights.digest = Digest::of(b"nothing");
+    let object = from.object(&nothing.weights.digest);
+    fs::create_dir_all(object.parent().unwrap()).unwrap();
+    fs::write(&object, frame::encode(frame::Content::Object, b"nothing").unwrap()).unwrap();
+    from.append(vec![publish("b", card), publish("c", nothing.to_canonical().unwrap())]);
+    let done = sync(&from.open(), &to.open());
+    assert_eq!(references(&to.open()), ["a:v1"]);
+    let why: Vec<&Why> = done.left.iter().map(|left| &left.why).collect();
+    assert!(matches!(why[..], [Why::Card(_), Why::Damaged(_)]), "{why:?}");
+    assert!(!to.object(&nothing.weights.digest).exists());
 }
 
 #[test]

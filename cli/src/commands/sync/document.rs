@@ -49,8 +49,6 @@ pub(super) struct SyncDocument {
     outcomes_kept: usize,
     /// Base models that have other anchors in TO.
     other_anchors: Vec<String>,
-    /// Whether FROM's log was set back since it was last copied from.
-    set_back: bool,
 }
 
 #[derive(Serialize)]
@@ -107,7 +105,6 @@ impl SyncDocument {
             outcomes_left: synced.outcomes_left,
             outcomes_kept: synced.outcomes_kept,
             other_anchors: synced.other_anchors,
-            set_back: synced.is_set_back,
         }
     }
 
@@ -213,13 +210,6 @@ impl Document for SyncDocument {
 
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        if self.set_back {
-            remarks.push(format!(
-                "the log of {} is another one than when it was last copied from, as after an older backup was restored: its ESMs and \
-                 signatures came, and of its yanks, outcomes and anchors none, as nobody can tell which of them came before",
-                self.from
-            ));
-        }
         if self.kept > 0 {
             remarks.push(format!(
                 "removed in {} and still in {}: {}",
