@@ -170,12 +170,7 @@ impl Registry {
                 detail: format!(
                     "it is missing, although it was there when this user last looked; the log ends with entry {there} now"
                 ),
-                advice: Some(format!(
-                    "the registry may have been restored from an older backup: before anybody publishes, `esmhub verify --repair` \
-                     puts it back from this user's index; only if what is missing is not to come back at all, move {} away, in \
-                     which it is kept",
-                    index.folder().display()
-                )),
+                advice: Some(self.advice_on_a_cut(index)),
             });
         };
         let mut catalog = Catalog::empty(&self.marker.id);
@@ -191,6 +186,21 @@ impl Registry {
                 )));
                 Ok(Indexed::of(catalog, false))
             }
+        }
+    }
+
+    /// What to do where the log ends before what the index remembers.
+    fn advice_on_a_cut(&self, index: &Index) -> String {
+        let folder = index.folder().display();
+        match self.storage.can_list() {
+            true => format!(
+                "the registry may have been restored from an older backup: before anybody publishes, `esmhub verify --repair` puts it back \
+                 from this user's index; only if what is missing is not to come back at all, move {folder} away, in which it is kept"
+            ),
+            false => format!(
+                "whoever keeps the site has put an older state of it there; to go on with that, move {folder} away, in which what is missing \
+                 is kept"
+            ),
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) enum Trouble {
     Late(u64),
     /// Whoever asks may do nothing.
     Denied,
+    /// The bucket is in another region.
+    Elsewhere,
     /// A page for people, as a gateway or a site with one page for everything gives it.
     Page,
 }
@@ -129,6 +131,11 @@ impl Shared {
                     Answer::error(status, "SlowDown", "be patient").send(&stream, &request)?
                 }
                 Some(Trouble::Denied) => Answer::error(403, "AccessDenied", "not yours").send(&stream, &request)?,
+                Some(Trouble::Elsewhere) => {
+                    let mut answer = Answer::error(301, "PermanentRedirect", "use another endpoint");
+                    answer.headers.push(("x-amz-bucket-region", "eu-west-3".into()));
+                    answer.send(&stream, &request)?;
+                }
                 Some(Trouble::Page) => Answer::xml(200, "<html><body>Welcome</body></html>").send(&stream, &request)?,
                 Some(Trouble::Lost) => {
                     self.answer(&request);
