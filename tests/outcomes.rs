@@ -93,7 +93,7 @@ fn a_metric_is_not_better_both_ways() {
     hub.ok(record("--lower-is-better"));
     hub.refused_saying(2, record(""), &["rmse", "better the lower", "entry 2", "with `--lower-is-better`"]);
     hub.ok(line(format!("record lock.json {} --metric mae=0.3", names[1])));
-    let refused = line(format!("record lock.json --no-transfer --metric mae=0.2 --lower-is-better"));
+    let refused = line("record lock.json --no-transfer --metric mae=0.2 --lower-is-better");
     hub.refused_saying(2, refused, &["better the higher", "without `--lower-is-better`", "--withdraw"]);
     // Another target's is its own affair.
     hub.ok(line(format!("record other {} --metric mae=0.3 --lower-is-better", names[1])));

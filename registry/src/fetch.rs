@@ -109,12 +109,18 @@ pub(crate) fn read_at(
     Ok(Some((decode(place, &bytes, digest)?, bytes.len() as u64)))
 }
 
-/// The file of an object, and its canonical bytes, verified; `None` where there is none in its place.
-pub(crate) fn read_frame(storage: &Storage, digest: &Digest) -> Result<Option<(Vec<u8>, Vec<u8>)>, RegistryError> {
+/// An object's file as it is stored, and the canonical bytes in it.
+pub(crate) struct Stored {
+    pub(crate) frame: Vec<u8>,
+    pub(crate) canonical: Vec<u8>,
+}
+
+/// The file of an object, verified; `None` where there is none in its place.
+pub(crate) fn read_stored(storage: &Storage, digest: &Digest) -> Result<Option<Stored>, RegistryError> {
     let place = schema::object(digest);
-    let Some(bytes) = storage.read(&place, LIMIT)? else { return Ok(None) };
-    let canonical = decode(&place, &bytes, digest)?;
-    Ok(Some((bytes, canonical)))
+    let Some(frame) = storage.read(&place, LIMIT)? else { return Ok(None) };
+    let canonical = decode(&place, &frame, digest)?;
+    Ok(Some(Stored { frame, canonical }))
 }
 
 fn decode(place: &str, bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, RegistryError> {

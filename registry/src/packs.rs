@@ -21,6 +21,8 @@ use crate::{RegistryError, schema};
 const SIZES: [u64; 4] = [8, 64, 512, 4096];
 /// How many of the next smaller make a pack.
 const FAN: u64 = 8;
+/// How many packs of hundreds of entries and more are made at a time.
+const LARGE_AT_A_TIME: usize = 4;
 /// The largest pack that is made or read, in bytes: thousands of entries of one ESM each, or a few of the largest.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -202,9 +204,10 @@ pub(crate) fn complete(storage: &Storage, entries: u64) -> Result<(), RegistryEr
     let there = listed(storage)?;
     for count in SIZES {
         let all = (0..entries / count).map(|at| Pack { first: at * count + 1, count });
-        for pack in all.filter(|pack| there.binary_search(pack).is_err()) {
-            remake(storage, pack)?;
-        }
+        let missing: Vec<Pack> = all.filter(|pack| there.binary_search(pack).is_err()).collect();
+        // The largest take memory; the smaller ones that they are made of are there by then.
+        let at_a_time = if count > FAN * FAN { LARGE_AT_A_TIME } else { SYNCS };
+        each(&missing, at_a_time, |pack| remake(storage, *pack))?;
     }
     Ok(())
 }

@@ -105,9 +105,6 @@ fn nothing_acknowledged_is_lost_while_nodes_are_killed() {
                 let words = ["publish", "--codec", "f32", "--json", &source];
                 let output = gateways[(writer + step) as usize % 2].run(&hub, &format!("cache{writer}"), &words);
                 assert!([0, 1, 11].contains(&output.code), "{output:#?}");
-                if output.code != 0 {
-                    eprintln!("refused with {}: {}", output.code, output.stderr.lines().next().unwrap_or_default());
-                }
                 let digest = (output.code == 0).then(|| {
                     let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
                     document["published"][0]["digest"].as_str().unwrap().to_owned()
@@ -135,11 +132,9 @@ fn nothing_acknowledged_is_lost_while_nodes_are_killed() {
             .map(|esm| (esm["name"].as_str().unwrap(), esm["digest"].as_str().unwrap()))
             .collect();
         for (name, digest) in &published {
-            let found = there.get(name.as_str()).copied();
-            match digest {
-                Some(digest) => assert_eq!(found, Some(digest.as_str()), "{name} was acknowledged"),
-                // It may have been written, or not; never half of it.
-                None => {}
+            // What was not acknowledged may have been written, or not; `verify` finds what would be half of it.
+            if let Some(digest) = digest {
+                assert_eq!(there.get(name.as_str()).copied(), Some(digest.as_str()), "{name} was acknowledged");
             }
         }
         assert_eq!(at(&json(&["verify"]), ["sound", "problems"]), json!([true, []]));

@@ -9,7 +9,7 @@ use esmhub_store_format::{AnchorSet, Digest, Object};
 use super::SyncOptions;
 use super::plan::Step;
 use crate::error::ErrorKind;
-use crate::fetch::{read_canonical, read_frame};
+use crate::fetch::{Stored, read_canonical, read_stored};
 use crate::publish::{Content, put};
 use crate::workers::{Permits, SYNCS, each};
 use crate::{Registry, RegistryError, schema};
@@ -106,8 +106,8 @@ pub(super) fn damage((digest, found): (Digest, Found)) -> Option<(Digest, String
 /// An object as it is stored, verified, and what it is. Where garbage collection has it, its canonical bytes.
 fn content_of(from: &Registry, digest: &Digest) -> Result<(Content<'static>, Found), RegistryError> {
     let place = schema::object(digest);
-    let (content, canonical) = match read_frame(&from.storage, digest)? {
-        Some((frame, canonical)) => (Content::Frame(frame), canonical),
+    let (content, canonical) = match read_stored(&from.storage, digest)? {
+        Some(Stored { frame, canonical }) => (Content::Frame(frame), canonical),
         None => match read_canonical(&from.storage, digest)? {
             Some((canonical, _)) => (Content::Canonical(canonical.clone().into()), canonical),
             None => return Err(RegistryError::unsound(place, "it is missing")),
