@@ -114,6 +114,11 @@ fn a_name_means_the_tag_that_was_ranked() {
     hub.refused_saying(17, newer, &["was not ranked", &format!("{}:v1", names[0])]);
     let swapped = line(format!("record {} lock.json --metric a=1", name));
     hub.refused_saying(2, swapped, &["lock.json is a ranking: it comes first"]);
+    // Where both were ranked, it means what it always does: the newest.
+    hub.ok(["rank", "t.npz", "--all-tags", "--lock", "all.json"]);
+    assert_eq!(record(&hub, &format!("all.json {} --metric a=1", names[0]))["tag"], "v2");
+    let output = hub.run(line(format!("record lock.json {} --metric A1=1 --metric aa=2", names[1])));
+    assert!(output.stderr.contains("aa is a metric of its own: so far there is a"), "{output:#?}");
     let usage = hub.refused(2, ["record", "lock.json"]);
     assert!(usage.contains("record TARGET REF --metric") && !usage.contains("--registry"), "{usage}");
 }
@@ -128,6 +133,7 @@ fn a_file_that_is_no_ranking_is_no_target() {
     hub.ok(line(format!("record lock.json {} --metric a=2", names[0])));
     let told = hub.ok(line(format!("record t.npz {} --withdraw a", names[0])));
     assert!(told.contains("2 values of a"), "{told}");
+    hub.refused_saying(2, ["outcomes", "--csv", "t.npz"], &[".csv is expected"]);
 }
 
 #[test]
@@ -186,8 +192,10 @@ fn a_mistyped_ranking_is_no_name_of_a_target() {
     let (hub, names) = ranked();
     hub.ok(["rank", "t.npz", "--lock", "trec.lock"]);
     hub.write("notes", "no ranking");
+    hub.write("folder/x", "");
     let record = |target: &str| line(format!("record {target} {} --metric a=1", names[0]));
     for (target, hint) in [
+        ("trec", "did you mean trec.lock?"),
         ("trec.lck", "did you mean trec.lock?"),
         ("./trec.loc", "did you mean ./trec.lock?"),
         ("lock.jsn", "did you mean lock.json?"),
@@ -204,7 +212,8 @@ fn a_mistyped_ranking_is_no_name_of_a_target() {
     hub.ok(["rank", "data/x.npz", "--lock", "x.lock"]);
     hub.ok(record("x.lock"));
     fs::remove_file(hub.path("data/x.npz")).unwrap();
-    for target in ["note", "trec", "hf://datasets/acme/cr", "data/x.npz"] {
+    hub.refused_saying(2, record("folder"), &["folder is no ranking"]);
+    for target in ["note", "hf://datasets/acme/cr", "data/x.npz"] {
         let output = hub.run(record(target));
         assert_eq!(output.code, 0, "{output:#?}");
         assert!(output.stderr.contains(&format!("{target:?} is taken as the target's name")), "{output:#?}");

@@ -96,13 +96,32 @@ fn parts_of_different_rankings_are_not_joined() {
         ["merge", one, "other", three],
         &["published to in between", one, three, "rank those parts again"],
     );
+    // A typing error must not be the end of the target, nor of anything else.
+    let before = fs::read(hub.path("t.npz")).unwrap();
+    hub.refused_saying(1, line("rank t.npz --shard 1/3 --part t.npz"), &["is there already and is no part", "hint: "]);
+    assert_eq!(fs::read(hub.path("t.npz")).unwrap(), before);
+    hub.ok(line(format!("rank t.npz --shard 1/3 --part {one}")));
     hub.write("none", "{}");
     hub.refused_saying(2, ["merge", "none"], &["no part of a ranking"]);
     let text = fs::read_to_string(hub.path(one)).unwrap();
     hub.write("newer", text.replacen("\"version\":1", "\"version\":2", 1));
     hub.refused(12, ["merge", "newer"]);
-    hub.write("broken", text.replacen("\"rows\":120", "\"rows\":121", 1));
-    hub.refused_saying(2, ["merge", "broken"], &["contradicts itself"]);
+    let part: Value = serde_json::from_str(&text).unwrap();
+    let broken = |place: &str, value: Value| {
+        let mut part = part.clone();
+        *part.pointer_mut(place).unwrap() = value;
+        hub.write("broken", part.to_string());
+        hub.refused_saying(2, ["merge", "broken"], &["contradicts itself"]);
+    };
+    let other: Value = serde_json::from_str(&fs::read_to_string(hub.path(three)).unwrap()).unwrap();
+    broken("/target/rows", json!(121));
+    broken("/of", json!(u32::MAX));
+    broken("/shard", json!(0));
+    broken("/common/score", json!("hscore"));
+    broken("/results/0", other["results"][0].clone());
+    broken("/results/0/gain", json!("5"));
+    let twice = part["results"].as_array().unwrap().iter().chain(part["results"].as_array().unwrap());
+    broken("/results", twice.cloned().collect());
     hub.write("broken", &text[..text.len() / 2]);
     hub.refused(2, ["merge", "broken"]);
     for odd in ["0/3", "4/3", "x", "1/0"] {

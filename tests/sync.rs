@@ -136,6 +136,8 @@ fn what_cannot_be_synced_is_refused_before_anything_is_done() {
     hub.refused_saying(2, ["sync", "team", "copy", "--exclusive"], &["--exclusive is for a bucket"]);
     hub.refused_saying(10, ["sync", "nowhere", "copy"], &["no registry there"]);
     hub.refused_saying(2, ["sync", "team"], &["<TO>"]);
+    hub.refused_saying(2, ["sync", "team", "team/copy"], &["TO lies in FROM"]);
+    hub.refused_saying(2, ["sync", "team", "t.npz"], &["is a file"]);
     assert!(!hub.path("copy").exists());
     hub.ok(line("sync team copy"));
     let new = hub.esm(&EsmFolder::new("cr", 8, 4));
@@ -143,4 +145,13 @@ fn what_cannot_be_synced_is_refused_before_anything_is_done() {
     hub.ok(line("yank --registry copy sst:v1"));
     hub.refused_saying(16, ["sync", "team", "copy"], &["both were written to", "hint: "]);
     hub.ok(["publish", "--registry", "copy", &new]);
+    // The way out that is named: a registry that takes both.
+    hub.ok(["init", "both"]);
+    hub.ok(["sync", "team", "both"]);
+    assert_eq!(published(&hub.json(["sync", "copy", "both"])), 1);
+    assert_eq!(hub.json(["list", "--registry", "both", "--all"])["esms"].as_array().unwrap().len(), 4);
+    // And a copy that is gone is made again in the same place.
+    fs::remove_dir_all(hub.path("copy")).unwrap();
+    hub.ok(line("sync team copy"));
+    assert_eq!(scores(&hub, "team"), scores(&hub, "copy"));
 }

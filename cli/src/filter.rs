@@ -1,5 +1,6 @@
 //! `--filter`: terms over cards, all of which must hold.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -124,6 +125,14 @@ impl Filter {
         let of_names = self.0.iter().filter(|term| term.key == Key::Name && term.operator == Operator::Equal);
         let mut wanted = of_names.flat_map(|term| term.value.split('|'));
         wanted.find_map(|wanted| nearest(wanted, names.clone()).filter(|found| !found.eq_ignore_ascii_case(wanted)))
+    }
+
+    /// The names that are asked for beside others, and that none of these has.
+    pub(crate) fn unknown_names<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<&str> {
+        let known: HashSet<String> = names.map(str::to_lowercase).collect();
+        let several = self.0.iter().filter(|term| term.key == Key::Name && term.operator == Operator::Equal);
+        let wanted = several.filter(|term| term.value.contains('|')).flat_map(|term| term.value.split('|'));
+        wanted.filter(|name| !known.contains(*name)).collect()
     }
 
     /// Whether every term holds.

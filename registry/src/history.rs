@@ -28,7 +28,7 @@ pub struct Event {
 
 /// The log entry in which something was written first, in whichever registry, and which of its records that is, counted from 0: it is
 /// the same event wherever it was copied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Written {
     pub(crate) entry: Digest,
     pub(crate) record: u32,

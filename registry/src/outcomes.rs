@@ -56,7 +56,7 @@ impl Catalog {
     }
 
     /// What is recorded of the same metric on the same target, and says the contrary of which values are better.
-    fn contradicting(&self, wanted: &Outcome) -> Option<RegistryError> {
+    pub(crate) fn contradicting(&self, wanted: &Outcome) -> Option<RegistryError> {
         let (target, base, _, metric) = subject(wanted);
         let first = (target.clone(), base.clone(), String::new(), String::new());
         let same_target = self.outcomes.0.range(first..).take_while(|((of, on, ..), _)| (of, on) == (&target, &base));
@@ -64,11 +64,6 @@ impl Catalog {
         let (entry, other) = same_metric.find(|(_, recorded)| recorded.lower_is_better != wanted.lower_is_better)?;
         let lower_is_better = other.lower_is_better;
         Some(RegistryError::Direction { target, metric, lower_is_better, entry: *entry })
-    }
-
-    /// Whether there are outcomes that one without a value would take back.
-    pub(crate) fn has_outcomes_like(&self, outcome: &Outcome) -> bool {
-        self.outcomes.0.contains_key(&subject(outcome))
     }
 
     /// Whether a tag stands for this card, or did until it was removed.

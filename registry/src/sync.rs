@@ -15,7 +15,7 @@ mod plan;
 
 use std::collections::HashMap;
 
-use esmhub_store_format::log::{Action, Target};
+use esmhub_store_format::log::{Action, Outcome, Target};
 use esmhub_store_format::{Digest, Name, Tag};
 
 use self::entries::first_records;
@@ -46,6 +46,10 @@ impl Default for SyncOptions<'_> {
 pub struct Synced {
     /// Whether it is a copy of the other registry, and got its entries as they are.
     pub is_copy: bool,
+    /// How many entries a copy has that the other registry lacks: it was written to.
+    pub ahead: u64,
+    /// Whether a copy's file of trusted keys is another one than there.
+    pub other_keys: bool,
     /// How many log entries were written.
     pub entries: usize,
     /// What was published, in the order of the log.
@@ -70,8 +74,13 @@ pub struct Synced {
     pub kept: usize,
     /// How many outcomes did not come: they are of ESMs that are not here.
     pub outcomes_left: usize,
-    /// How many times outcomes were taken back in the other registry that stay here.
-    pub outcomes_kept: usize,
+    /// Outcomes that came before, and were taken back in the other registry since: they stay here.
+    pub outcomes_kept: Vec<Outcome>,
+    /// Outcomes that did not come, each the first of its target and metric: here less of that metric is better, there more, or the other
+    /// way round.
+    pub contrary: Vec<Outcome>,
+    /// Base models whose anchors did not come, as they are damaged there, and how.
+    pub anchors_left: Vec<(String, String)>,
     /// Base models that have other anchors here than there.
     pub other_anchors: Vec<String>,
     /// Why the index could not be used, where it could not.

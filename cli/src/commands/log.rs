@@ -145,12 +145,17 @@ impl Document for LogDocument {
         let any_signed = self.events.iter().any(|event| event.signature.is_some());
         let any_copied = self.events.iter().any(|event| event.origin.is_some());
         let rows = self.events.iter().map(|event| {
+            let measured = event.metric.as_ref().map(|metric| match event.value {
+                Some(value) => format!("{metric} {value} of "),
+                None => format!("{metric} of "),
+            });
+            let measured = measured.unwrap_or_default();
             let esm = match (&event.name, &event.tag, &event.lost) {
                 (Some(name), Some(tag), _) if event.target.is_some() => {
-                    format!("{name}:{tag} on {}", event.target.as_deref().unwrap_or_default())
+                    format!("{measured}{name}:{tag} on {}", event.target.as_deref().unwrap_or_default())
                 }
                 _ if event.target.is_some() => {
-                    format!("(no transfer) on {}", event.target.as_deref().unwrap_or_default())
+                    format!("{measured}no transfer on {}", event.target.as_deref().unwrap_or_default())
                 }
                 (Some(name), Some(tag), _) => format!("{name}:{tag}"),
                 (_, _, Some(runs)) => runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

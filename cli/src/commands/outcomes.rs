@@ -3,6 +3,7 @@
 mod document;
 mod groups;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use clap::Args;
 use self::document::OutcomesDocument;
 use self::groups::groups;
 use crate::context::Context;
+use crate::dataset::nearest;
 use crate::failure::{Failure, Outcome};
 use crate::files::{cannot_write, replace, require_writable};
 
@@ -32,6 +34,10 @@ pub(crate) struct Outcomes {
 impl Outcomes {
     pub(crate) fn run(self, context: &Context) -> Outcome<u8> {
         if let Some(file) = &self.csv {
+            if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+                return Err(Failure::usage(format!("--csv {}: a name that ends in .csv is expected", file.display()))
+                    .hint("what has another name is not overwritten"));
+            }
             require_writable(file)?;
         }
         let (_, catalog) = context.open_catalog()?;
@@ -42,11 +48,16 @@ impl Outcomes {
         let recorded: Vec<_> =
             catalog.outcomes().filter(|(_, outcome)| is_wanted(&outcome.target, &outcome.metric)).collect();
         if recorded.is_empty() && (self.target.is_some() || self.metric.is_some()) {
-            let known: Vec<&str> = catalog.outcomes().map(|(_, outcome)| outcome.target.as_str()).collect();
+            let known: BTreeSet<&str> = catalog.outcomes().map(|(_, outcome)| outcome.target.as_str()).collect();
+            let near = self.target.as_deref().and_then(|wanted| nearest(wanted, known.iter().copied()));
             let failure = Failure::new(crate::failure::NOT_FOUND, "no outcome of that target and metric is recorded");
-            return Err(match known.first() {
-                Some(target) => failure.hint(format!("`esmhub outcomes` lists what is, such as that of {target}")),
-                None => failure.hint("`esmhub record` keeps outcomes, and there are none yet"),
+            return Err(match (near, known.first()) {
+                (Some(near), _) if Some(near) != self.target.as_deref() => {
+                    failure.hint(format!("did you mean {near}?"))
+                }
+                (_, Some(_)) => failure
+                    .hint("`esmhub outcomes` lists what is: targets as their rankings call them, and their metrics"),
+                (_, None) => failure.hint("`esmhub record` keeps outcomes, and there are none yet"),
             });
         }
         let document = OutcomesDocument::new(groups(&recorded), recorded.len(), self.csv.as_deref());

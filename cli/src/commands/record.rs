@@ -2,6 +2,7 @@
 
 mod ranking;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::{ArgGroup, Args};
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use self::ranking::{Ranking, is_ranking, refuse_mistyped};
 use crate::context::Context;
+use crate::dataset::nearest;
 use crate::document::{Document, count, printable};
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
 use crate::values::{parse_measured, parse_reference};
@@ -66,6 +68,7 @@ struct RecordDocument {
     tag: Option<String>,
     digest: Option<Digest>,
     metrics: Vec<Metric>,
+    lower_is_better: bool,
     withdrawn: Option<String>,
     /// How many values that takes back.
     withdrawn_values: usize,
@@ -111,6 +114,9 @@ impl Record {
             Some(metric) => vec![measured(metric, None)],
             None => self.metrics.iter().map(|(metric, value)| measured(metric, Some(*value))).collect(),
         };
+        if self.withdraw.is_none() {
+            self.doubt_metrics(context, &catalog, &target);
+        }
         let recorded = registry.record(&outcomes, &context.signature(), self.dry_run)?;
         context.notice(recorded.notice.as_ref());
         context.emit(&RecordDocument {
@@ -122,10 +128,25 @@ impl Record {
             tag: esm.map(|esm| esm.tag().to_string()),
             digest: esm.map(Esm::digest),
             metrics: self.metrics.into_iter().map(|(metric, value)| Metric { metric, value }).collect(),
+            lower_is_better: self.lower_is_better,
             withdrawn: self.withdraw,
             withdrawn_values: recorded.withdrawn,
             score: score.map(|(_, score)| score),
         })
+    }
+
+    /// Says which metrics are new for a target and called nearly as one that it has.
+    fn doubt_metrics(&self, context: &Context, catalog: &Catalog, target: &str) {
+        let known: BTreeSet<&str> = catalog
+            .outcomes()
+            .filter(|(_, known)| known.target == target)
+            .map(|(_, known)| known.metric.as_str())
+            .collect();
+        for (metric, _) in self.metrics.iter().filter(|(metric, _)| !known.contains(metric.as_str())) {
+            if let Some(near) = nearest(metric, known.iter().copied()) {
+                context.warn(format!("{metric} is a metric of its own: so far there is {near} of {target}"));
+            }
+        }
     }
 
     /// The ranking in the file TARGET, or none where that is a name.
@@ -186,7 +207,8 @@ impl Document for RecordDocument {
             None => {
                 let metrics: Vec<String> =
                     self.metrics.iter().map(|Metric { metric, value }| format!("{metric} {value}")).collect();
-                format!("{} of {esm} on {}", metrics.join(", "), self.target)
+                let better = if self.lower_is_better { "lower" } else { "higher" };
+                format!("{} of {esm} on {}, the {better} the better", metrics.join(", "), self.target)
             }
         };
         let what = printable(&what);

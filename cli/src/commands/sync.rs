@@ -5,9 +5,10 @@ mod document;
 use std::path::PathBuf;
 
 use clap::Args;
-use esmhub_registry::{Catalog, Location, Registry, RegistryError, SyncOptions, Synced};
+use esmhub_registry::{Location, Registry, RegistryError, SyncOptions, Synced};
 
 use self::document::{Places, SyncDocument};
+use super::init::check_folder;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::place::{is_address, locate};
@@ -18,6 +19,8 @@ use crate::progress;
 /// FROM and TO are directories or addresses, as for --registry. Where TO is no registry yet, it becomes a copy of FROM: the same id, the
 /// same log, byte by byte; and `esmhub sync` keeps it up to date, as long as nobody publishes there. Between two registries of their own,
 /// what is new comes with who published it first and when: ESMs in FROM's order, yanks, signatures, outcomes, and anchors where TO has none.
+///
+/// A dry run reads the logs and no object: damage shows when it is copied.
 ///
 /// Nothing is taken away. What was removed in FROM stays in TO, and what was removed in TO does not come back. Where a tag stands for
 /// something else in TO, that stays, and the tag is listed (exit code 3). A sync that was interrupted is gone on with by the next one.
@@ -50,12 +53,28 @@ impl Sync {
         if there.as_ref().is_some_and(|there| there.location() == source.location()) {
             return Err(Failure::usage("FROM and TO are the same registry"));
         }
+        if let (Location::Directory(within), Location::Directory(to)) = (source.location(), &to) {
+            check_folder(to)?;
+            let nearest = to.ancestors().find_map(|at| std::fs::canonicalize(at).ok());
+            if there.is_none() && nearest.is_some_and(|nearest| nearest.starts_with(within)) {
+                return Err(Failure::usage("TO lies in FROM").hint("name a folder beside it"));
+            }
+        }
         let created = there.is_none();
         let synced = match there {
             Some(there) => sync(context, &source, &there, self.dry_run)?,
             // What would come is all that there is.
-            None if self.dry_run => Synced { is_copy: true, ..whole(&source.catalog()?) },
-            None => sync(context, &source, &begin(&to, &source, context)?, false)?,
+            None if self.dry_run => source.whole_copy()?,
+            None => {
+                let holds_other_things = std::fs::read_dir(&self.to).is_ok_and(|mut entries| entries.next().is_some());
+                if holds_other_things {
+                    let place = self.to.display();
+                    context.warn(format!("{place} is not empty: a registry is best kept in a folder of its own"));
+                }
+                // What cannot be copied at all leaves nothing behind.
+                source.whole_copy()?;
+                sync(context, &source, &begin(&to, &source, context)?, false)?
+            }
         };
         context.notice(synced.notice.as_ref());
         let places = Places { from: source.location().to_string(), to: to.to_string(), created };
@@ -82,21 +101,4 @@ fn begin(to: &Location, source: &Registry, context: &Context) -> Outcome<Registr
         ),
         error => error.into(),
     })
-}
-
-/// What a copy of all of it would get.
-fn whole(catalog: &Catalog) -> Synced {
-    Synced {
-        entries: usize::try_from(catalog.entries()).unwrap_or(usize::MAX),
-        published: catalog
-            .esms()
-            .map(|esm| esmhub_store_format::log::Target {
-                name: esm.name().clone(),
-                tag: esm.tag().clone(),
-                digest: esm.digest(),
-            })
-            .collect(),
-        anchors: catalog.all_anchors().map(|current| current.base().to_owned()).collect(),
-        ..Synced::default()
-    }
 }

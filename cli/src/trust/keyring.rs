@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{MAX_TRUSTED_KEYS_BYTES, Registry};
+use esmhub_store_format::Digest;
 use etcetera::BaseStrategy;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub(crate) struct Keyring {
     signers: AllowedSigners,
     /// The file that names them, and why that one; `None` where there is none.
     source: Option<KeyringSummary>,
+    /// Of that file's bytes.
+    digest: Option<Digest>,
 }
 
 /// Where trusted keys come from, for documents.
@@ -94,12 +97,17 @@ impl Keyring {
             context.note(format!("{}, {unused}", file.display()));
         }
         let source = KeyringSummary { file: file.display().to_string(), origin, keys: signers.len() };
-        Ok(Self { signers, source: Some(source) })
+        Ok(Self { signers, source: Some(source), digest: Some(Digest::of(bytes)) })
     }
 
     /// Whose a key is; `None` where it is not trusted.
     pub(crate) fn principal(&self, key: &[u8; 32]) -> Option<&str> {
         self.signers.principal(key)
+    }
+
+    /// What tells these keys from others.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.digest
     }
 
     /// Where the keys come from.

@@ -1,20 +1,20 @@
 //! A copy of a registry, which has its id: the entries that it lacks come as they are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use esmhub_store_format::Digest;
-use esmhub_store_format::log::Target;
+use esmhub_store_format::log::CurrentAnchors;
 
-use super::copying::damage;
+use super::copying::{Needed, damage};
 use super::{SyncOptions, Synced};
 use crate::catalog::Catalog;
 use crate::load::Packs;
 use crate::location::Location;
 use crate::log::{LIMIT, Logged};
-use crate::reach::objects_of;
 use crate::storage::Creation;
 use crate::workers::{SYNCS, each};
-use crate::{Registry, RegistryError, log, packs, schema};
+use crate::{Happening, Registry, RegistryError, log, packs, schema};
 
 /// How many entries are read before they are written.
 const AT_A_TIME: u64 = 4096;
@@ -32,32 +32,21 @@ impl Registry {
         let held = self.load(Packs::Unused)?.catalog;
         held.require_whole()?;
         self.require_joined(from, &held, source)?;
-        let behind = held.entries();
-        let fresh: Vec<_> = source.esms().filter(|esm| esm.entry() > behind).collect();
-        let anchors: Vec<_> = source.all_anchors().filter(|current| current.entry() > behind).collect();
-        let mut objects: BTreeMap<Digest, u64> = anchors.iter().map(|current| (current.digest(), 0)).collect();
-        for esm in &fresh {
-            // What cannot be read is a card of a later version, and its objects are not known.
-            let card = esm.card().map_err(|error| {
-                RegistryError::format(format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference()), error)
-            })?;
-            objects.extend(objects_of(&card).map(|digest| (digest, 0)));
-            objects.insert(card.weights.digest, card.weights.bytes);
-        }
-        let objects: Vec<(Digest, u64)> = objects.into_iter().collect();
-        let target =
-            |esm: &&crate::Esm| Target { name: esm.name().clone(), tag: esm.tag().clone(), digest: esm.digest() };
-        let mut synced = Synced {
-            is_copy: true,
-            entries: usize::try_from(source.entries().saturating_sub(behind)).unwrap_or(usize::MAX),
-            published: fresh.iter().map(target).collect(),
-            anchors: anchors.iter().map(|current| current.base().to_owned()).collect(),
-            objects: objects.len(),
-            ..Synced::default()
-        };
+        require_what_is_lost(from, &held, source)?;
+        let objects = objects_behind(source, held.entries())?;
+        let mut synced = what_comes(source, &held, objects.len());
+        synced.ahead = held.entries().saturating_sub(source.entries());
+        let (own_keys, keys) = (self.trusted_keys()?, from.trusted_keys()?);
+        synced.other_keys = own_keys.is_some() && keys.is_some() && own_keys != keys;
         if !options.dry_run {
+            if let Some(keys) = keys.filter(|_| own_keys.is_none()) {
+                self.storage.create(schema::TRUSTED_KEYS, keys)?;
+            }
+            let needed = source.reach()?.needed;
             let placed = self.place_from(from, &objects, options)?;
-            if let Some((digest, detail)) = placed.found.into_iter().find_map(damage) {
+            // What was removed may be gone there, and nobody needs it here.
+            let missing = |found: &(Digest, String)| needed.contains(&found.0);
+            if let Some((digest, detail)) = placed.found.into_iter().filter_map(damage).find(missing) {
                 return Err(RegistryError::Unsound {
                     place: format!("{}/{}", from.location, schema::object(&digest)),
                     detail,
@@ -134,21 +123,97 @@ impl Registry {
     /// Begins a copy of a registry, with its id and its settings, where there is no registry yet; nothing of its log is there then.
     ///
     /// # Errors
-    /// As [`Registry::init`].
-    pub fn begin_copy(
-        location: impl Into<Location>,
-        from: &Self,
-        cache: Option<&std::path::Path>,
-    ) -> Result<Self, RegistryError> {
-        let copy = Self::make(location.into(), &from.marker, cache)?.registry;
+    /// As [`Registry::init`]; [`RegistryError::Unsound`] where somebody makes another registry there at this moment.
+    pub fn begin_copy(location: impl Into<Location>, from: &Self, cache: Option<&Path>) -> Result<Self, RegistryError> {
+        let made = Self::make(location.into(), &from.marker, cache)?;
+        let copy = made.registry;
         if copy.id() != from.id() {
-            return Ok(copy);
+            let detail = format!("it is that of registry {}, which somebody has just made there", copy.id());
+            return Err(RegistryError::unsound(format!("{}/{}", copy.location, schema::MARKER), detail));
         }
-        if let Some(keys) = from.trusted_keys()? {
-            copy.storage.create(schema::TRUSTED_KEYS, keys)?;
+        // What this user remembers of an earlier copy in the same place is not what this one holds.
+        if let Some(index) = copy.index.as_ref().filter(|index| made.created && index.exists()) {
+            index
+                .set_aside()
+                .map_err(|error| RegistryError::io("put an earlier index aside", index.folder(), error))?;
         }
         Ok(copy)
     }
+
+    /// What a copy of all of it would get, where there is no registry yet; nothing is read but the log, and nothing written.
+    ///
+    /// # Errors
+    /// As [`Registry::sync`], as far as the log shows it.
+    pub fn whole_copy(&self) -> Result<Synced, RegistryError> {
+        let source = self.catalog()?;
+        source.require_whole()?;
+        let objects = objects_behind(&source, 0)?;
+        Ok(what_comes(&source, &Catalog::empty(&self.marker.id), objects.len()))
+    }
+}
+
+/// The objects of what was published, and of the anchors that were set, behind an entry: those too that were removed since, as the log
+/// of a copy needs them for a moment.
+fn objects_behind(source: &Catalog, entry: u64) -> Result<Vec<Needed>, RegistryError> {
+    let mut objects: BTreeMap<Digest, u64> = BTreeMap::new();
+    for event in source.history().iter().filter(|event| event.entry > entry) {
+        if let Happening::Anchors(CurrentAnchors { set: Some(set), .. }) = &event.what {
+            objects.entry(*set).or_default();
+        }
+    }
+    for esm in source.esms.iter().filter(|esm| esm.entry() > entry) {
+        match esm.card() {
+            Ok(card) => {
+                objects.extend(card.fit.anchors.map(|anchors| (anchors, 0)));
+                objects.insert(card.weights.digest, card.weights.bytes);
+            }
+            Err(_) if esm.is_removed() => {}
+            // What it needs is not known: a later version wrote it, or it breaks a rule.
+            Err(error) => {
+                let place = format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference());
+                return Err(RegistryError::format(place, error));
+            }
+        }
+    }
+    Ok(objects.into_iter().collect())
+}
+
+/// What happened in the entries that a copy lacks.
+fn what_comes(source: &Catalog, held: &Catalog, objects: usize) -> Synced {
+    let behind = held.entries();
+    let mut synced = Synced {
+        is_copy: true,
+        entries: usize::try_from(source.entries().saturating_sub(behind)).unwrap_or(usize::MAX),
+        objects,
+        ..Synced::default()
+    };
+    for event in source.history().iter().filter(|event| event.entry > behind) {
+        match &event.what {
+            Happening::Published(target) => synced.published.push(target.clone()),
+            Happening::Yanked(target) => synced.yanked.push((target.clone(), true)),
+            Happening::Unyanked(target) => synced.yanked.push((target.clone(), false)),
+            Happening::Signed(_) => synced.signatures += 1,
+            Happening::Outcome(_) => synced.outcomes += 1,
+            Happening::Anchors(current) => synced.anchors.push(current.base.clone()),
+            _ => {}
+        }
+    }
+    synced
+}
+
+/// That nothing is given up in the copy that is whole there: the other registry may have it back from it.
+fn require_what_is_lost(from: &Registry, held: &Catalog, source: &Catalog) -> Result<(), RegistryError> {
+    let is_new = |number: &u64| *number <= held.entries() && held.lost.end_of(*number).is_none();
+    let Some(entry) = source.lost.runs().flat_map(|(first, last)| first..=last).find(is_new) else { return Ok(()) };
+    Err(RegistryError::Unsound {
+        place: format!("{}/{}", from.location, schema::entry(entry)),
+        detail: "it is declared lost there, and is whole in this copy".into(),
+        advice: Some(
+            "keep this copy: it has what was lost there, and those who declared that may not know; \
+             `esmhub verify --repair --from COPY` takes entries from it only where they are not declared lost yet"
+                .into(),
+        ),
+    })
 }
 
 fn parted(to: &Registry, from: &Registry, entry: u64) -> RegistryError {
@@ -156,8 +221,8 @@ fn parted(to: &Registry, from: &Registry, entry: u64) -> RegistryError {
         place: format!("{}/{}", to.location, schema::entry(entry)),
         detail: format!("it is another one than in {}, though both are of registry {}: both were written to", from.location, to.id()),
         advice: Some(
-            "two copies of one registry cannot be joined again: go on with one of them, and bring over what only the other one has with \
-             `esmhub export` and `esmhub publish`"
+            "two copies of one registry cannot be joined again: go on with one of them, or make a new registry (`esmhub init`) and sync both into \
+             that: what they have in common comes once"
                 .into(),
         ),
     }

@@ -45,14 +45,10 @@ impl Plan {
         known: &HashMap<Digest, Found>,
     ) -> Result<Self, RegistryError> {
         let happened = held.history().iter().map(|event| event.written).collect();
-        let mut last_changes = HashMap::new();
-        for event in source.history() {
-            if let Happening::Yanked(target) | Happening::Unyanked(target) = &event.what {
-                last_changes.insert((target.name.key(), target.tag.key()), event.written);
-            }
-        }
+        let changes = (last_changes(source), last_changes(held));
+        let taken_back = taken_back(source);
         let (ahead, told) = (held.clone(), Synced::default());
-        let mut planner = Planner { source, known, ahead, happened, last_changes, told };
+        let mut planner = Planner { source, known, ahead, happened, changes, standing: standing(source), told };
         let mut steps = Vec::new();
         for event in source.history() {
             let Some((action, objects)) = planner.lacking(event) else { continue };
@@ -65,6 +61,16 @@ impl Plan {
             planner.ahead.apply(action.clone(), &stamp, event.written)?;
             steps.push(Step { origin, action, objects });
         }
+        planner.told.outcomes_kept = held
+            .history()
+            .iter()
+            .filter_map(|event| match &event.what {
+                Happening::Outcome(outcome) if taken_back.contains(&event.written) => Some((event.entry, outcome)),
+                _ => None,
+            })
+            .filter(|(entry, outcome)| held.outcomes().any(|(at, standing)| at == *entry && *standing == ***outcome))
+            .map(|(_, outcome)| outcome.as_ref().clone())
+            .collect();
         Ok(Self { steps, told: planner.told })
     }
 
@@ -76,8 +82,10 @@ impl Plan {
 
     /// Adds what is not done to what was.
     pub(super) fn tell(self, done: Synced) -> Synced {
-        let Synced { conflicts, left, kept, outcomes_left, outcomes_kept, other_anchors, .. } = self.told;
-        Synced { conflicts, left, kept, outcomes_left, outcomes_kept, other_anchors, ..done }
+        let Synced {
+            conflicts, left, kept, outcomes_left, outcomes_kept, contrary, other_anchors, anchors_left, ..
+        } = self.told;
+        Synced { conflicts, left, kept, outcomes_left, outcomes_kept, contrary, other_anchors, anchors_left, ..done }
     }
 }
 
@@ -88,9 +96,44 @@ struct Planner<'a> {
     ahead: Catalog,
     /// What happened here, be it first or copied: what can be done twice, or was undone since, is not copied again.
     happened: HashSet<Written>,
-    /// By the keys of name and tag, what yanked it there last, or undid that: what came before must not be done behind it.
-    last_changes: HashMap<(String, String), Written>,
+    /// What yanked each ESM last, or undid that: there, and here before. The later one of the two stands, whichever registry it came
+    /// to first, so that all come to the same.
+    changes: (Changes, Changes),
+    /// The outcomes that stand there, by their entries.
+    standing: HashMap<u64, Vec<&'a Outcome>>,
     told: Synced,
+}
+
+/// By the keys of name and tag: when it was, by the clock of who did it, and which event it is.
+type Changes = HashMap<(String, String), (u64, Written)>;
+
+/// The last yank of each ESM, or undoing of one, in the order of the log.
+fn last_changes(catalog: &Catalog) -> Changes {
+    let changed = catalog.history().iter().filter_map(|event| match &event.what {
+        Happening::Yanked(target) | Happening::Unyanked(target) => {
+            Some(((target.name.key(), target.tag.key()), (event.time, event.written)))
+        }
+        _ => None,
+    });
+    changed.collect()
+}
+
+fn standing(catalog: &Catalog) -> HashMap<u64, Vec<&Outcome>> {
+    let mut standing: HashMap<u64, Vec<&Outcome>> = HashMap::new();
+    catalog.outcomes().for_each(|(entry, outcome)| standing.entry(entry).or_default().push(outcome));
+    standing
+}
+
+/// The outcomes that were recorded and do not stand any more.
+fn taken_back(catalog: &Catalog) -> HashSet<Written> {
+    let standing = standing(catalog);
+    let gone = catalog.history().iter().filter(|event| match &event.what {
+        Happening::Outcome(outcome) if outcome.value.is_some() => {
+            !standing.get(&event.entry).is_some_and(|standing| standing.contains(&outcome.as_ref()))
+        }
+        _ => false,
+    });
+    gone.map(|event| event.written).collect()
 }
 
 type Lacking = (Action, Vec<Needed>);
@@ -175,8 +218,12 @@ impl Planner<'_> {
 
     /// Whether a yank or the undoing of one is the last there, and does something here.
     fn changes(&self, event: &Event, target: &Target, from: State) -> bool {
-        let last = self.last_changes.get(&(target.name.key(), target.tag.key()));
-        last == Some(&event.written) && self.held(target).is_some_and(|held| held.state == from)
+        let key = (target.name.key(), target.tag.key());
+        let (there, here) = (self.changes.0.get(&key), self.changes.1.get(&key));
+        let own = (event.time, event.written);
+        there == Some(&own)
+            && here.is_none_or(|here| *here < own)
+            && self.held(target).is_some_and(|held| held.state == from)
     }
 
     fn signed(&self, signed: &Signed) -> Option<Lacking> {
@@ -190,16 +237,19 @@ impl Planner<'_> {
     }
 
     fn outcome(&mut self, entry: u64, outcome: &Outcome) -> Option<Lacking> {
-        if outcome.value.is_none() {
-            self.told.outcomes_kept += usize::from(self.ahead.has_outcomes_like(outcome));
-            return None;
-        }
         // What was taken back there does not come.
-        if !self.source.outcomes().any(|(at, standing)| at == entry && standing == outcome) {
+        if !self.standing.get(&entry).is_some_and(|standing| standing.contains(&outcome)) {
             return None;
         }
         if outcome.esm.as_ref().is_some_and(|esm| !self.ahead.published(esm)) {
             self.told.outcomes_left += 1;
+            return None;
+        }
+        if self.ahead.contradicting(outcome).is_some() {
+            let is_same = |other: &&Outcome| (&other.target, &other.metric) == (&outcome.target, &outcome.metric);
+            if !self.told.contrary.iter().any(|other| is_same(&other)) {
+                self.told.contrary.push(outcome.clone());
+            }
             return None;
         }
         Some((Action::Outcome(outcome.clone()), Vec::new()))
@@ -211,20 +261,24 @@ impl Planner<'_> {
         if last_word.entry() != entry || last_word.digest() != set {
             return None;
         }
-        match self.ahead.known_anchors(&current.base) {
+        let is_unset = match self.ahead.known_anchors(&current.base) {
             Some(held) if held.digest() == set => return None,
-            None if !self.ahead.has_withdrawn_anchors(&current.base) && self.is_set(&set) => {}
-            _ => {
-                self.told.other_anchors.push(current.base.clone());
-                return None;
-            }
+            held => held.is_none() && !self.ahead.has_withdrawn_anchors(&current.base),
+        };
+        if !is_unset {
+            self.told.other_anchors.push(current.base.clone());
+            return None;
+        }
+        let damage = match self.known.get(&set) {
+            None | Some(Found::Anchors) => None,
+            Some(Found::Damaged(detail)) => Some(detail.clone()),
+            Some(Found::Map(_)) => Some("it is a map".to_owned()),
+        };
+        if let Some(detail) = damage {
+            self.told.anchors_left.push((current.base.clone(), detail));
+            return None;
         }
         Some((Action::Anchors(current.clone()), vec![(set, 0)]))
-    }
-
-    /// Whether an object is a set of anchors, as far as it is known.
-    fn is_set(&self, digest: &Digest) -> bool {
-        matches!(self.known.get(digest), None | Some(Found::Anchors))
     }
 
     /// The same here, where it was not removed.

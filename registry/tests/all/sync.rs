@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
-use esmhub_registry::{Registry, Signature, SyncOptions, Synced, Why};
+use esmhub_registry::{Registry, RepairOptions, Signature, SyncOptions, Synced, Why};
 use esmhub_store_format::log::{Action, Outcome, Published, Target, Writer};
 use esmhub_store_format::{Digest, frame};
 
-use super::support::{Pool, Random, by, copy_folder, esm, flip, publish, reference, snapshot};
+use super::support::{Pool, Random, anchors, by, copy_folder, esm, flip, publish, reference, snapshot};
 
 fn other(user: &str, time: u64) -> Signature {
     let program = "esmhub 0.1.0".into();
     Signature { writer: Writer { user: user.into(), host: "engine".into(), program }, time }
+}
+
+fn at_time(step: u64) -> Signature {
+    other("ada", 1_000 + step)
 }
 
 fn sync(from: &Registry, to: &Registry) -> Synced {
@@ -83,15 +87,19 @@ impl Model {
     /// What a sync from the other one should do; the conflicts, and what was removed here.
     fn sync(&mut self, from: &Self) -> (usize, usize) {
         let (mut conflicts, mut removed) = (0, 0);
+        let before = self.did.clone();
         for (event, of, did) in &from.did {
             let (content, is) = from.refs[of];
             let here = self.refs.get(of).copied();
             let is_same = here.is_some_and(|(held, is)| held == content && is != Is::Removed);
             let is_new = !self.did.iter().any(|(known, ..)| known == event);
-            // What was done before must not be done behind it.
-            let mut changes =
-                from.did.iter().filter(|(_, other, did)| other == of && matches!(did, Did::Yank | Did::Unyank));
-            let is_last = changes.next_back().is_some_and(|(last, ..)| last == event);
+            // The later of two stands, whoever of them came first: events are numbered as time goes on.
+            let last = |did: &[(u64, String, Did)]| {
+                let changes =
+                    did.iter().filter(|(_, other, did)| other == of && matches!(did, Did::Yank | Did::Unyank));
+                changes.map(|(event, ..)| *event).next_back()
+            };
+            let is_last = last(&from.did) == Some(*event) && last(&before).is_none_or(|here| here < *event);
             let wanted = match did {
                 Did::Publish(_) if is == Is::Removed => false,
                 Did::Publish(_) => match here {
@@ -139,11 +147,11 @@ fn three_registries_are_what_three_maps_are() {
                     models[at].apply(step, &of, Did::Publish(content));
                 }
                 (2, Some(Is::Live)) => {
-                    registry.yank(&wanted, &by(), false).unwrap();
+                    registry.yank(&wanted, &at_time(step), false).unwrap();
                     models[at].apply(step, &of, Did::Yank);
                 }
                 (2, Some(Is::Yanked)) => {
-                    registry.unyank(&wanted, &by(), false).unwrap();
+                    registry.unyank(&wanted, &at_time(step), false).unwrap();
                     models[at].apply(step, &of, Did::Unyank);
                 }
                 (3, Some(Is::Live | Is::Yanked)) if random.below(4) == 0 => {
@@ -192,6 +200,24 @@ fn three_registries_are_what_three_maps_are() {
                 let mut expected = model.values.clone();
                 expected.sort_unstable();
                 assert_eq!(values, expected, "seed {seed}, step {step}");
+            }
+        }
+        // Whoever goes round often enough comes to the same, but for what is in conflict.
+        for _ in 0..3 {
+            for (to, from) in [(0, 1), (1, 2), (2, 0), (0, 2), (2, 1), (1, 0)] {
+                sync(&registries[from], &registries[to]);
+            }
+        }
+        let [a, b, c] = registries.each_ref().map(|registry| {
+            let catalog = registry.catalog().unwrap();
+            catalog
+                .esms()
+                .map(|esm| ((esm.reference().to_string(), esm.digest()), esm.is_yanked()))
+                .collect::<BTreeMap<_, _>>()
+        });
+        for (one, other) in [(&a, &b), (&b, &c), (&a, &c)] {
+            for (esm, yanked) in one {
+                assert!(other.get(esm).is_none_or(|there| there == yanked), "seed {seed}: {esm:?}");
             }
         }
         for registry in &registries {
@@ -267,7 +293,8 @@ fn outcomes_come_once_and_those_that_were_taken_back_do_not() {
     assert_eq!(values(&b), [0.5, 0.5]);
     record("x", None);
     let done = sync(&a, &b);
-    assert_eq!((done.outcomes_kept, values(&b).len()), (1, 2), "nothing is taken away");
+    let kept: Vec<_> = done.outcomes_kept.iter().map(|outcome| outcome.value).collect();
+    assert_eq!((kept, values(&b).len()), (vec![Some(0.5), Some(0.5)], 2), "nothing is taken away, and it is named");
 }
 
 #[test]
@@ -386,4 +413,65 @@ fn what_several_sync_and_publish_at_once_is_there_once() {
     assert_eq!((found.len(), values(&to.open())), (50, vec![0.5]));
     let report = to.open().verify(&|_| {}).unwrap();
     assert!(report.problems.is_empty(), "{:?}", report.problems);
+}
+
+/// A backup must not give up what the original has lost: it may be the last to have it.
+#[test]
+fn a_copy_keeps_what_was_declared_lost_in_the_original() {
+    let (from, place) = (Pool::new(), tempfile::tempdir().unwrap());
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        from.publish(name, seed);
+    }
+    let copy = Registry::begin_copy(place.path().join("copy"), &from.open(), None).unwrap();
+    sync(&from.open(), &copy);
+    flip(&from.entry(2), 100);
+    let options = RepairOptions { accept_loss: true, ..RepairOptions::default() };
+    from.open().repair(&by(), &options).unwrap();
+    assert_eq!(references(&from.open()), ["a:v1", "c:v1"]);
+    let refused = copy.sync(&from.open(), &by(), &SyncOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("declared lost there, and is whole in this copy"), "{refused}");
+    assert_eq!(references(&copy), ["a:v1", "b:v1", "c:v1"]);
+}
+
+/// Of what was published and removed, the entry comes before the removal: for as long as that takes, its object is there.
+#[test]
+fn a_copy_is_sound_after_every_entry() {
+    let (from, place) = (Pool::new(), tempfile::tempdir().unwrap());
+    from.publish("a", 1);
+    from.open().remove(&reference("a:v1"), &by(), false).unwrap();
+    let root = place.path().join("copy");
+    let copy = Registry::begin_copy(&root, &from.open(), None).unwrap();
+    sync(&from.open(), &copy);
+    fs::remove_file(root.join("log/00000000000000000002")).unwrap();
+    let report = Registry::open(&root, None).unwrap().verify(&|_| {}).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+}
+
+#[test]
+fn damaged_anchors_are_named_and_come_once_they_are_repaired() {
+    let (from, to) = (Pool::new(), Pool::new());
+    let set = anchors(1);
+    from.open().set_anchors("acme/encoder", Some(&set), &by(), false).unwrap();
+    let digest = from.open().catalog().unwrap().known_anchors("acme/encoder").unwrap().digest();
+    let object = from.object(&digest);
+    let whole = fs::read(&object).unwrap();
+    flip(&object, 70);
+    let done = sync(&from.open(), &to.open());
+    assert_eq!((done.anchors.len(), done.anchors_left.len(), done.other_anchors.len()), (0, 1, 0));
+    fs::write(&object, whole).unwrap();
+    assert_eq!(sync(&from.open(), &to.open()).anchors, ["acme/encoder"]);
+}
+
+#[test]
+fn outcomes_that_are_better_the_other_way_round_are_named_and_stay_out() {
+    let (from, to) = (Pool::new(), Pool::new());
+    for pool in [&from, &to] {
+        pool.publish("a", 1);
+    }
+    let (a, b) = (from.open(), to.open());
+    a.record(&[outcome(&a, "a", Some(0.5))], &by(), false).unwrap();
+    let lower = Outcome { lower_is_better: true, ..outcome(&b, "a", Some(0.7)) };
+    b.record(&[lower], &by(), false).unwrap();
+    let done = sync(&a, &b);
+    assert_eq!((done.outcomes, done.contrary.len(), values(&b)), (0, 1, vec![0.7]));
 }

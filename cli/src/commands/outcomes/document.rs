@@ -105,7 +105,7 @@ fn told(told: &Told) -> Vec<String> {
 
 impl Group {
     fn table(&self) -> String {
-        let better = if self.lower_is_better { " (lower is better)" } else { "" };
+        let better = if self.lower_is_better { " (lower is better)" } else { " (higher is better)" };
         let about = format!("{}{better}, {}", self.metric, self.base);
         let mut text = format!("{}  {}\n\n", strong(&printable(&self.target)), printable(&about));
         let with_scores = !self.rankings.is_empty();

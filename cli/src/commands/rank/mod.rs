@@ -221,6 +221,9 @@ impl Rank {
             Some((lock, _)) => Pool { esms: lock.pool(&catalog, guard.as_ref())?, skipped: Vec::new(), unsigned: 0 },
             None => self.pool(&catalog, guard.as_ref())?,
         };
+        for name in self.filter.unknown_names(catalog.esms().map(|esm| esm.name().as_str())) {
+            context.warn(format!("--filter: no ESM is called {name}"));
+        }
         let contest = Contest::of(self, context, &pool.esms, locked.map(|(lock, _)| lock))?;
         let mut scores = contest.score(self, context, &registry, pool.skipped)?;
         let reproduced = contest.lock_or_compare(self, &scores, locked)?;

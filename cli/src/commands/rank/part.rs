@@ -22,7 +22,6 @@ use super::contest::Contest;
 use crate::context::Context;
 use crate::document::{Document, count};
 use crate::failure::{Outcome, PARTIAL};
-use crate::files;
 use crate::values::refusal;
 
 /// Whether to rank a part of the pool.
@@ -99,7 +98,7 @@ impl Rank {
     /// Ranks one part of the pool, and writes it.
     pub(super) fn rank_part(&self, context: &Context, (shard, file): (Shard, &Path)) -> Outcome<PartDocument> {
         // Before the work, not after.
-        files::require_writable(file)?;
+        Part::require_place(file)?;
         self.check_score()?;
         let (registry, catalog) = context.open_catalog()?;
         let guard = self.require.guard(context, &registry)?;
@@ -119,7 +118,8 @@ impl Rank {
             skipped: document.skipped.len(),
             cached: document.cached,
         };
-        Part::of(self, shard, (&registry, &catalog), document, first).write(file)?;
+        let keyring = guard.as_ref().and_then(|guard| guard.keyring().digest());
+        Part::of(self, shard, (&registry, &catalog), keyring, (document, first)).write(file)?;
         Ok(told)
     }
 }

@@ -70,7 +70,8 @@ impl Rank {
             return Err(match self.filter.nearest(all.iter().map(|esm| esm.name().as_str())) {
                 Some(name) => failure.hint(format!("did you mean {name}?")),
                 None => failure.hint(
-                    "loosen it or leave it out; `esmhub list` shows what there is, `esmhub show` what a card says",
+                    "loosen it: all terms hold together, and one of several values is written name=mr|imdb; `esmhub list` shows what there is, `esmhub \
+                     show` what a card says",
                 ),
             });
         }

@@ -78,7 +78,10 @@ impl LoadedTarget {
             Some(model) => BaseModel { id: model.to_string(), ..BaseModel::default() },
             None => only_base(pool)?,
         };
-        Ok(Self::new(rank, arrays.x.select(&set.kept), base, set))
+        let x = arrays.x.select(&set.kept);
+        let mut loaded = Self::new(rank, x, base, set);
+        loaded.concerns.extend(normalised(&loaded.x));
+        Ok(loaded)
     }
 
     fn from_texts(rank: &Rank, context: &Context, pool: &[&Esm]) -> Outcome<Self> {
@@ -178,4 +181,15 @@ impl Rank {
         interpret(column, &rows, self.task)
             .map_err(|problem| Failure::from(DatasetError::Labels(problem)).at(&self.target))
     }
+}
+
+/// A doubt where all rows have length 1: somebody has normalised them, which ESMs are not made for.
+fn normalised(x: &Embeddings) -> Option<String> {
+    const LEAST_ROWS: usize = 10;
+    let is_unit = |row: &[f32]| (row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt() - 1.0).abs() < 1e-3;
+    let all = x.values().chunks(x.dimension()).all(is_unit);
+    (x.rows() >= LEAST_ROWS && all).then(|| {
+        "every row of x has length 1, as if normalised: ESMs map the base model's embeddings as they are, and scores of others say little"
+            .to_owned()
+    })
 }

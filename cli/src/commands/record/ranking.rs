@@ -83,7 +83,10 @@ impl Ranking {
     /// What a bare name means: the ESM of that name that was ranked, whatever has been published since. `None` where a tag or digest
     /// was given, or none of that name was ranked.
     pub(super) fn ranked_as(&self, wanted: &Reference) -> Option<&Reference> {
-        self.of_name(wanted.name().filter(|_| wanted.tag().is_none() && wanted.digest().is_none())?)
+        let name = wanted.name().filter(|_| wanted.tag().is_none() && wanted.digest().is_none())?;
+        // Where several tags were ranked, a name means what it always does.
+        let of_name = |ranked: &&Ranked| ranked.reference.name().is_some_and(|ranked| ranked.key() == name.key());
+        (self.esms.iter().filter(of_name).count() == 1).then(|| self.of_name(name))?
     }
 
     fn of_name(&self, name: &Name) -> Option<&Reference> {
@@ -134,8 +137,13 @@ pub(super) fn is_ranking(path: &Path) -> bool {
 pub(super) fn refuse_mistyped(target: &str) -> Outcome<()> {
     let path = Path::new(target);
     // Rankings of data sets on the hub name their target so.
-    if path.exists() || target.starts_with(SCHEME) {
+    if target.starts_with(SCHEME) {
         return Ok(());
+    }
+    if path.exists() {
+        return Err(Failure::usage(format!("{target} is no ranking")).hint(
+            "TARGET is what `esmhub rank --lock FILE` or `esmhub rank --json` wrote, or a name that nothing here has",
+        ));
     }
     let failure = Failure::usage(format!("{target}: there is no such file"));
     if let Some(near) = ranking_like(path) {
@@ -154,14 +162,18 @@ fn ends_as_rankings(path: &Path) -> bool {
     ["json", "lock", "lck"].into_iter().any(is)
 }
 
-/// A ranking beside it whose name is one edit away.
+/// A ranking beside it whose name is one edit away, or the same with an ending.
 fn ranking_like(path: &Path) -> Option<String> {
     /// In a folder of more, nobody searches for a typing error.
     const MAX_ENTRIES: usize = 10_000;
     let wanted = path.file_name()?.to_str()?;
     let names = std::fs::read_dir(folder_of(path)).ok()?.take(MAX_ENTRIES);
     let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut near: Vec<String> = names.filter(|name| strsim::damerau_levenshtein(wanted, name) == 1).collect();
+    let is_near = |name: &String| {
+        let stem = Path::new(name).file_stem().and_then(std::ffi::OsStr::to_str);
+        strsim::damerau_levenshtein(wanted, name) == 1 || (stem == Some(wanted) && ends_as_rankings(Path::new(name)))
+    };
+    let mut near: Vec<String> = names.filter(is_near).collect();
     near.sort();
     let mut near = near.into_iter().map(|name| path.with_file_name(name));
     let found = near.find(|path| is_ranking(path))?;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use esmhub_registry::{Left, Offered, Synced, Why};
 use esmhub_store_format::Digest;
-use esmhub_store_format::log::Target;
+use esmhub_store_format::log::{Outcome, Target};
 use serde::Serialize;
 
 use crate::document::{Document, bytes, columns, count, listed};
@@ -45,10 +45,34 @@ pub(super) struct SyncDocument {
     kept: usize,
     /// How many outcomes were left: their ESMs are not in TO.
     outcomes_left: usize,
-    /// How many times outcomes were taken back in FROM that stay.
-    outcomes_kept: usize,
+    /// Outcomes that were taken back in FROM, and stay.
+    outcomes_kept: Vec<Measured>,
+    /// Targets and metrics of outcomes that did not come: what is better is the other way round in TO.
+    contrary: Vec<Measured>,
     /// Base models that have other anchors in TO.
     other_anchors: Vec<String>,
+    /// Base models whose anchors are damaged in FROM.
+    anchors_left: Vec<AnchorsLeft>,
+    /// How many log entries a copy has that FROM lacks.
+    ahead: u64,
+    /// Whether a copy's `trusted-keys` is another file than FROM's.
+    other_keys: bool,
+}
+
+#[derive(Serialize)]
+struct AnchorsLeft {
+    base: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    target: String,
+    metric: String,
+    value: Option<f64>,
+    /// `None` without transfer.
+    name: Option<String>,
+    tag: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -103,8 +127,12 @@ impl SyncDocument {
             left: synced.left.iter().map(LeftOut::of).collect(),
             kept: synced.kept,
             outcomes_left: synced.outcomes_left,
-            outcomes_kept: synced.outcomes_kept,
+            outcomes_kept: synced.outcomes_kept.iter().map(Measured::of).collect(),
+            contrary: synced.contrary.iter().map(Measured::of).collect(),
             other_anchors: synced.other_anchors,
+            anchors_left: synced.anchors_left.into_iter().map(|(base, reason)| AnchorsLeft { base, reason }).collect(),
+            ahead: synced.ahead,
+            other_keys: synced.other_keys,
         }
     }
 
@@ -141,6 +169,28 @@ impl SyncDocument {
 impl Esm {
     fn of(target: &Target) -> Self {
         Self { name: target.name.to_string(), tag: target.tag.to_string(), digest: target.digest }
+    }
+}
+
+impl Measured {
+    fn of(outcome: &Outcome) -> Self {
+        let esm = outcome.esm.as_ref();
+        Self {
+            target: outcome.target.clone(),
+            metric: outcome.metric.clone(),
+            value: outcome.value,
+            name: esm.map(|esm| esm.name.to_string()),
+            tag: esm.map(|esm| esm.tag.to_string()),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let Self { target, metric, .. } = self;
+        let value = self.value.map_or_else(String::new, |value| format!(" {value}"));
+        match (&self.name, &self.tag) {
+            (Some(name), Some(tag)) => format!("{metric}{value} of {name}:{tag} on {target}"),
+            _ => format!("{metric}{value} of no transfer on {target}"),
+        }
     }
 }
 
@@ -182,7 +232,8 @@ impl Document for SyncDocument {
         }
         let Self { from, to, .. } = self;
         let _ = match (self.is_nothing(), self.dry_run, self.copy) {
-            (true, ..) => writeln!(text, "{to} lacks nothing of {from}"),
+            (true, ..) if self.conflicts.is_empty() => writeln!(text, "{to} lacks nothing of {from}"),
+            (true, ..) => writeln!(text, "besides, {to} lacks nothing of {from}"),
             (_, true, true) => {
                 let made = if self.created { "become a copy of" } else { "get what it lacks of" };
                 let entries = self.log_entries();
@@ -225,12 +276,34 @@ impl Document for SyncDocument {
                 self.to
             ));
         }
-        if self.outcomes_kept > 0 {
+        if !self.outcomes_kept.is_empty() {
             remarks.push(format!(
-                "outcomes were taken back in {}, {}, and stay in {}; `esmhub record … --withdraw` takes them back there",
+                "taken back in {} since they came, and still in {}: {}; `esmhub record … --withdraw` takes back all of a metric there",
                 self.from,
-                count(self.outcomes_kept as u64, "time"),
-                self.to
+                self.to,
+                listed(&self.outcomes_kept, Measured::describe)
+            ));
+        }
+        if !self.contrary.is_empty() {
+            remarks.push(format!(
+                "better the lower in one of the two and the higher in the other, and left: {}",
+                listed(&self.contrary, |outcome| format!("{} on {}", outcome.metric, outcome.target))
+            ));
+        }
+        for AnchorsLeft { base, reason } in &self.anchors_left {
+            remarks.push(format!("the anchors of {base} did not come, they are damaged in {}: {reason}", self.from));
+        }
+        if self.ahead > 0 {
+            let entries = self.ahead;
+            remarks.push(format!(
+                "{} has {entries} log entries that {} lacks: it was written to, and once both are, they cannot be joined again",
+                self.to, self.from
+            ));
+        }
+        if self.other_keys {
+            remarks.push(format!(
+                "the file trusted-keys of {} is another one than that of {}, and stays",
+                self.to, self.from
             ));
         }
         if !self.other_anchors.is_empty() {
@@ -254,7 +327,9 @@ impl Document for SyncDocument {
     }
 
     fn exit_code(&self) -> u8 {
-        match (self.left.iter().any(|left| left.why == "damaged"), self.conflicts.is_empty() && self.left.is_empty()) {
+        let is_damaged = self.left.iter().any(|left| left.why == "damaged") || !self.anchors_left.is_empty();
+        let is_whole = self.conflicts.is_empty() && self.left.is_empty() && self.contrary.is_empty();
+        match (is_damaged, is_whole) {
             (true, _) => INTEGRITY,
             (false, false) => PARTIAL,
             (false, true) => 0,

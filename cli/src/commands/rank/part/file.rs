@@ -1,5 +1,6 @@
 //! A part of a ranking as a file.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use esmhub_store_format::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::floats::Floats;
-use super::{FirstOfPart, Shard};
+use super::{FirstOfPart, MOST, Shard};
 use crate::commands::rank::Rank;
 use crate::commands::rank::lock::Text;
 use crate::commands::rank::output::{BaseSummary, RankDocument, Ranked, Skipped, TargetSummary};
@@ -72,6 +73,15 @@ pub(super) struct Common {
     pub(super) max_overlap: Option<String>,
     /// How many of the first are compared.
     pub(super) compared: usize,
+    /// The base model, by its id and, where that is known, by the digest of its weights.
+    pub(super) base: String,
+    pub(super) weights: Option<String>,
+    /// The keys one of which had to sign, where that was asked for.
+    pub(super) required_keys: Option<String>,
+    /// What the labels score by themselves, and what of the pool is left out.
+    pub(super) labels_alone: String,
+    pub(super) unsigned: usize,
+    pub(super) other_base: usize,
 }
 
 impl Common {
@@ -79,6 +89,7 @@ impl Common {
     pub(super) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let of = |common: &Self| {
             let Self { score, precision, filter, all_tags, max_overlap, compared, .. } = common.clone();
+            let Self { base, weights, required_keys, labels_alone, unsigned, other_base, .. } = common.clone();
             [
                 ("--score", score),
                 ("--precision", precision),
@@ -86,6 +97,12 @@ impl Common {
                 ("--all-tags", all_tags.to_string()),
                 ("--max-overlap", max_overlap.unwrap_or_default()),
                 ("--intervals", compared.to_string()),
+                ("base model", base),
+                ("base model's digest", weights.unwrap_or_default()),
+                ("trusted keys", required_keys.unwrap_or_else(|| "not required".to_owned())),
+                ("score of the labels alone", labels_alone),
+                ("number of unsigned ESMs", unsigned.to_string()),
+                ("number of ESMs of other base models", other_base.to_string()),
             ]
         };
         let pairs = of(self).into_iter().zip(of(other));
@@ -145,8 +162,8 @@ impl Part {
         rank: &Rank,
         shard: Shard,
         (registry, catalog): (&Registry, &Catalog),
-        document: RankDocument,
-        first: FirstOfPart,
+        keyring: Option<Digest>,
+        (document, first): (RankDocument, FirstOfPart),
     ) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
@@ -163,6 +180,12 @@ impl Part {
                 all_tags: rank.all_tags,
                 max_overlap: rank.max_overlap.map(|share| format!("{share:?}")),
                 compared: first.wanted,
+                base: document.base.id.clone(),
+                weights: document.base.digest.map(|digest| digest.to_string()),
+                required_keys: keyring.map(|digest| digest.to_string()),
+                labels_alone: format!("{:?}", document.labels_alone.score),
+                unsigned: document.unsigned,
+                other_base: document.other_base,
             },
             target: document.target,
             base: document.base,
@@ -223,11 +246,45 @@ impl Part {
             serde_json::from_slice(&bytes).map_err(|error| refused(format!("a part that is damaged: {error}")))?;
         let rows = part.target.rows;
         let lengths = part.rows.iter().chain(part.first.iter().filter_map(|first| first.rows.as_ref()));
-        let is_sound = (1..=part.of).contains(&part.shard) && lengths.into_iter().all(|floats| floats.0.len() == rows);
+        let is_sound = (1..=part.of.min(MOST)).contains(&part.shard)
+            && lengths.into_iter().all(|floats| floats.0.len() == rows && rows > 0 && floats.is_moderate())
+            && part.holds_its_own();
         match is_sound {
             true => Ok(Self { file: path.to_owned(), ..part }),
             false => Err(refused("a part that contradicts itself".to_owned())),
         }
+    }
+
+    /// Whether its ESMs are those of this part, each once, and its numbers fit each other.
+    fn holds_its_own(&self) -> bool {
+        let of_part = |digest: &Digest| self.shard().has(digest);
+        let mut seen = HashSet::new();
+        let scored = self.results.iter().all(|esm| {
+            let gain = esm.score.0 - self.baseline.0;
+            of_part(&esm.digest.0)
+                && seen.insert((&esm.name, &esm.tag))
+                && (esm.gain.0 - gain).abs() <= 1e-9 * gain.abs().max(1.0)
+                && esm.overlap.as_ref().is_none_or(|share| (0.0..=1.0).contains(&share.0))
+        });
+        let is_compared = self.score().is_none_or(Score::is_of_rows);
+        scored
+            && self.skipped.iter().all(|esm| of_part(&esm.digest.0))
+            && self.left_out.iter().all(|esm| of_part(&esm.digest.0))
+            && (is_compared || (self.common.compared == 0 && self.rows.is_none() && self.first.is_empty()))
+            && (self.common.compared == 0 || self.rows.is_some() || self.first.is_empty())
+    }
+
+    /// A part may be replaced, and nothing else: a typing error must not be the end of the target.
+    pub(super) fn require_place(path: &Path) -> Outcome<()> {
+        let found = match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::require_writable(path),
+            found => found.map_err(|error| Failure::io(path.display(), error))?,
+        };
+        if found.is_file() && Self::read(path).is_ok() {
+            return files::require_writable(path);
+        }
+        Err(Failure::new(OTHER, format!("{} is there already and is no part of a ranking", path.display()))
+            .hint("give another file to --part, or move it away"))
     }
 
     pub(super) fn shard(&self) -> Shard {

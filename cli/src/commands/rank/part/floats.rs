@@ -8,6 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Floats(pub(super) Vec<f64>);
 
+impl Floats {
+    /// Whether sums of them stay finite.
+    pub(super) fn is_moderate(&self) -> bool {
+        self.0.iter().all(|value| value.abs() < 1e150)
+    }
+}
+
 impl Serialize for Floats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bytes: Vec<u8> = self.0.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -97,7 +97,7 @@ impl Joined {
 
     /// What is said of the whole pool, every part says.
     fn note(&mut self, cached: usize, doubts: Vec<String>, damaged: Vec<String>) {
-        self.cached += cached;
+        self.cached = self.cached.saturating_add(cached);
         for (known, new) in [(&mut self.doubts, doubts), (&mut self.damaged, damaged)] {
             let new = new.into_iter().filter(|text| !known.contains(text)).collect::<Vec<_>>();
             known.extend(new);
