@@ -58,6 +58,8 @@ pub struct Synced {
     pub yanked: Vec<(Target, bool)>,
     /// How many signatures were added.
     pub signatures: usize,
+    /// How many signatures did not come: of another spelling of name or tag, which they sign too, or more than an ESM can have.
+    pub signatures_left: usize,
     /// How many outcomes were added.
     pub outcomes: usize,
     /// The base models whose anchors were set.

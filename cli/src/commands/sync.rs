@@ -1,6 +1,7 @@
 //! `esmhub sync`: one registry gets what it lacks of another one.
 
 mod document;
+mod rows;
 
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
 //! A copy of a registry, which has its id: the entries that it lacks come as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use esmhub_store_format::Digest;
 use esmhub_store_format::log::CurrentAnchors;
+use esmhub_store_format::{Digest, FormatError};
 
 use super::copying::{Needed, damage};
 use super::{SyncOptions, Synced};
@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::load::Packs;
 use crate::location::Location;
 use crate::log::{LIMIT, Logged};
+use crate::reach::objects_of;
 use crate::storage::Creation;
 use crate::workers::{SYNCS, each};
 use crate::{Happening, Registry, RegistryError, log, packs, schema};
@@ -42,9 +43,9 @@ impl Registry {
             if let Some(keys) = keys.filter(|_| own_keys.is_none()) {
                 self.storage.create(schema::TRUSTED_KEYS, keys)?;
             }
-            let needed = source.reach()?.needed;
             let placed = self.place_from(from, &objects, options)?;
             // What was removed may be gone there, and nobody needs it here.
+            let needed = needed(source);
             let missing = |found: &(Digest, String)| needed.contains(&found.0);
             if let Some((digest, detail)) = placed.found.into_iter().filter_map(damage).find(missing) {
                 return Err(RegistryError::Unsound {
@@ -167,15 +168,23 @@ fn objects_behind(source: &Catalog, entry: u64) -> Result<Vec<Needed>, RegistryE
                 objects.extend(card.fit.anchors.map(|anchors| (anchors, 0)));
                 objects.insert(card.weights.digest, card.weights.bytes);
             }
-            Err(_) if esm.is_removed() => {}
-            // What it needs is not known: a later version wrote it, or it breaks a rule.
-            Err(error) => {
+            // What it needs, only a later version of this program knows.
+            Err(error @ FormatError::Newer { .. }) if !esm.is_removed() => {
                 let place = format!("{}, the card of {}", schema::entry(esm.entry()), esm.reference());
                 return Err(RegistryError::format(place, error));
             }
+            // One that breaks a rule nobody can use, there or here.
+            Err(_) => {}
         }
     }
     Ok(objects.into_iter().collect())
+}
+
+/// The objects without which something in the log could not be used.
+fn needed(source: &Catalog) -> HashSet<Digest> {
+    let cards = source.esms().filter_map(|esm| esm.card().ok());
+    let of_cards = cards.flat_map(|card| objects_of(&card).collect::<Vec<_>>());
+    of_cards.chain(source.all_anchors().map(|current| current.digest())).collect()
 }
 
 /// What happened in the entries that a copy lacks.

@@ -83,9 +83,29 @@ impl Plan {
     /// Adds what is not done to what was.
     pub(super) fn tell(self, done: Synced) -> Synced {
         let Synced {
-            conflicts, left, kept, outcomes_left, outcomes_kept, contrary, other_anchors, anchors_left, ..
+            conflicts,
+            left,
+            kept,
+            signatures_left,
+            outcomes_left,
+            outcomes_kept,
+            contrary,
+            other_anchors,
+            anchors_left,
+            ..
         } = self.told;
-        Synced { conflicts, left, kept, outcomes_left, outcomes_kept, contrary, other_anchors, anchors_left, ..done }
+        Synced {
+            conflicts,
+            left,
+            kept,
+            signatures_left,
+            outcomes_left,
+            outcomes_kept,
+            contrary,
+            other_anchors,
+            anchors_left,
+            ..done
+        }
     }
 }
 
@@ -226,14 +246,21 @@ impl Planner<'_> {
             && self.held(target).is_some_and(|held| held.state == from)
     }
 
-    fn signed(&self, signed: &Signed) -> Option<Lacking> {
+    fn signed(&mut self, signed: &Signed) -> Option<Lacking> {
         let Signed { name, tag, digest, signature } = signed;
         let held = self.held(&Target { name: name.clone(), tag: tag.clone(), digest: *digest })?;
         // A signature is one of the spelling, too.
         let is_alike = held.name == *name && held.tag == *tag;
         let is_there = held.attestations.iter().any(|there| there.signature == *signature);
-        let is_wanted = is_alike && !is_there && held.attestations.len() < MAX_SIGNATURES;
-        is_wanted.then(|| (Action::Signed(signed.clone()), Vec::new()))
+        let has_room = held.attestations.len() < MAX_SIGNATURES;
+        if is_there {
+            return None;
+        }
+        if !is_alike || !has_room {
+            self.told.signatures_left += 1;
+            return None;
+        }
+        Some((Action::Signed(signed.clone()), Vec::new()))
     }
 
     fn outcome(&mut self, entry: u64, outcome: &Outcome) -> Option<Lacking> {

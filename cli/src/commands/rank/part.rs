@@ -7,6 +7,7 @@
 mod file;
 mod floats;
 mod joined;
+mod rows;
 
 use std::path::{Path, PathBuf};
 

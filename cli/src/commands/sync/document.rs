@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use esmhub_registry::{Left, Offered, Synced, Why};
-use esmhub_store_format::Digest;
-use esmhub_store_format::log::{Outcome, Target};
+use esmhub_registry::Synced;
 use serde::Serialize;
+
+use super::rows::{AnchorsLeft, Conflict, Esm, LeftOut, Measured};
 
 use crate::document::{Document, bytes, columns, count, listed};
 use crate::failure::{INTEGRITY, PARTIAL};
@@ -43,6 +43,8 @@ pub(super) struct SyncDocument {
     left: Vec<LeftOut>,
     /// How many ESMs are removed in FROM, and stay.
     kept: usize,
+    /// How many signatures were left: of another spelling, or too many.
+    signatures_left: usize,
     /// How many outcomes were left: their ESMs are not in TO.
     outcomes_left: usize,
     /// Outcomes that were taken back in FROM, and stay.
@@ -57,48 +59,6 @@ pub(super) struct SyncDocument {
     ahead: u64,
     /// Whether a copy's `trusted-keys` is another file than FROM's.
     other_keys: bool,
-}
-
-#[derive(Serialize)]
-struct AnchorsLeft {
-    base: String,
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct Measured {
-    target: String,
-    metric: String,
-    value: Option<f64>,
-    /// `None` without transfer.
-    name: Option<String>,
-    tag: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Esm {
-    name: String,
-    tag: String,
-    digest: Digest,
-}
-
-#[derive(Serialize)]
-struct Conflict {
-    name: String,
-    tag: String,
-    /// What the tag stands for in TO, and in FROM.
-    held: Digest,
-    offered: Digest,
-}
-
-#[derive(Serialize)]
-struct LeftOut {
-    name: String,
-    tag: String,
-    digest: Digest,
-    /// `removed`, `damaged` or `card`.
-    why: &'static str,
-    reason: String,
 }
 
 impl SyncDocument {
@@ -126,6 +86,7 @@ impl SyncDocument {
             conflicts: synced.conflicts.iter().map(Conflict::of).collect(),
             left: synced.left.iter().map(LeftOut::of).collect(),
             kept: synced.kept,
+            signatures_left: synced.signatures_left,
             outcomes_left: synced.outcomes_left,
             outcomes_kept: synced.outcomes_kept.iter().map(Measured::of).collect(),
             contrary: synced.contrary.iter().map(Measured::of).collect(),
@@ -163,53 +124,6 @@ impl SyncDocument {
             parts.push(format!("the anchors of {}", listed(&self.anchors, Clone::clone)));
         }
         parts.join(", ")
-    }
-}
-
-impl Esm {
-    fn of(target: &Target) -> Self {
-        Self { name: target.name.to_string(), tag: target.tag.to_string(), digest: target.digest }
-    }
-}
-
-impl Measured {
-    fn of(outcome: &Outcome) -> Self {
-        let esm = outcome.esm.as_ref();
-        Self {
-            target: outcome.target.clone(),
-            metric: outcome.metric.clone(),
-            value: outcome.value,
-            name: esm.map(|esm| esm.name.to_string()),
-            tag: esm.map(|esm| esm.tag.to_string()),
-        }
-    }
-
-    fn describe(&self) -> String {
-        let Self { target, metric, .. } = self;
-        let value = self.value.map_or_else(String::new, |value| format!(" {value}"));
-        match (&self.name, &self.tag) {
-            (Some(name), Some(tag)) => format!("{metric}{value} of {name}:{tag} on {target}"),
-            _ => format!("{metric}{value} of no transfer on {target}"),
-        }
-    }
-}
-
-impl Conflict {
-    fn of(offered: &Offered) -> Self {
-        let Offered { name, tag, held, offered } = offered;
-        Self { name: name.to_string(), tag: tag.to_string(), held: *held, offered: *offered }
-    }
-}
-
-impl LeftOut {
-    fn of(left: &Left) -> Self {
-        let (why, reason) = match &left.why {
-            Why::Removed => ("removed", "it was removed there, and removed is for ever".to_owned()),
-            Why::Damaged(detail) => ("damaged", detail.clone()),
-            Why::Card(detail) => ("card", detail.clone()),
-        };
-        let Target { name, tag, digest } = &left.target;
-        Self { name: name.to_string(), tag: tag.to_string(), digest: *digest, why, reason }
     }
 }
 
@@ -268,6 +182,10 @@ impl Document for SyncDocument {
                 self.to,
                 count(self.kept as u64, "ESM")
             ));
+        }
+        if self.signatures_left > 0 {
+            let what = count(self.signatures_left as u64, "signature");
+            remarks.push(format!("{what} left: of another spelling than in {}, or more than an ESM can have", self.to));
         }
         if self.outcomes_left > 0 {
             remarks.push(format!(

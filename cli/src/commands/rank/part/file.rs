@@ -6,16 +6,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{Catalog, Registry};
-use esmhub_selection::{Contributions, Score};
+use esmhub_selection::Score;
 use esmhub_store_format::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::floats::Floats;
+use super::rows::{First, Omitted, Overlapping, Scored};
 use super::{FirstOfPart, MOST, Shard};
 use crate::commands::rank::Rank;
 use crate::commands::rank::lock::Text;
-use crate::commands::rank::output::{BaseSummary, RankDocument, Ranked, Skipped, TargetSummary};
-use crate::commands::rank::overlap::LeftOut;
+use crate::commands::rank::output::{BaseSummary, RankDocument, TargetSummary};
 use crate::failure::{Failure, NEWER, OTHER, Outcome};
 use crate::files;
 use crate::trust::KeyringSummary;
@@ -109,52 +109,6 @@ impl Common {
         let mut differences = pairs.filter(|((_, a), (_, b))| a != b).map(|((what, a), (_, b))| (what, a, b));
         differences.next()
     }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Scored {
-    name: String,
-    tag: String,
-    digest: Text<Digest>,
-    score: Text<f64>,
-    gain: Text<f64>,
-    overlap: Option<Text<f64>>,
-    overlap_compared: Option<u64>,
-    overlap_notable: bool,
-    same_data: bool,
-    size_bytes: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Omitted {
-    name: String,
-    tag: String,
-    digest: Text<Digest>,
-    reason: String,
-    code: u8,
-    hint: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Overlapping {
-    name: String,
-    tag: String,
-    digest: Text<Digest>,
-    overlap: Option<Text<f64>>,
-    overlap_compared: Option<u64>,
-    same_data: bool,
-}
-
-/// What the rows contribute to one ESM's score, or why that is not known.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct First {
-    pub(super) digest: Text<Digest>,
-    pub(super) rows: Option<Floats>,
-    pub(super) problem: Option<String>,
 }
 
 impl Part {
@@ -294,76 +248,5 @@ impl Part {
     /// Which score, where it is known here.
     pub(super) fn score(&self) -> Option<Score> {
         self.common.score.parse().ok()
-    }
-}
-
-impl Scored {
-    fn of(esm: Ranked) -> Self {
-        Self {
-            name: esm.name,
-            tag: esm.tag,
-            digest: Text(esm.digest),
-            score: Text(esm.score),
-            gain: Text(esm.gain),
-            overlap: esm.overlap.map(Text),
-            overlap_compared: esm.overlap_compared,
-            overlap_notable: esm.overlap_notable,
-            same_data: esm.same_data,
-            size_bytes: esm.size_bytes,
-        }
-    }
-
-    pub(super) fn into_ranked(self) -> Ranked {
-        Ranked {
-            rank: 0,
-            name: self.name,
-            tag: self.tag,
-            digest: self.digest.0,
-            score: self.score.0,
-            interval: None,
-            tie_group: None,
-            gain: self.gain.0,
-            gain_interval: None,
-            is_better: false,
-            overlap: self.overlap.map(|share| share.0),
-            overlap_compared: self.overlap_compared,
-            overlap_notable: self.overlap_notable,
-            same_data: self.same_data,
-            size_bytes: self.size_bytes,
-        }
-    }
-}
-
-impl Omitted {
-    fn of(esm: Skipped) -> Self {
-        let Skipped { name, tag, digest, reason, code, hint } = esm;
-        Self { name, tag, digest: Text(digest), reason, code, hint }
-    }
-
-    pub(super) fn into_skipped(self) -> Skipped {
-        let Self { name, tag, digest, reason, code, hint } = self;
-        Skipped { name, tag, digest: digest.0, reason, code, hint }
-    }
-}
-
-impl Overlapping {
-    fn of(esm: LeftOut) -> Self {
-        let LeftOut { name, tag, digest, overlap, overlap_compared, same_data } = esm;
-        Self { name, tag, digest: Text(digest), overlap: overlap.map(Text), overlap_compared, same_data }
-    }
-
-    pub(super) fn into_left_out(self) -> LeftOut {
-        let Self { name, tag, digest, overlap, overlap_compared, same_data } = self;
-        LeftOut { name, tag, digest: digest.0, overlap: overlap.map(|share| share.0), overlap_compared, same_data }
-    }
-}
-
-impl First {
-    fn of((digest, contributions): (Digest, Result<Contributions, String>)) -> Self {
-        let (rows, problem) = match contributions {
-            Ok(contributions) => (Some(Floats(contributions.rows)), None),
-            Err(problem) => (None, Some(problem)),
-        };
-        Self { digest: Text(digest), rows, problem }
     }
 }

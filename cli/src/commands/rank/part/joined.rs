@@ -6,7 +6,8 @@ use std::fmt::Display;
 use esmhub_selection::{Contributions, compare};
 use esmhub_store_format::Digest;
 
-use super::file::{First, Omitted, Overlapping, Part, Scored};
+use super::file::Part;
+use super::rows::{First, Omitted, Overlapping, Scored};
 use crate::commands::rank::output::{Baseline, RankDocument, Ranked, Skipped, put_in_order};
 use crate::commands::rank::overlap::in_order;
 use crate::document::listed;
