@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::loopback::{Fault, Loopback, Repository};
-use crate::support::{EsmFolder, Hub, Output, at, parquet, tiny_model, words};
+use crate::support::{EsmFolder, Hub, Output, at, csv, parquet, tiny_model, words};
 
 const D: usize = 8;
 
@@ -417,7 +417,9 @@ fn the_guides_commands_move_a_pool_from_the_hub() {
     let script = guide.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
     // The tiny model knows 40 positions.
     let script = script.replace("--label label\n", "--label label --max-length 24\n");
+    let script = script.replace("name=imdb|mr|acme/news", "name=one|mine");
     let hub = Hub::without_registry();
+    hub.write("letters.csv", csv(&words(40, 1)));
     // As wide as the tiny model.
     let esm = |name: &str, seed| EsmFolder::new(name, 32, seed).set("base_model_name", BASE);
     esm("mine", 7).write(&hub.path("trained/imdb"));
