@@ -24,7 +24,7 @@ use crate::progress;
 /// A dry run reads the logs and no object: damage shows when it is copied.
 ///
 /// Nothing is taken away. What was removed in FROM stays in TO, and what was removed in TO does not come back. Where a tag stands for
-/// something else in TO, that stays, and the tag is listed (exit code 3). A sync that was interrupted is gone on with by the next one.
+/// something else in TO, that stays, and the tag is listed (exit code 3). The next sync goes on where one was interrupted.
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
     /// The registry to read

@@ -111,17 +111,21 @@ impl SyncDocument {
 
     /// What came, in words.
     fn come(&self) -> String {
-        let mut parts = vec![count(self.published.len() as u64, "ESM")];
-        let counted = [
-            (self.yanked.len(), "yank"),
-            (self.unyanked.len(), "undone yank"),
-            (self.signatures, "signature"),
-            (self.outcomes, "outcome"),
-        ];
-        parts
-            .extend(counted.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number as u64, noun)));
+        let named = [(&self.published, "ESM"), (&self.yanked, "yank"), (&self.unyanked, "undone yank")];
+        let named = named.into_iter().filter(|(esms, _)| !esms.is_empty());
+        let mut parts: Vec<String> = named
+            .map(|(esms, noun)| format!("{} ({})", count(esms.len() as u64, noun), listed(esms, Esm::reference)))
+            .collect();
+        let counted = [(self.signatures, "signature"), (self.outcomes, "outcome")].into_iter();
+        parts.extend(counted.filter(|(number, _)| *number > 0).map(|(number, noun)| count(number as u64, noun)));
         if !self.anchors.is_empty() {
             parts.push(format!("the anchors of {}", listed(&self.anchors, Clone::clone)));
+        }
+        if self.entries.is_some() {
+            parts.push(self.log_entries());
+        }
+        if let Some(size) = self.bytes.filter(|_| self.objects > 0) {
+            parts.push(format!("{} ({})", count(self.objects as u64, "object"), bytes(size)));
         }
         parts.join(", ")
     }
@@ -150,20 +154,16 @@ impl Document for SyncDocument {
             (true, ..) => writeln!(text, "besides, {to} lacks nothing of {from}"),
             (_, true, true) => {
                 let made = if self.created { "become a copy of" } else { "get what it lacks of" };
-                let entries = self.log_entries();
-                writeln!(text, "{to} would {made} {from}: {}, {entries}", self.come())
+                writeln!(text, "{to} would {made} {from}: {}", self.come())
             }
             (_, true, false) => writeln!(text, "{to} would get from {from}: {}", self.come()),
             (_, false, is_copy) => {
                 let made = match (is_copy, self.created) {
                     (true, true) => "is a copy of",
-                    (true, false) => "is as far as",
+                    (true, false) => "has all of",
                     (false, _) => "got what it lacked of",
                 };
-                let entries = self.log_entries();
-                let objects = count(self.objects as u64, "object");
-                let size = bytes(self.bytes.unwrap_or(0));
-                writeln!(text, "{to} {made} {from}: {}; {entries}, {objects}, {size}", self.come())
+                writeln!(text, "{to} {made} {from}: {}", self.come())
             }
         };
         text

@@ -51,6 +51,10 @@ impl Esm {
     pub(super) fn of(target: &Target) -> Self {
         Self { name: target.name.to_string(), tag: target.tag.to_string(), digest: target.digest }
     }
+
+    pub(super) fn reference(&self) -> String {
+        format!("{}:{}", self.name, self.tag)
+    }
 }
 
 impl Measured {
