@@ -116,7 +116,7 @@ fn a_pool_in_a_bucket_is_used_as_its_guide_says() {
     hub.ok(["publish", "--registry", "team", "trained/imdb"]);
     let blocks: Vec<String> = blocks("buckets.md", "sh").iter().map(here).collect();
     let output = follow(&hub, None, &format!("{variables}{}", blocks.concat()));
-    assert_eq!(output.stdout.matches("imdb:v1").count(), 4, "{output:#?}");
+    assert_eq!(output.stdout.matches("imdb:v1").count(), 5, "{output:#?}");
     assert!(hub.path("acme-nlp/esms/esmhub.toml").is_file());
     assert!(output.stdout.contains("s3://acme-nlp/team is a copy of"), "{output:#?}");
 }
