@@ -280,6 +280,12 @@ fn whoever_publishes_one_repository_is_told_whose_name_it_takes() {
     server.change("bob/reviews", |repository| *repository = esm("reviews", 5));
     assert_eq!(warns("hf://bob/reviews", &[]), None);
     assert_eq!(warns("hf://ada/reviews", &["--name", "mails"]), None);
+    // Two of one task at once: a ranking would take one of them.
+    let both = online(&hub, &server, &["publish", "hf://ada/reviews", "hf://bob/reviews", "--codec", "f32"]);
+    assert!(
+        both.stderr.contains("2 ESMs of these are of the task reviews") && both.stderr.contains("--all-tags"),
+        "{both:#?}"
+    );
     // What is there already takes no name, and a folder can take one of the hub's.
     assert_eq!(warns("hf://ada/reviews", &[]), None);
     let trained = hub.esm(&EsmFolder::new("reviews", D, 6));

@@ -200,6 +200,7 @@ impl Publish {
                 let esms = prepare(context, &self.sources, &options, &known)?;
                 if self.name.is_none() {
                     Names::warn(context, &catalog, &esms);
+                    Names::warn_of_one_name(context, &esms);
                 }
                 Prepared { esms, ..Prepared::default() }
             }

@@ -3,7 +3,7 @@
 //! A repository says of which task its ESM is, and many are of the same one. A name's newest tag is what everybody ranks and pulls, so
 //! no repository gets one that an ESM from elsewhere has.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use esmhub_registry::{Catalog, NewEsm};
 use esmhub_store_format::{Card, Digest, Name};
@@ -110,6 +110,21 @@ impl Names {
             let owner = id.as_ref().and_then(|id| id.split('/').next()).unwrap_or("NAMESPACE");
             context.warn(format!(
                 "{name} was {was}, and means {source} from now on; with --name {owner}/{name} both would stay"
+            ));
+        }
+    }
+
+    /// Warns of several ESMs of a batch that get one name: a ranking takes the newest of them alone.
+    pub(super) fn warn_of_one_name(context: &Context, esms: &[(String, NewEsm)]) {
+        let mut by_name: BTreeMap<String, BTreeSet<Digest>> = BTreeMap::new();
+        for (_, esm) in esms {
+            by_name.entry(esm.name().key()).or_default().insert(esm.card_digest());
+        }
+        for (name, cards) in by_name.into_iter().filter(|(_, cards)| cards.len() > 1) {
+            context.warn(format!(
+                "{} of these are of the task {name}, and become tags of that one name, of which a ranking takes the newest: `rank --all-tags` \
+                 ranks all, and `publish --name` gives one a name of its own",
+                count(cards.len() as u64, "ESM")
             ));
         }
     }
