@@ -1,9 +1,10 @@
-//! Writing files of the user's.
+//! Reading and writing files of the user's.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, OTHER, Outcome};
 
 /// Puts a file in its place whole or not at all: it is written beside it, reaches stable storage, and is renamed. What was
 /// there is replaced, a link by the file.
@@ -55,4 +56,26 @@ pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Failure {
 pub(crate) fn require_writable(path: &Path) -> Outcome<()> {
     let tried = tempfile::Builder::new().prefix(".esmhub-").tempfile_in(folder_of(path));
     tried.map(drop).map_err(|error| cannot_write(path, error))
+}
+
+/// A file's bytes; `None` where it has more than `most`.
+pub(crate) fn read_limited(path: &Path, most: u64) -> Outcome<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::io(path.display(), error))?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
+/// That a file may be written with this option: there is none, or one of the same kind, and nothing else is replaced. A typing error
+/// must not be the end of what somebody else has there.
+pub(crate) fn require_place(path: &Path, (option, kind): (&str, &str), is_own: impl Fn() -> bool) -> Outcome<()> {
+    let found = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return require_writable(path),
+        found => found.map_err(|error| Failure::io(path.display(), error))?,
+    };
+    if found.is_file() && is_own() {
+        return require_writable(path);
+    }
+    Err(Failure::new(OTHER, format!("{} is there already and is no {kind}", path.display()))
+        .hint(format!("give another file to {option}, or move it away")))
 }

@@ -67,9 +67,8 @@ impl Init {
                 grace_seconds: kept.grace_seconds,
             });
         }
-        let holds_other_things = || std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some());
-        if existing.is_none() && holds_other_things() {
-            context.warn(format!("{} is not empty: a registry is best kept in a folder of its own", place.display()));
+        if existing.is_none() {
+            warn_unless_empty(context, &place);
         }
         let initialised =
             Registry::init(&location, &settings, context.cache()).map_err(|error| not_made(&place, error))?;
@@ -118,6 +117,13 @@ pub(super) fn not_made(location: &Path, error: RegistryError) -> Failure {
             location.display()
         )),
         false => failure,
+    }
+}
+
+/// Warns where a registry is to be made among other things.
+pub(super) fn warn_unless_empty(context: &Context, folder: &Path) {
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        context.warn(format!("{} is not empty: a registry is best kept in a folder of its own", folder.display()));
     }
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use esmhub_registry::{Location, Registry, RegistryError, SyncOptions, Synced};
 
 use self::document::{Places, SyncDocument};
-use super::init::check_folder;
+use super::init::{check_folder, warn_unless_empty};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::place::{is_address, locate};
@@ -67,11 +67,7 @@ impl Sync {
             // What would come is all that there is.
             None if self.dry_run => source.whole_copy()?,
             None => {
-                let holds_other_things = std::fs::read_dir(&self.to).is_ok_and(|mut entries| entries.next().is_some());
-                if holds_other_things {
-                    let place = self.to.display();
-                    context.warn(format!("{place} is not empty: a registry is best kept in a folder of its own"));
-                }
+                warn_unless_empty(context, &self.to);
                 // What cannot be copied at all leaves nothing behind.
                 source.whole_copy()?;
                 sync(context, &source, &begin(&to, &source, context)?, false)?

@@ -1,7 +1,5 @@
 //! A ranking that was kept: the lock of `rank --lock`, or the document of `rank --json`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use esmhub_registry::Esm;
@@ -9,7 +7,7 @@ use esmhub_store_format::{Digest, Name, Reference};
 use serde_json::Value;
 
 use crate::failure::{Failure, INCOMPATIBLE, Outcome};
-use crate::files::folder_of;
+use crate::files::{folder_of, read_limited};
 use crate::hub::SCHEME;
 
 /// The document of 100,000 ESMs has about 40 MB.
@@ -47,11 +45,8 @@ impl Ranking {
         if !path.is_file() {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(|error| Failure::io(path.display(), error))?;
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(path.display(), error))?;
-        let parsed: Option<Value> =
-            if bytes.len() as u64 > MAX_BYTES { None } else { serde_json::from_slice(&bytes).ok() };
+        let bytes = read_limited(path, MAX_BYTES)?;
+        let parsed: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let schema = parsed.as_ref().and_then(|json| json.get("schema")?.as_str()).unwrap_or_default().to_owned();
         let is_lock = schema == LOCK;
         match parsed {
@@ -84,14 +79,14 @@ impl Ranking {
     /// was given, or none of that name was ranked.
     pub(super) fn ranked_as(&self, wanted: &Reference) -> Option<&Reference> {
         let name = wanted.name().filter(|_| wanted.tag().is_none() && wanted.digest().is_none())?;
-        // Where several tags were ranked, a name means what it always does.
-        let of_name = |ranked: &&Ranked| ranked.reference.name().is_some_and(|ranked| ranked.key() == name.key());
-        (self.esms.iter().filter(of_name).count() == 1).then(|| self.of_name(name))?
+        self.only_of_name(name)
     }
 
-    fn of_name(&self, name: &Name) -> Option<&Reference> {
+    /// The one of this name that was ranked. Where several tags were, a name means what it always does.
+    fn only_of_name(&self, name: &Name) -> Option<&Reference> {
         let same = |ranked: &&Ranked| ranked.reference.name().is_some_and(|ranked| ranked.key() == name.key());
-        self.esms.iter().find(same).map(|ranked| &ranked.reference)
+        let mut of_name = self.esms.iter().filter(same);
+        of_name.next().filter(|_| of_name.next().is_none()).map(|ranked| &ranked.reference)
     }
 
     /// What it says of an ESM.
@@ -99,7 +94,7 @@ impl Ranking {
         let found = self.esms.iter().find(|ranked| ranked.digest == esm.digest());
         found.map(|ranked| ranked.score).ok_or_else(|| {
             let failure = Failure::new(INCOMPATIBLE, format!("{} was not ranked in {file}", esm.reference()));
-            match self.of_name(esm.name()) {
+            match self.only_of_name(esm.name()) {
                 Some(other) => failure.hint(format!("{other} was: `{}` alone means that one here", esm.name())),
                 None => {
                     failure.hint("rank again with --lock FILE, or give the target's name in the place of the ranking")

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use esmhub_selection::encoder::Pooling;
@@ -144,7 +142,7 @@ impl Lock {
     /// # Errors
     /// [`NEWER`] for a later version; [`OTHER`] for what is none.
     pub(in crate::commands::rank) fn read(path: &Path) -> Outcome<Self> {
-        let bytes = read_limited(path)?;
+        let bytes = read_lock(path)?;
         Self::parse(&bytes).map_err(|failure| failure.at(path.display()))
     }
 
@@ -198,16 +196,8 @@ impl Lock {
 
     /// A lock may be replaced, and nothing else: `--lock` beside the name of a table would be the end of it.
     pub(in crate::commands::rank) fn require_place(path: &Path) -> Outcome<()> {
-        let found = match path.symlink_metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::require_writable(path),
-            found => found.map_err(|error| Failure::io(path.display(), error))?,
-        };
         let is_lock = |bytes: Vec<u8>| serde_json::from_slice::<Header>(&bytes).is_ok_and(|it| it.schema == SCHEMA);
-        if found.is_file() && read_limited(path).is_ok_and(is_lock) {
-            return files::require_writable(path);
-        }
-        Err(Failure::new(OTHER, format!("{} is there already and is no lock", path.display()))
-            .hint("give another file to --lock, or move it away"))
+        files::require_place(path, ("--lock", "lock"), || read_lock(path).is_ok_and(is_lock))
     }
 
     /// The ranking that it asks for, of the same file and with what is no part of a lock.
@@ -241,13 +231,8 @@ struct Header {
     version: u32,
 }
 
-fn read_limited(path: &Path) -> Outcome<Vec<u8>> {
-    let failed = |error| Failure::io(path.display(), error);
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("{} has more than {MAX_BYTES} bytes, too many for a lock", path.display());
-        return Err(Failure::new(OTHER, message));
-    }
-    Ok(bytes)
+fn read_lock(path: &Path) -> Outcome<Vec<u8>> {
+    files::read_limited(path, MAX_BYTES)?.ok_or_else(|| {
+        Failure::new(OTHER, format!("{} has more than {MAX_BYTES} bytes, too many for a lock", path.display()))
+    })
 }

@@ -1,8 +1,6 @@
 //! A part of a ranking as a file.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use esmhub_registry::{Catalog, Registry};
@@ -59,7 +57,7 @@ pub(crate) struct Part {
 }
 
 /// What decides a ranking, beside the target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Common {
     /// Which state of which registry was ranked: its id, the last log entry, and that entry's digest.
@@ -73,42 +71,8 @@ pub(super) struct Common {
     pub(super) max_overlap: Option<String>,
     /// How many of the first are compared.
     pub(super) compared: usize,
-    /// The base model, by its id and, where that is known, by the digest of its weights.
-    pub(super) base: String,
-    pub(super) weights: Option<String>,
     /// The keys one of which had to sign, where that was asked for.
     pub(super) required_keys: Option<String>,
-    /// What the labels score by themselves, and what of the pool is left out.
-    pub(super) labels_alone: String,
-    pub(super) unsigned: usize,
-    pub(super) other_base: usize,
-}
-
-impl Common {
-    /// The first setting that is not the same, and its values.
-    pub(super) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
-        let of = |common: &Self| {
-            let Self { score, precision, filter, all_tags, max_overlap, compared, .. } = common.clone();
-            let Self { base, weights, required_keys, labels_alone, unsigned, other_base, .. } = common.clone();
-            [
-                ("--score", score),
-                ("--precision", precision),
-                ("--filter", filter),
-                ("--all-tags", all_tags.to_string()),
-                ("--max-overlap", max_overlap.unwrap_or_default()),
-                ("--intervals", compared.to_string()),
-                ("base model", base),
-                ("base model's digest", weights.unwrap_or_default()),
-                ("trusted keys", required_keys.unwrap_or_else(|| "not required".to_owned())),
-                ("score of the labels alone", labels_alone),
-                ("number of unsigned ESMs", unsigned.to_string()),
-                ("number of ESMs of other base models", other_base.to_string()),
-            ]
-        };
-        let pairs = of(self).into_iter().zip(of(other));
-        let mut differences = pairs.filter(|((_, a), (_, b))| a != b).map(|((what, a), (_, b))| (what, a, b));
-        differences.next()
-    }
 }
 
 impl Part {
@@ -134,12 +98,7 @@ impl Part {
                 all_tags: rank.all_tags,
                 max_overlap: rank.max_overlap.map(|share| format!("{share:?}")),
                 compared: first.wanted,
-                base: document.base.id.clone(),
-                weights: document.base.digest.map(|digest| digest.to_string()),
                 required_keys: keyring.map(|digest| digest.to_string()),
-                labels_alone: format!("{:?}", document.labels_alone.score),
-                unsigned: document.unsigned,
-                other_base: document.other_base,
             },
             target: document.target,
             base: document.base,
@@ -177,12 +136,8 @@ impl Part {
             Failure::usage(format!("{place}: {what}"))
                 .hint("a part is what `esmhub rank --shard I/N --part FILE` wrote")
         };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(|error| Failure::io(&place, error))?;
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(&place, error))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(refused(format!("more than {MAX_BYTES} bytes")));
-        }
+        let bytes = files::read_limited(path, MAX_BYTES)?;
+        let bytes = bytes.ok_or_else(|| refused(format!("more than {MAX_BYTES} bytes")))?;
         #[derive(Deserialize)]
         struct Head {
             schema: String,
@@ -228,17 +183,32 @@ impl Part {
             && (self.common.compared == 0 || self.rows.is_some() || self.first.is_empty())
     }
 
-    /// A part may be replaced, and nothing else: a typing error must not be the end of the target.
+    /// A part may be replaced, and nothing else.
     pub(super) fn require_place(path: &Path) -> Outcome<()> {
-        let found = match path.symlink_metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::require_writable(path),
-            found => found.map_err(|error| Failure::io(path.display(), error))?,
+        files::require_place(path, ("--part", "part of a ranking"), || Self::read(path).is_ok())
+    }
+
+    /// The first thing that decides a ranking, beside target and pool, and is not the same in another part; and what it is in both.
+    pub(super) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let of = |part: &Self| {
+            let common = &part.common;
+            [
+                ("--score", common.score.clone()),
+                ("--precision", common.precision.clone()),
+                ("--filter", common.filter.clone()),
+                ("--all-tags", common.all_tags.to_string()),
+                ("--max-overlap", common.max_overlap.clone().unwrap_or_default()),
+                ("--intervals", common.compared.to_string()),
+                ("base model", part.base.id.clone()),
+                ("base model's digest", part.base.digest.map_or_else(String::new, |digest| digest.to_string())),
+                ("trusted keys", common.required_keys.clone().unwrap_or_else(|| "not required".to_owned())),
+                ("score of the labels alone", format!("{:?}", part.labels_alone.0)),
+                ("number of unsigned ESMs", part.unsigned.to_string()),
+                ("number of ESMs of other base models", part.other_base.to_string()),
+            ]
         };
-        if found.is_file() && Self::read(path).is_ok() {
-            return files::require_writable(path);
-        }
-        Err(Failure::new(OTHER, format!("{} is there already and is no part of a ranking", path.display()))
-            .hint("give another file to --part, or move it away"))
+        let mut pairs = of(self).into_iter().zip(of(other));
+        pairs.find(|(one, other)| one != other).map(|((what, one), (_, other))| (what, one, other))
     }
 
     pub(super) fn shard(&self) -> Shard {

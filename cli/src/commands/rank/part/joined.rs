@@ -166,7 +166,7 @@ fn in_their_order(parts: Vec<Part>) -> Outcome<Vec<Part>> {
                 "embeddings of texts differ in their last bits from machine to machine: embed the target once, and rank its .npz or .safetensors",
             ));
         }
-        if let Some((what, a, b)) = first.common.difference(&part.common) {
+        if let Some((what, a, b)) = first.difference(part) {
             return differs(what, &a, &b);
         }
         if part.baseline.0.to_bits() != first.baseline.0.to_bits() && (part.baseline.0 - first.baseline.0).abs() > 1e-9
